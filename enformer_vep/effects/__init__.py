@@ -1,0 +1,1 @@
+"""Engines that turn reference and alternate windows into (reference prediction, delta)."""

@@ -1,0 +1,1 @@
+"""Reading variants and reference sequence, and turning them into windows."""

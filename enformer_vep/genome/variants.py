@@ -1,0 +1,52 @@
+"""One ALT allele of one VCF record, and what can keep it from being scored."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Whether an ALT allele was scored, and if not, why. The value is what the STATUS column shows."""
+
+    OK = "ok"
+    REF_MISMATCH = "ref_mismatch"
+    SYMBOLIC_ALLELE = "symbolic_allele"
+    SPANNING_DELETION = "spanning_deletion"
+    MISSING_ALT = "missing_alt"
+    NON_ACGTN_ALLELE = "non_acgtn_allele"
+    UNKNOWN_CONTIG = "unknown_contig"
+    OUTSIDE_CONTIG = "outside_contig"
+    TOO_LONG = "too_long"
+    IDENTICAL_ALLELES = "identical_alleles"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One ALT allele, as the VCF wrote it.
+
+    Attributes:
+        contig: Contig name as in the VCF.
+        position: 1-based position of the first REF base, as in the VCF.
+        id: The ID column; "." when missing.
+        reference: REF as written (case kept).
+        alternate: This ALT allele as written; "." when the record has none.
+        record: 0-based ordinal of the VCF record in the input.
+        allele: 1-based number of this ALT within its record (VCF's allele number).
+    """
+
+    contig: str
+    position: int
+    id: str
+    reference: str
+    alternate: str
+    record: int = 0
+    allele: int = 1
+
+    @property
+    def start(self) -> int:
+        """0-based position of the first REF base."""
+        return self.position - 1
+
+    @property
+    def end(self) -> int:
+        """0-based half-open end of REF."""
+        return self.start + len(self.reference)

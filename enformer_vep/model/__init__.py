@@ -1,0 +1,1 @@
+"""The Enformer network, its configuration and its weights."""

@@ -1,0 +1,1 @@
+"""Writing scored variants: one file per format, one protocol."""

@@ -1,0 +1,1 @@
+"""The tables that say what each output track of a model measures."""
