@@ -1,0 +1,116 @@
+"""Files that appear under their name only when complete, and errors that say what to do."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from enformer_vep.errors import OutputError
+
+# An index belongs to the file beside it: it is made with it, and an old one does not outlive the file it described.
+INDEX_SUFFIXES = (".tbi", ".csi")
+
+_NEW_FILE_MODE = 0o664
+_OTHER_REMEDY = "choose another destination"
+_REMEDIES = {
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.EROFS: "choose a folder that you may write to",
+    errno.ENOENT: "make the folder first",
+    errno.ENOTDIR: "make the folder first",
+    errno.EISDIR: "give a file name inside it",
+    errno.ENOSPC: "free some space or choose another disk",
+    errno.EDQUOT: "free some of your quota or choose another disk",
+    errno.EFBIG: "raise the file size limit (ulimit -f) or choose another disk",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def output_error(error: OSError, destination: str | Path) -> OutputError:
+    """The one-line error for a failed operation on a destination.
+
+    Args:
+        error: What the operating system said.
+        destination: The name that the user gave.
+
+    Returns:
+        The error to raise; it names the destination and the remedy.
+    """
+    remedy = _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
+    return OutputError(f"{destination}: cannot write: {error.strerror or error}; {remedy}")
+
+
+@contextmanager
+def explained(destination: str | Path) -> Iterator[None]:
+    """Turns an OSError of the block into an OutputError; a closed pipe stays a BrokenPipeError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise output_error(error, destination) from error
+
+
+@contextmanager
+def complete_or_absent(destination: str | Path) -> Iterator[Path]:
+    """Gives a temporary sibling of the destination, which takes its name when the block succeeds.
+
+    The sibling lies in the destination's own folder, so that the last step is a rename. An index written beside the
+    sibling (`INDEX_SUFFIXES`) is renamed with it. New files respect the umask and are never world-writable; a file
+    that is replaced hands its permissions on. A symbolic link is followed, not replaced.
+
+    Args:
+        destination: Name of the complete file; its folder must exist.
+
+    Yields:
+        The sibling, an empty file to be written and closed within the block.
+
+    Raises:
+        OutputError: The destination is a folder, or cannot be created or renamed. Whatever is raised, an interrupt
+            included, nothing new is left under the name and the sibling is gone.
+    """
+    target = Path(destination).resolve()
+    _refuse_folders(target, destination)
+    temporary = target.with_name(f".partial-{secrets.token_hex(4)}-{target.name}")
+    with explained(destination):
+        _create(temporary, target)
+    try:
+        yield temporary
+        with explained(destination):
+            _take_name(temporary, target)
+    finally:
+        for leftover in (temporary, *_indexes(temporary)):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def _refuse_folders(target: Path, destination: str | Path) -> None:
+    if target.is_dir():
+        raise OutputError(f"{destination}: is a folder; give a file name inside it")
+    if not target.parent.is_dir():
+        raise OutputError(f"{destination}: the folder {target.parent} does not exist; make the folder first")
+
+
+def _create(temporary: Path, target: Path) -> None:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW_FILE_MODE)
+    os.close(descriptor)
+    if target.exists():
+        shutil.copymode(target, temporary)
+
+
+def _take_name(temporary: Path, target: Path) -> None:
+    for stale in _indexes(target):
+        stale.unlink(missing_ok=True)
+    new_indexes = [path for path in _indexes(temporary) if path.exists()]
+    for path in new_indexes:
+        shutil.copymode(temporary, path)
+    temporary.replace(target)
+    for path in new_indexes:
+        path.replace(target.with_name(target.name + path.suffix))
+
+
+def _indexes(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + suffix) for suffix in INDEX_SUFFIXES)

@@ -1,0 +1,73 @@
+"""BGZF, the blocked gzip that tabix can index (SAM specification, section 4.1).
+
+Written here rather than through htslib because its Python bindings drop the reason of a failed write.
+"""
+
+import struct
+import zlib
+from typing import Protocol
+
+# The empty block that ends every complete BGZF file.
+EOF_MARKER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+# htslib's choice: even incompressible, a block stays under the format's 65,536 bytes.
+_BLOCK_BYTES = 0xFF00
+# Digits of floats hardly compress: level 6 makes rows of 5,313 scores 9 % smaller and takes five times as long.
+_LEVEL = 1
+_HEADER = struct.Struct("<4sLBBH2sHH")
+_TRAILER = struct.Struct("<LL")
+
+
+class ByteSink(Protocol):
+    """Where compressed bytes go."""
+
+    def write(self, data: bytes, /) -> None:
+        """Takes the next bytes."""
+
+
+class BgzfEncoder:
+    """Cuts a byte stream into BGZF blocks.
+
+    Block limits depend on the content alone, never on how it was divided into calls, so the same content always
+    gives the same bytes.
+
+    Args:
+        sink: Receives whole blocks.
+    """
+
+    def __init__(self, sink: ByteSink) -> None:
+        self._sink = sink
+        self._pending = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Takes the next uncompressed bytes; emits every block that is full."""
+        self._pending += data
+        while len(self._pending) >= _BLOCK_BYTES:
+            self._emit(_BLOCK_BYTES)
+
+    def finish(self) -> None:
+        """Emits the last block and the end-of-file marker."""
+        if self._pending:
+            self._emit(len(self._pending))
+        self._sink.write(EOF_MARKER)
+
+    def _emit(self, size: int) -> None:
+        self._sink.write(encode_block(bytes(self._pending[:size])))
+        del self._pending[:size]
+
+
+def encode_block(content: bytes) -> bytes:
+    """Compresses at most 65,280 bytes into one BGZF block.
+
+    Args:
+        content: The block's uncompressed bytes.
+
+    Returns:
+        A gzip member whose BC extra field holds its own length - 1. No time and no name: the same content gives the
+        same block.
+    """
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflated = compressor.compress(content) + compressor.flush()
+    size = _HEADER.size + len(deflated) + _TRAILER.size
+    header = _HEADER.pack(b"\x1f\x8b\x08\x04", 0, 0, 0xFF, 6, b"BC", 2, size - 1)
+    return header + deflated + _TRAILER.pack(zlib.crc32(content), len(content))

@@ -1,0 +1,105 @@
+"""Where bytes go: standard output, a device or named pipe, or a file that appears when complete."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from enformer_vep.output.atomic import complete_or_absent, explained, output_error
+
+STANDARD_OUTPUT = "-"
+
+_BUFFER_BYTES = 1 << 20
+
+
+class ByteStream:
+    """A destination that takes bytes and explains why it cannot.
+
+    Args:
+        handle: Open binary handle.
+        destination: The name that the user gave, for messages.
+    """
+
+    def __init__(self, handle: BinaryIO, destination: str) -> None:
+        self._handle = handle
+        self._destination = destination
+
+    def write(self, data: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises:
+            OutputError: They cannot be written (full disk, quota, ...).
+            BrokenPipeError: Nobody reads the other end any more.
+        """
+        try:
+            self._handle.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise output_error(error, self._destination) from error
+
+    def flush(self) -> None:
+        """Hands everything written so far to the operating system; raises as `write` does."""
+        with explained(self._destination):
+            self._handle.flush()
+
+    def close(self, *, durable: bool) -> None:
+        """Flushes and closes, on disk for certain when `durable`; raises as `write` does."""
+        with explained(self._destination):
+            self._handle.flush()
+            if durable:
+                os.fsync(self._handle.fileno())
+            self._handle.close()
+
+
+def is_stream(destination: str) -> bool:
+    """Whether a destination is read as it is written: standard output, a device or a named pipe."""
+    path = Path(destination)
+    return destination == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+@contextmanager
+def open_stream(destination: str, finish: Callable[[Path], None] | None = None) -> Iterator[ByteStream]:
+    """Opens a destination for one block of code.
+
+    Args:
+        destination: "-" for standard output, a device or named pipe, else the name of a regular file, which appears
+            only when the block succeeds (`complete_or_absent`).
+        finish: Called with the complete file just before it takes its name; not called for streams.
+
+    Yields:
+        The stream to write to.
+
+    Raises:
+        OutputError: The destination cannot be opened, written or completed.
+        BrokenPipeError: Nobody reads the other end any more.
+    """
+    if destination == STANDARD_OUTPUT:
+        stream = ByteStream(sys.stdout.buffer, "standard output")
+        yield stream
+        stream.flush()
+    elif is_stream(destination):
+        with _open_path(Path(destination), destination, durable=False) as stream:
+            yield stream
+    else:
+        with complete_or_absent(destination) as temporary:
+            with _open_path(temporary, destination, durable=True) as stream:
+                yield stream
+            if finish is not None:
+                finish(temporary)
+
+
+@contextmanager
+def _open_path(path: Path, destination: str, *, durable: bool) -> Iterator[ByteStream]:
+    with explained(destination):
+        handle = path.open("wb", buffering=_BUFFER_BYTES)
+    try:
+        stream = ByteStream(handle, destination)
+        yield stream
+        stream.close(durable=durable)
+    finally:
+        # After a failure the buffer may be full still, and closing would fail once more.
+        with suppress(OSError):
+            handle.close()
