@@ -10,7 +10,8 @@ from pathlib import Path
 
 from enformer_vep.errors import OutputError
 
-# An index belongs to the file beside it: it is made with it, and an old one does not outlive the file it described.
+# An index belongs to the file beside it: it is made with it, and an old one does not outlive the file it
+# described.
 INDEX_SUFFIXES = (".tbi", ".csi")
 
 _NEW_FILE_MODE = 0o664
@@ -58,9 +59,10 @@ def explained(destination: str | Path) -> Iterator[None]:
 def complete_or_absent(destination: str | Path) -> Iterator[Path]:
     """Gives a temporary sibling of the destination, which takes its name when the block succeeds.
 
-    The sibling lies in the destination's own folder, so that the last step is a rename. An index written beside the
-    sibling (`INDEX_SUFFIXES`) is renamed with it. New files respect the umask and are never world-writable; a file
-    that is replaced hands its permissions on. A symbolic link is followed, not replaced.
+    The sibling lies in the destination's own folder, so that the last step is a rename. An index written
+    beside the sibling (`INDEX_SUFFIXES`) is renamed with it. New files respect the umask and are never
+    world-writable; a file that is replaced hands its permissions on. A symbolic link is followed, not
+    replaced.
 
     Args:
         destination: Name of the complete file; its folder must exist.
@@ -69,8 +71,8 @@ def complete_or_absent(destination: str | Path) -> Iterator[Path]:
         The sibling, an empty file to be written and closed within the block.
 
     Raises:
-        OutputError: The destination is a folder, or cannot be created or renamed. Whatever is raised, an interrupt
-            included, nothing new is left under the name and the sibling is gone.
+        OutputError: The destination is a folder, or cannot be created or renamed. Whatever is raised, an
+            interrupt included, nothing new is left under the name and the sibling is gone.
     """
     target = Path(destination).resolve()
     _refuse_folders(target, destination)

@@ -38,12 +38,12 @@ def open_writer(
 ) -> AbstractContextManager[ScoreWriter]:
     """Chooses the writer by the destination's name.
 
-    A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing there (and a
-    file that was there before untouched).
+    A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing
+    there (and a file that was there before untouched).
 
     Args:
-        destination: "-" for a table on standard output, else a file name: .gz and .bgz are BGZF, any other name is
-            plain text, and names that promise another format are refused.
+        destination: "-" for a table on standard output, else a file name: .gz and .bgz are BGZF, any other
+            name is plain text, and names that promise another format are refused.
         columns: Names of the value columns, in the order of `ScoredVariant.values`.
         tabix: Also write an index for the table.
 

@@ -65,8 +65,8 @@ def open_stream(destination: str, finish: Callable[[Path], None] | None = None) 
     """Opens a destination for one block of code.
 
     Args:
-        destination: "-" for standard output, a device or named pipe, else the name of a regular file, which appears
-            only when the block succeeds (`complete_or_absent`).
+        destination: "-" for standard output, a device or named pipe, else the name of a regular file, which
+            appears only when the block succeeds (`complete_or_absent`).
         finish: Called with the complete file just before it takes its name; not called for streams.
 
     Yields:

@@ -1,0 +1,71 @@
+"""An index for a sorted BGZF table, so that a region's rows are found without reading the rest."""
+
+from pathlib import Path
+
+from enformer_vep.errors import OutputError
+from enformer_vep.genome.variants import Variant
+from enformer_vep.output.atomic import explained
+
+# A .tbi index holds positions up to here; beyond it htslib needs .csi.
+_LARGEST_TBI_POSITION = 1 << 29
+
+
+class TabixIndex:
+    """Checks the order of rows as they come and indexes the complete table.
+
+    Rows that could not be indexed are refused at the first of them, rather than all at the end of a long run.
+
+    Args:
+        destination: The name that the user gave, for messages.
+    """
+
+    def __init__(self, destination: str) -> None:
+        self._destination = destination
+        self._contigs: set[str] = set()
+        self._contig: str | None = None
+        self._position = 0
+        self._largest_position = 0
+
+    def check(self, variant: Variant) -> None:
+        """Takes the next row's variant.
+
+        Raises:
+            OutputError: It comes before its predecessor, or its contig was left before.
+        """
+        if not self._follows(variant):
+            raise OutputError(
+                f"{self._destination}: {variant.contig}:{variant.position} is out of order and tabix needs "
+                "sorted rows; sort the VCF first (bcftools sort) or leave out --tabix"
+            )
+        self._contigs.add(variant.contig)
+        self._contig = variant.contig
+        self._position = variant.position
+        self._largest_position = max(self._largest_position, variant.position)
+
+    def build(self, path: Path) -> None:
+        """Writes the index beside a complete table, as `path` + .tbi (.csi for positions beyond 2^29).
+
+        Args:
+            path: BGZF table with contig and 1-based position in its first two columns.
+
+        Raises:
+            OutputError: The index cannot be written.
+        """
+        import pysam
+
+        with explained(self._destination):
+            pysam.tabix_index(
+                str(path),
+                seq_col=0,
+                start_col=1,
+                end_col=1,
+                meta_char="#",
+                csi=self._largest_position > _LARGEST_TBI_POSITION,
+                force=True,
+                keep_original=True,
+            )
+
+    def _follows(self, variant: Variant) -> bool:
+        if variant.contig == self._contig:
+            return variant.position >= self._position
+        return variant.contig not in self._contigs
