@@ -1,0 +1,178 @@
+"""Regions that a user asks for, from the command line or a file."""
+
+import gzip
+import itertools
+import re
+import zlib
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from enformer_vep.errors import InputError, UsageError
+from enformer_vep.genome import bgzf
+from enformer_vep.genome.contigs import all_names
+
+CONTIG_END = 2**31 - 1
+"""End of a region that reaches to the end of its contig, whatever that is."""
+
+_REGION = re.compile(r"(?P<contig>[^\s:][^\s]*?)(?::(?P<first>[\d,]+)(?P<dash>-(?P<last>[\d,]+)?)?)?")
+_BED_SUFFIXES = (".bed", ".bed.gz", ".bed.bgz")
+_SKIPPED_PREFIXES = ("#", "track ", "track\t", "browser ")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A stretch of one contig.
+
+    Attributes:
+        contig: Contig name as the user wrote it.
+        start: 0-based first position.
+        end: 0-based half-open end.
+    """
+
+    contig: str
+    start: int = 0
+    end: int = CONTIG_END
+
+
+def parse_region(text: str) -> Region:
+    """Reads a region in the notation of samtools.
+
+    Args:
+        text: "chr22", "chr22:1000" (from there to the contig's end), "chr22:1,000-2,000"; 1-based, inclusive.
+
+    Returns:
+        The region, 0-based half-open.
+
+    Raises:
+        UsageError: The text is no region.
+    """
+    match = _REGION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a region; write it as chr22:1000-2000 (1-based, both ends included)")
+    first = int(match["first"].replace(",", "") or 0) if match["first"] else 1
+    last = int(match["last"].replace(",", "") or 0) if match["last"] else CONTIG_END
+    if first < 1 or last < first:
+        raise UsageError(f"region {text!r} is empty; positions begin at 1 and the end is not before the start")
+    return Region(match["contig"], first - 1, min(last, CONTIG_END))
+
+
+def read_regions_file(path: Path | str) -> tuple[Region, ...]:
+    """Reads a list of regions, by the rule of bcftools.
+
+    A name that ends in `.bed`, `.bed.gz` or `.bed.bgz` means BED: 0-based, half-open. Anything else is 1-based with
+    both ends included: tab-separated `CHROM POS` or `CHROM BEG END`, or one `chr22:1000-2000` a line.
+
+    Args:
+        path: The file, plain or gzip.
+
+    Returns:
+        The regions, in the order of the file.
+
+    Raises:
+        InputError: The file is missing, damaged, holds no region, or a line cannot be understood.
+    """
+    path = Path(path)
+    is_bed = path.name.lower().endswith(_BED_SUFFIXES)
+    regions = []
+    for number, line in enumerate(_read_lines(path), start=1):
+        if line.strip() and not line.startswith(_SKIPPED_PREFIXES):
+            regions.append(_parse_line(line, is_bed, f"{path}, line {number}"))
+    if not regions:
+        raise InputError(f"regions file {path} holds no region; add some or leave the option out")
+    return tuple(regions)
+
+
+def merge_regions(regions: Iterable[Region]) -> tuple[Region, ...]:
+    """Joins regions that overlap or touch.
+
+    Args:
+        regions: Any regions, in any order.
+
+    Returns:
+        Disjoint regions, sorted by start within a contig; contigs in the order of their first appearance.
+    """
+    by_contig: dict[str, list[Region]] = defaultdict(list)
+    for region in regions:
+        by_contig[region.contig].append(region)
+    return tuple(itertools.chain.from_iterable(_merge_sorted(group) for group in by_contig.values()))
+
+
+class RegionFilter:
+    """Tells whether a stretch overlaps any of some regions; contig names are matched both ways."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        """Sorts and merges the regions.
+
+        Args:
+            regions: Any regions, in any order.
+        """
+        self._intervals: dict[str, tuple[list[int], list[int]]] = {}
+        renamed = merge_regions(Region(_canonical(r.contig), r.start, r.end) for r in regions)
+        for contig, group in itertools.groupby(renamed, key=lambda region: region.contig):
+            members = list(group)
+            self._intervals[contig] = ([r.start for r in members], [r.end for r in members])
+
+    def overlaps(self, contig: str, start: int, end: int) -> bool:
+        """Whether [start, end), 0-based half-open, shares a base with any region."""
+        intervals = self._intervals.get(_canonical(contig))
+        if intervals is None:
+            return False
+        starts, ends = intervals
+        # The last region that begins before `end` also has the largest end of those: they are disjoint.
+        index = bisect_right(starts, end - 1) - 1
+        return index >= 0 and ends[index] > start
+
+
+def _canonical(contig: str) -> str:
+    """One name for all the names of a contig."""
+    return min(all_names(contig))
+
+
+def _merge_sorted(regions: list[Region]) -> list[Region]:
+    merged: list[Region] = []
+    for region in sorted(regions, key=lambda region: region.start):
+        if merged and region.start <= merged[-1].end:
+            merged[-1] = Region(region.contig, merged[-1].start, max(merged[-1].end, region.end))
+        else:
+            merged.append(region)
+    return merged
+
+
+def _read_lines(path: Path) -> list[str]:
+    head = bgzf.read_head(path, "regions")
+    try:
+        with gzip.open(path, "rt") if bgzf.is_gzip(head) else path.open() as handle:
+            return handle.read().splitlines()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"regions file {path} cannot be read ({reason}); give a text file") from None
+
+
+def _parse_line(line: str, is_bed: bool, place: str) -> Region:
+    fields = line.split("\t") if "\t" in line else line.split()
+    try:
+        return _parse_bed(fields) if is_bed else _parse_one_based(fields)
+    except (ValueError, IndexError, UsageError):
+        wanted = "CHROM START END of BED" if is_bed else "CHROM POS, CHROM BEG END (1-based) or chr22:1000-2000"
+        raise InputError(f"{place}: {line[:60]!r} is not a region; expected {wanted}") from None
+
+
+def _parse_bed(fields: Sequence[str]) -> Region:
+    return _checked(Region(fields[0], int(fields[1]), int(fields[2])))
+
+
+def _parse_one_based(fields: Sequence[str]) -> Region:
+    if len(fields) == 1:
+        return parse_region(fields[0])
+    first = int(fields[1])
+    has_end = len(fields) > 2 and fields[2].strip().isdecimal()
+    return _checked(Region(fields[0], first - 1, int(fields[2]) if has_end else first))
+
+
+def _checked(region: Region) -> Region:
+    if not region.contig or not 0 <= region.start <= region.end:
+        raise ValueError(region)
+    return region
