@@ -38,14 +38,12 @@ class RelativeAttention(nn.Module):
 
     logits[q, k] = (q / sqrt(K) + content_bias) . k + (q / sqrt(K) + position_bias) . r[k - q]; the relative
     keys r are a linear map of `positional_features`. Only the output projection has a bias.
+
+    Args:
+        config: Shape of the model.
     """
 
     def __init__(self, config: EnformerConfig) -> None:
-        """Make the layer's parameters, initialised as DeepMind's (output projection at zero).
-
-        Args:
-            config: Shape of the model.
-        """
         super().__init__()
         heads, key_size = config.attention_heads, config.key_size
         self.heads, self.key_size = heads, key_size
@@ -77,7 +75,7 @@ class RelativeAttention(nn.Module):
         return F.dropout(weights, self.attention_dropout, self.training)
 
     def combine(self, weights: Tensor, x: Tensor) -> Tensor:
-        """Average the values of `x` [B, T, channels] with `weights` [B, H, Q, T] and project: [B, Q, channels]."""
+        """Mix the values of `x` [B, T, channels] by `weights` [B, H, Q, T] and project: [B, Q, channels]."""
         mixed = weights @ self.split(self.value(x))
         return self.output(mixed.transpose(1, 2).flatten(2))
 
@@ -100,15 +98,24 @@ class RelativeAttention(nn.Module):
             return self._make_relative_keys(tokens)
         identity = (tokens, weight.data_ptr(), weight._version, weight.device, weight.dtype)
         if self._cached_relative_keys is None or self._cached_relative_keys[0] != identity:
-            self._cached_relative_keys = (identity, self._make_relative_keys(tokens))
+            # Usable in any later mode: not an inference tensor, and not in autocast's half precision.
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+                torch.autocast(weight.device.type, enabled=False),
+            ):
+                self._cached_relative_keys = (identity, self._make_relative_keys(tokens))
         return self._cached_relative_keys[1]
 
     def _make_relative_keys(self, tokens: int) -> Tensor:
         weight = self.relative_key.weight
         features = positional_features(tokens, weight.shape[1]).to(weight)
         features = F.dropout(features, self.position_dropout, self.training)
-        return self.relative_key(features).unflatten(1, (self.heads, self.key_size)).transpose(0, 1).contiguous()
+        return (
+            self.relative_key(features).unflatten(1, (self.heads, self.key_size)).transpose(0, 1).contiguous()
+        )
 
     def split(self, x: Tensor) -> Tensor:
         """[B, T, H * size] to [B, H, T, size]."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        batch, tokens, _ = x.shape
+        return x.view(batch, tokens, self.heads, -1).transpose(1, 2)

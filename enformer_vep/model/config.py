@@ -52,14 +52,15 @@ class EnformerConfig:
             ModelError: When the widths do not divide or the crop is impossible.
         """
         if self.channels % (2 * self.attention_heads):
-            raise ModelError(f"{self.channels} channels cannot be halved and split over {self.attention_heads} heads")
-        if self.positional_features % 6:
             raise ModelError(
-                f"channels / attention_heads must be a multiple of 6 (three positional feature families, two signs), "
-                f"not {self.positional_features}"
+                f"{self.channels} channels cannot be halved and split over {self.attention_heads} heads"
             )
+        if self.positional_features < 6:
+            raise ModelError(f"channels / attention_heads must be at least 6, not {self.value_size}")
         if self.window % (2 * self.bin_width):
-            raise ModelError(f"a window must be a multiple of {2 * self.bin_width} bp, not {self.window}: use --window")
+            raise ModelError(
+                f"a window must be a multiple of {2 * self.bin_width} bp, not {self.window}: use --window"
+            )
         if not 0 < self.target_length <= self.tokens or (self.tokens - self.target_length) % 2:
             raise ModelError(
                 f"{self.target_length} bins cannot be cut from the middle of the {self.tokens} tokens "
@@ -88,8 +89,11 @@ class EnformerConfig:
 
     @property
     def positional_features(self) -> int:
-        """Length of the positional feature vector (DeepMind's code ties it to the value size)."""
-        return self.value_size
+        """Length of the positional feature vector: the value size, rounded down to a multiple of 6.
+
+        Source: `num_relative_position_features` in deepmind-research/enformer/attention_module.py.
+        """
+        return self.value_size // 6 * 6
 
     @property
     def tower_channels(self) -> tuple[int, ...]:
@@ -116,5 +120,7 @@ class EnformerConfig:
         """
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
-            raise ModelError(f"unknown model configuration {', '.join(unknown)}: written by a newer enformer-vep?")
+            raise ModelError(
+                f"unknown model configuration {', '.join(unknown)}: written by a newer enformer-vep?"
+            )
         return cls(**values)

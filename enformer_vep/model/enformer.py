@@ -6,6 +6,7 @@ Convolutions work on [B, C, positions], the transformer on [B, T, C].
 """
 
 from collections.abc import Collection
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,10 +17,12 @@ from enformer_vep.model.attention import RelativeAttention
 from enformer_vep.model.config import EnformerConfig
 
 NORM_EPSILON = 1e-5
+TRUNCATION = 0.87962566103423978
+"""Standard deviation of a unit normal cut at two deviations; Sonnet's VarianceScaling corrects for it."""
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x * sigmoid(1.702 x): the approximation that Enformer was trained with, not the exact GELU."""
+    """The approximate GELU that Enformer was trained with, x * sigmoid(1.702 x)."""
     return x * torch.sigmoid(1.702 * x)
 
 
@@ -38,16 +41,15 @@ def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 class ConvBlock(nn.Module):
-    """BatchNorm, GELU, 'same' convolution: [B, C_in, P] to [B, C_out, P]."""
+    """BatchNorm, GELU, 'same' convolution: [B, C_in, P] to [B, C_out, P].
+
+    Args:
+        channels_in: Input channels.
+        channels_out: Output channels.
+        width: Odd convolution width.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, width: int) -> None:
-        """Make the block's parameters.
-
-        Args:
-            channels_in: Input channels.
-            channels_out: Output channels.
-            width: Odd convolution width.
-        """
         super().__init__()
         self.norm = nn.BatchNorm1d(channels_in, eps=NORM_EPSILON)
         self.conv = nn.Conv1d(channels_in, channels_out, width, padding=width // 2)
@@ -62,34 +64,31 @@ class AttentionPool(nn.Module):
 
     DeepMind's `SoftmaxPooling1D` takes softmax(W x0, W x1). Of two logits only the difference counts, so
     one product W (x0 - x1) and a sigmoid give the same weights at half the cost.
+
+    Args:
+        channels: Input and output channels.
     """
 
     def __init__(self, channels: int) -> None:
-        """Start with twice the identity, as DeepMind does (nearly max pooling).
-
-        Args:
-            channels: Input and output channels.
-        """
         super().__init__()
         self.logit = nn.Parameter(torch.empty(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, P] to [B, C, P / 2]."""
-        left, right = x.unflatten(2, (-1, 2)).unbind(dim=3)
+        left, right = x[:, :, 0::2], x[:, :, 1::2]
         difference = left - right
         return right + torch.sigmoid(F.conv1d(difference, self.logit[:, :, None])) * difference
 
 
 class ConvStage(nn.Module):
-    """A convolution, a residual convolution of width 1, and pooling: [B, C_in, P] to [B, C_out, P / 2]."""
+    """A convolution, a residual convolution of width 1, and pooling: [B, C_in, P] to [B, C_out, P / 2].
+
+    Args:
+        conv: Maps [B, C_in, P] to [B, C_out, P].
+        channels: C_out.
+    """
 
     def __init__(self, conv: nn.Module, channels: int) -> None:
-        """Assemble the stage.
-
-        Args:
-            conv: Maps [B, C_in, P] to [B, C_out, P].
-            channels: C_out.
-        """
         super().__init__()
         self.conv = conv
         self.pointwise = ConvBlock(channels, channels, 1)
@@ -102,14 +101,13 @@ class ConvStage(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with a ReLU between them: [B, T, C] to [B, T, C]."""
+    """Two linear maps with a ReLU between them: [B, T, C] to [B, T, C].
+
+    Args:
+        config: Shape of the model.
+    """
 
     def __init__(self, config: EnformerConfig) -> None:
-        """Make the layer's parameters.
-
-        Args:
-            config: Shape of the model.
-        """
         super().__init__()
         self.expand = nn.Linear(config.channels, 2 * config.channels)
         self.contract = nn.Linear(2 * config.channels, config.channels)
@@ -122,14 +120,13 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Residual attention, then residual feed-forward, each behind a LayerNorm."""
+    """Residual attention, then residual feed-forward, each behind a LayerNorm.
+
+    Args:
+        config: Shape of the model.
+    """
 
     def __init__(self, config: EnformerConfig) -> None:
-        """Make the block's parameters.
-
-        Args:
-            config: Shape of the model.
-        """
         super().__init__()
         self.attention_norm = nn.LayerNorm(config.channels, eps=NORM_EPSILON)
         self.attention = RelativeAttention(config)
@@ -158,15 +155,13 @@ class Enformer(nn.Module):
     Attributes:
         config: Shape of the model.
         heads: Organism to linear layer; may be fewer than `config.output_tracks` names.
+
+    Args:
+        config: Shape of the model.
+        organisms: Heads to build; all of `config.output_tracks` when None.
     """
 
     def __init__(self, config: EnformerConfig, organisms: Collection[str] | None = None) -> None:
-        """Make the network. Parameters are initialised unless the current device is "meta".
-
-        Args:
-            config: Shape of the model.
-            organisms: Heads to build; all of `config.output_tracks` when None.
-        """
         super().__init__()
         self.config = config
         widths = (config.channels // 2, *config.tower_channels)
@@ -209,7 +204,11 @@ class Enformer(nn.Module):
         Returns:
             [B, N, tracks], non-negative.
         """
-        return F.softplus(self.heads[organism](embedding))
+        return F.softplus(self.head(organism)(embedding))
+
+    def head(self, organism: str) -> nn.Linear:
+        """The linear layer of one organism, [2 C] to [tracks]."""
+        return cast(nn.Linear, self.heads[organism])
 
     def embed(self, x: Tensor) -> Tensor:
         """Everything below the heads: [B, L, 4] to [B, N, 2 C]."""
@@ -222,14 +221,16 @@ class Enformer(nn.Module):
             ModelError: When the sequence has another length than the configured window.
         """
         if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
+            raise ModelError(
+                f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window"
+            )
         x = self.stem(x.transpose(1, 2))
         for stage in self.tower:
             x = stage(x)
         return x.transpose(1, 2)
 
     def transform(self, x: Tensor) -> Tensor:
-        """Transformer and crop: [B, T, C] to [B, N, C]. The last block computes only the bins that are kept."""
+        """Transformer and crop: [B, T, C] to [B, N, C]. The last block computes only what the crop keeps."""
         kept = slice(self.config.crop, self.config.crop + self.config.target_length)
         for block in self.blocks[:-1]:
             x = block(x)
@@ -242,15 +243,20 @@ class Enformer(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """DeepMind's initial values: variance-scaled weights, pools at 2 I, attention output at zero."""
+    """DeepMind's initial values: Sonnet's defaults, pools at 2 I, attention scaled by 2 with its output at 0."""
     if isinstance(module, nn.Conv1d | nn.Linear):
-        fan_in = module.weight[0].numel()
-        nn.init.trunc_normal_(module.weight, std=(2.0 / fan_in if isinstance(module, nn.Conv1d) else 1.0 / fan_in) ** 0.5)
+        _truncated_normal(module.weight, module.weight[0].numel() ** -0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, AttentionPool):
         nn.init.eye_(module.logit).data.mul_(2.0)
     elif isinstance(module, RelativeAttention):
-        nn.init.normal_(module.content_bias)
-        nn.init.normal_(module.position_bias)
+        for layer in (module.query, module.key, module.value, module.relative_key):
+            _truncated_normal(layer.weight, (2.0 / layer.in_features) ** 0.5 / TRUNCATION)
+        for bias in (module.content_bias, module.position_bias):
+            _truncated_normal(bias, (2.0 / module.heads) ** 0.5 / TRUNCATION)
         nn.init.zeros_(module.output.weight)
+
+
+def _truncated_normal(parameter: Tensor, deviation: float) -> None:
+    nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)

@@ -1,0 +1,5 @@
+"""`python -m enformer_vep`."""
+
+from enformer_vep.cli.main import run
+
+run()

@@ -1,0 +1,182 @@
+"""The Python interface: the same steps as the command line, for notebooks and scripts."""
+
+import itertools
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from enformer_vep.effects.devices import resolve_device
+from enformer_vep.errors import InputError
+from enformer_vep.genome.checks import check_variant
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.variants import Status, Variant
+from enformer_vep.genome.vcf import read_variants
+from enformer_vep.genome.windows import allele_pair
+from enformer_vep.model.checkpoints import LoadedModel, load_model
+from enformer_vep.pipeline import Scorer, check_variants, make_scorer, score_variants
+from enformer_vep.results import ScoredVariant
+from enformer_vep.settings import ComputeSettings, ScoreSettings
+from enformer_vep.tracks.table import TrackTable
+
+logger = logging.getLogger(__name__)
+
+VARIANT_COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "STATUS")
+
+
+def track_table(model: LoadedModel, organism: str, targets: Path | None = None) -> TrackTable | None:
+    """Find out what the tracks of a head are.
+
+    Args:
+        model: A loaded model; its metadata may carry the table.
+        organism: Which head.
+        targets: A targets.txt that takes precedence.
+
+    Returns:
+        The table, or None (with a warning) when there is none: columns are then named by index.
+
+    Raises:
+        InputError: When the table has another number of tracks than the head.
+    """
+    text = targets.read_text() if targets else model.metadata.get(f"targets_{organism}")
+    if text is None:
+        logger.warning(
+            "model %s carries no table of its %s tracks: columns are named by index; give one with --targets",
+            model.name,
+            organism,
+        )
+        return None
+    table, tracks = TrackTable.from_text(text), model.config.output_tracks.get(organism)
+    if tracks is not None and len(table) != tracks:
+        origin = targets or f"model {model.name}"
+        raise InputError(
+            f"{origin}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
+            "give the table of this model with --targets"
+        )
+    return table
+
+
+def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTable | None:
+    """The track table of a model that need not be loaded otherwise.
+
+    Args:
+        model: What `--model` takes.
+        targets: A targets.txt that takes precedence.
+        organism: Which head.
+
+    Returns:
+        The table, or None when there is none.
+    """
+    if targets:
+        return TrackTable.from_text(targets.read_text())
+    return track_table(load_model(model, organisms=(organism,)), organism)
+
+
+def open_scorer(
+    model: str | LoadedModel = "enformer",
+    settings: ScoreSettings | None = None,
+    compute: ComputeSettings | None = None,
+    targets: Path | None = None,
+) -> Scorer:
+    """Make a model ready to score.
+
+    Args:
+        model: What `--model` takes, or a model already loaded.
+        settings: What to score; default SAD on all human tracks.
+        compute: Device, batch size, window; default automatic.
+        targets: Track table that takes precedence over the model's own.
+
+    Returns:
+        A scorer for `score` and `predict_effect`.
+    """
+    settings, compute = settings or ScoreSettings(), compute or ComputeSettings()
+    device = resolve_device(compute.device)
+    loaded = open_model(model, settings, compute) if isinstance(model, str) else model
+    return make_scorer(loaded, track_table(loaded, settings.organism, targets), settings, compute, device)
+
+
+def open_model(source: str, settings: ScoreSettings, compute: ComputeSettings) -> LoadedModel:
+    """Load only the head that a run needs.
+
+    Args:
+        source: What `--model` takes.
+        settings: Says which organism.
+        compute: Says which window.
+
+    Returns:
+        The model, on the CPU.
+    """
+    return load_model(source, organisms=(settings.organism,), window=compute.window)
+
+
+def score(
+    variants: str | Path | Iterable[Variant], genome: str | Path | Genome, scorer: Scorer
+) -> pd.DataFrame:
+    """Score variants into a table.
+
+    Args:
+        variants: Path of a VCF or BCF, or variants.
+        genome: Path of the FASTA, or an open genome.
+        scorer: From `open_scorer`.
+
+    Returns:
+        One row per ALT allele, in order: CHROM, POS (1-based), ID, REF, ALT, STATUS, then float32 score
+        columns; NaN where STATUS is not "ok".
+    """
+    reference = genome if isinstance(genome, Genome) else Genome(genome)
+    alleles = read_variants(str(variants)) if isinstance(variants, str | Path) else variants
+    checked = check_variants(alleles, reference, scorer.window, scorer.settings.strict)
+    batches = score_variants(checked, reference, scorer)
+    return to_frame(itertools.chain.from_iterable(batches), scorer.columns)
+
+
+def to_frame(rows: Iterable[ScoredVariant], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Gather rows into a data frame; see `score`."""
+    described, values = [], []
+    missing = np.full(len(columns), np.nan, dtype=np.float32)
+    for row in rows:
+        variant = row.variant
+        described.append(
+            (
+                variant.contig,
+                variant.position,
+                variant.id,
+                variant.reference,
+                variant.alternate,
+                row.status.value,
+            )
+        )
+        values.append(missing if row.values is None else row.values)
+    left = pd.DataFrame(described, columns=list(VARIANT_COLUMNS))
+    right = pd.DataFrame(np.array(values, dtype=np.float32).reshape(-1, len(columns)), columns=list(columns))
+    return pd.concat([left, right], axis=1)
+
+
+def predict_effect(
+    variant: Variant, genome: Genome, scorer: Scorer
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Predictions for one variant, bin by bin.
+
+    Args:
+        variant: The ALT allele.
+        genome: The reference.
+        scorer: From `open_scorer`.
+
+    Returns:
+        Reference prediction and delta (alternate - reference), float32 [bins, tracks] each.
+
+    Raises:
+        InputError: When the variant cannot be scored; the message has the status.
+    """
+    status = check_variant(variant, genome, scorer.window)
+    contig = genome.resolve(variant.contig)
+    if status is not Status.OK or contig is None:
+        raise InputError(
+            f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}"
+        )
+    views = [[allele_pair(genome, variant, contig, scorer.window, shift)] for shift in scorer.settings.shifts]
+    effect = scorer.effect(views)
+    return effect.reference[0].float().cpu().numpy(), effect.delta[0].float().cpu().numpy()

@@ -1,0 +1,100 @@
+"""The `enformer-vep` command: finds the commands, runs one, and turns errors into exit codes."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from enformer_vep import __version__
+from enformer_vep.cli.logs import set_up_logging, verbosity_options
+from enformer_vep.errors import EnformerVepError
+
+# Command name to the module and function that hold it: a command's module is imported only to run or list it.
+COMMANDS = {
+    "score": ("enformer_vep.cli.score", "score"),
+    "tracks": ("enformer_vep.cli.tracks", "tracks"),
+    "models": ("enformer_vep.cli.models", "models"),
+    "download": ("enformer_vep.cli.download", "download"),
+    "convert": ("enformer_vep.cli.convert", "convert"),
+    "random-model": ("enformer_vep.cli.random_model", "random_model"),
+    "completion": ("enformer_vep.cli.completion", "completion"),
+}
+
+INTERRUPTED = 130
+
+
+class CommandGroup(click.Group):
+    """Loads commands when they are asked for and gives each the options that all share."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names in the order a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import the command's module."""
+        if name not in COMMANDS:
+            return None
+        module, function = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), function)
+        command.name = name
+        if not any(option.name == "quiet" for option in command.params):
+            command.params.extend(verbosity_options())
+        return command
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="enformer-vep", message="%(prog)s %(version)s")
+def main() -> None:
+    """Score genetic variants with Enformer: a VCF and a genome in, a table out.
+
+    \b
+    enformer-vep score variants.vcf.gz --fasta hg38.fa > scores.tsv
+
+    Every option can also be set as an environment variable, for example ENFORMER_VEP_SCORE_FASTA.
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script.
+
+    Exit codes: 0 done, 1 data or I/O error, 2 usage error, 130 interrupted; a closed pipe ends quietly.
+
+    Args:
+        arguments: Command line without the program's name; the process's own when None.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    set_up_logging(0)
+    try:
+        main.main(arguments, "enformer-vep", standalone_mode=False, auto_envvar_prefix="ENFORMER_VEP")
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted: nothing was left under the output's name")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _close_quietly()
+    except EnformerVepError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except OSError as error:
+        _say(f"error: {error.filename or 'input or output'}: {error.strerror or error}")
+        return 1
+    return 0
+
+
+def _say(message: str) -> None:
+    click.echo(f"enformer-vep: {message}", err=True)
+
+
+def _close_quietly() -> int:
+    """The reader went away (`| head`): no more output, and no complaint when Python flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

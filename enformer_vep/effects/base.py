@@ -1,0 +1,99 @@
+"""What every effect engine takes and gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enformer_vep.genome.windows import AllelePair
+
+
+@dataclass(frozen=True, slots=True)
+class EffectBatch:
+    """Windows of one batch of variants, each distinct reference window once.
+
+    Attributes:
+        reference: uint8 [G, L], base codes of the distinct reference windows.
+        alternate: uint8 [B, L], base codes of the alternate windows.
+        owner: int64 [B], the row of `reference` that each alternate belongs to.
+    """
+
+    reference: Tensor
+    alternate: Tensor
+    owner: Tensor
+
+    def __len__(self) -> int:
+        """Number of alternates."""
+        return self.alternate.shape[0]
+
+    def to(self, device: torch.device) -> "EffectBatch":
+        """The same batch on another device."""
+        return EffectBatch(self.reference.to(device), self.alternate.to(device), self.owner.to(device))
+
+    def reverse_complement(self) -> "EffectBatch":
+        """The same windows read on the other strand, each with its allele in place."""
+        return EffectBatch(
+            _reverse_complement(self.reference), _reverse_complement(self.alternate), self.owner
+        )
+
+    def halves(self) -> tuple["EffectBatch", "EffectBatch"]:
+        """Two batches of half the alternates, in order."""
+        middle = (len(self) + 1) // 2
+        return self._part(0, middle), self._part(middle, len(self))
+
+    def _part(self, start: int, end: int) -> "EffectBatch":
+        kept, owner = torch.unique(self.owner[start:end], return_inverse=True)
+        return EffectBatch(self.reference[kept], self.alternate[start:end], owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The canonical result: a reference prediction and what the alternate allele changes.
+
+    Attributes:
+        reference: float [B, N, T], reference prediction of N bins and T tracks.
+        delta: float [B, N, T], alternate minus reference prediction.
+    """
+
+    reference: Tensor
+    delta: Tensor
+
+
+class EffectEngine(Protocol):
+    """Turns windows into effects, for one strand and one shift at a time."""
+
+    def predict(self, batch: EffectBatch) -> Effect:
+        """Predict a batch that lies on the engine's device; bins are in the order of the windows given."""
+        ...
+
+
+def make_batch(pairs: Sequence[AllelePair]) -> EffectBatch:
+    """Stack windows, keeping each distinct reference window once.
+
+    Neighbours only are compared: alleles of one record, or of one shared window, follow each other.
+
+    Args:
+        pairs: Windows of the batch's variants, all of one length; at least one.
+
+    Returns:
+        The batch, on the CPU.
+    """
+    references: list[np.ndarray] = []
+    owner: list[int] = []
+    for pair in pairs:
+        if not references or not np.array_equal(references[-1], pair.reference):
+            references.append(pair.reference)
+        owner.append(len(references) - 1)
+    return EffectBatch(
+        torch.from_numpy(np.stack(references)),
+        torch.from_numpy(np.stack([pair.alternate for pair in pairs])),
+        torch.tensor(owner),
+    )
+
+
+def _reverse_complement(codes: Tensor) -> Tensor:
+    flipped = codes.flip(-1)
+    return torch.where(flipped < 4, 3 - flipped, flipped)

@@ -1,0 +1,211 @@
+"""What a scoring run is asked to do: frozen, validated, and parsed from the words of the command line."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from enformer_vep.errors import UsageError
+
+
+class Score(StrEnum):
+    """Names of the scores, as they appear in column names."""
+
+    SAD = "SAD"
+    MEAN = "MEAN"
+    SADR = "SADR"
+    SAR = "SAR"
+    SAX = "SAX"
+    D1 = "D1"
+    D2 = "D2"
+    LOGD2 = "LOGD2"
+    JS = "JS"
+    REF = "REF"
+    ALT = "ALT"
+
+    @property
+    def description(self) -> str:
+        """The formula in one line, for help texts."""
+        return DESCRIPTIONS[self]
+
+
+DESCRIPTIONS: Mapping[Score, str] = {
+    Score.SAD: "sum over bins of alternate - reference",
+    Score.MEAN: "mean over bins of alternate - reference",
+    Score.SADR: "log2(sum alternate + 1) - log2(sum reference + 1)",
+    Score.SAR: "sum over bins of log2(alternate + 1) - log2(reference + 1)",
+    Score.SAX: "alternate - reference at the bin where it is largest in size, sign kept",
+    Score.D1: "sum over bins of |alternate - reference|",
+    Score.D2: "square root of the sum over bins of (alternate - reference)^2",
+    Score.LOGD2: "square root of the sum over bins of (log2(alternate + 1) - log2(reference + 1))^2",
+    Score.JS: "symmetrised Kullback-Leibler divergence of the two profiles",
+    Score.REF: "sum over bins of the reference prediction",
+    Score.ALT: "sum over bins of the alternate prediction",
+}
+
+
+class Precision(StrEnum):
+    """Arithmetic of convolutions and matrix products; reductions and scores are float32 or better."""
+
+    FLOAT32 = "float32"
+    TF32 = "tf32"
+    FLOAT16 = "fp16"
+    BFLOAT16 = "bf16"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSettings:
+    """Everything that, with the model and the input, fixes the output.
+
+    Attributes:
+        scores: What to compute, in column order.
+        centre_bins: Number of output bins around the variant; None for all.
+        organism: Which head.
+        tracks: Track specification (see `enformer_vep.tracks.selection`); None for all.
+        reverse_complement: Average over both strands.
+        shifts: Window shifts in bp to average over.
+        precision: Arithmetic of the network.
+        strict: A REF that differs from the genome is an error, not a row.
+    """
+
+    scores: tuple[Score, ...] = (Score.SAD,)
+    centre_bins: int | None = None
+    organism: str = "human"
+    tracks: str | None = None
+    reverse_complement: bool = False
+    shifts: tuple[int, ...] = (0,)
+    precision: Precision = Precision.FLOAT32
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can have.
+
+        Raises:
+            UsageError: Naming the value and what is allowed.
+        """
+        for name, values in (("scores", self.scores), ("shifts", self.shifts)):
+            if not values:
+                raise UsageError(f"--{name} is empty: leave it out for the default")
+            if len(set(values)) != len(values):
+                raise UsageError(
+                    f"a value stands twice in --{name} {','.join(map(str, values))}: give each once"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSettings:
+    """Where and in what portions to compute; does not change the numbers beyond rounding.
+
+    Attributes:
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        batch_size: Alternates per batch; None to pick what fits.
+        window: Window length in bp; None for the model's own.
+    """
+
+    device: str = "auto"
+    batch_size: int | None = None
+    window: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Where results go.
+
+    Attributes:
+        destination: File name, or "-" for standard output.
+        tabix: Also index the table.
+        summary: JSON file for counts, settings and speed; None for none.
+    """
+
+    destination: str = "-"
+    tabix: bool = False
+    summary: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """A whole run of `enformer-vep score`.
+
+    Attributes:
+        variants: Path of a VCF or BCF; "-" for standard input.
+        genome: Path of the reference FASTA.
+        model: What `--model` takes.
+        settings: What to score.
+        compute: Where and in what portions.
+        output: Where results go.
+        regions: Regions as given by the user; empty for everything.
+        regions_file: BED or region list; None for none.
+        targets: Track table that takes precedence over the model's own.
+        dry_run: Check and count only.
+    """
+
+    variants: str
+    genome: Path
+    model: str = "enformer"
+    settings: ScoreSettings = field(default_factory=ScoreSettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    regions: tuple[str, ...] = ()
+    regions_file: Path | None = None
+    targets: Path | None = None
+    dry_run: bool = False
+
+
+def parse_scores(text: str) -> tuple[Score, ...]:
+    """Read "SAD,SADR" (any case) or "all".
+
+    Raises:
+        UsageError: On a name that is no score.
+    """
+    names = [name.strip().upper() for name in text.split(",") if name.strip()]
+    if names == ["ALL"]:
+        return tuple(Score)
+    unknown = [name for name in names if name not in Score.__members__]
+    if unknown:
+        raise UsageError(f"unknown score {', '.join(unknown)}: choose from {', '.join(Score)}, or all")
+    return tuple(Score(name) for name in names)
+
+
+def parse_bins(text: str) -> int | None:
+    """Read "all" or "center:N".
+
+    Returns:
+        N, or None for all bins.
+
+    Raises:
+        UsageError: On anything else.
+    """
+    if text == "all":
+        return None
+    match = re.fullmatch(r"cent(?:er|re):(\d+)", text)
+    if not match or int(match[1]) < 1:
+        raise UsageError(
+            f"cannot read --bins {text}: write all, or center:N for the N bins around the variant"
+        )
+    return int(match[1])
+
+
+def parse_shifts(text: str) -> tuple[int, ...]:
+    """Read "-1,0,1" into base pairs.
+
+    Raises:
+        UsageError: When a part is not a whole number.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"cannot read --shifts {text}: write whole numbers of bp, such as -1,0,1") from None
+
+
+def parse_batch_size(text: str) -> int | None:
+    """Read "auto" (None) or a positive number of alleles.
+
+    Raises:
+        UsageError: On anything else.
+    """
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"cannot read --batch-size {text}: write auto, or how many alleles to run at once")
+    return int(text)
