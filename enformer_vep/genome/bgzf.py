@@ -45,7 +45,8 @@ def read_head(path: Path, what: str) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{what} file {path} does not exist; check the path") from None
     except OSError as error:
-        raise InputError(f"{what} file {path} cannot be read ({error.strerror}); check its permissions") from None
+        reason = error.strerror
+        raise InputError(f"{what} file {path} cannot be read ({reason}); check its permissions") from None
     if not head:
         raise InputError(f"{what} file {path} is empty; check how it was made or copy it again")
     return head
@@ -63,5 +64,6 @@ def require_complete(path: Path, what: str) -> None:
     """Raises `InputError` for a BGZF file without its end-of-file block."""
     if not ends_with_marker(path):
         raise InputError(
-            f"{what} file {path} is truncated (its BGZF end-of-file block is missing); copy or compress it again"
+            f"{what} file {path} is truncated (its BGZF end-of-file block is missing); "
+            "copy or compress it again"
         )

@@ -92,8 +92,8 @@ def check_alleles(reference: str, alternate: str) -> Status:
 def reference_matches(reference: str, letters: str) -> bool:
     """Compares REF with the genome, ignoring case.
 
-    Where the genome has an ambiguity letter, which a VCF cannot have, REF may be N or the alphabetically first
-    base that the letter stands for (VCF 4.3, section 1.6.1, on REF).
+    Where the genome has an ambiguity letter, which a VCF cannot have, REF may be N or the alphabetically
+    first base that the letter stands for (VCF 4.3, section 1.6.1, on REF).
 
     Args:
         reference: REF as written.

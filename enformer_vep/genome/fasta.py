@@ -16,11 +16,11 @@ import pyfaidx
 
 from enformer_vep.errors import InputError
 from enformer_vep.genome import bgzf
+from enformer_vep.genome.contigs import other_names
 
 logger = logging.getLogger(__name__)
 
 _COMPRESSED_SUFFIXES = (".gz", ".bgz")
-_MITOCHONDRIAL = ("chrM", "MT", "chrMT", "M")
 _SNIFFED_BYTES = 1 << 20
 _READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError, zlib.error, pyfaidx.FetchError)
 
@@ -76,7 +76,7 @@ class Genome:
         """
         if name in self._contigs:
             return name
-        for kind, candidate in _other_names(name):
+        for kind, candidate in other_names(name):
             if candidate in self._contigs:
                 self._log_mapping(kind, name, candidate)
                 return candidate
@@ -98,7 +98,7 @@ class Genome:
             InputError: The FASTA has no such contig, is damaged, or does not fit its index.
         """
         if contig not in self._contigs:
-            raise InputError(f"FASTA file {self.path} has no contig {contig!r}; use the genome of the variants")
+            raise InputError(f"FASTA file {self.path} has no contig {contig!r}; give another genome")
         first, last = max(start, 0), min(end, self._contigs[contig])
         if first >= last:
             return b"N" * (end - start)
@@ -132,15 +132,6 @@ class Genome:
             logger.info("Contig names are matched (%s): %r is %r in %s", kind, name, candidate, self.path)
 
 
-def _other_names(name: str) -> list[tuple[str, str]]:
-    """What else a contig may be called: (kind of mapping, name)."""
-    if name in _MITOCHONDRIAL:
-        return [("mitochondrial names", other) for other in _MITOCHONDRIAL]
-    if name.startswith("chr"):
-        return [("without 'chr'", name.removeprefix("chr"))]
-    return [("with 'chr'", f"chr{name}")]
-
-
 def _check_format(path: Path) -> bool:
     """Raises `InputError` unless the file can be a FASTA with random access; tells whether it is BGZF."""
     head = bgzf.read_head(path, "FASTA")
@@ -155,9 +146,9 @@ def _check_format(path: Path) -> bool:
             raise InputError(f"FASTA file {path} is compressed; rename it to end in .gz")
         bgzf.require_complete(path, "FASTA")
     elif named_compressed:
-        raise InputError(f"FASTA file {path} is not compressed; rename it without {path.suffix} or run `bgzip`")
+        raise InputError(f"FASTA file {path} is not compressed; run `bgzip` or drop the {path.suffix}")
     elif head[:1] not in (b">", b";", b"\n", b"\r"):
-        raise InputError(f"{path} is not a FASTA file (no '>' at its start); give the reference genome's FASTA")
+        raise InputError(f"{path} is not a FASTA file (no '>' at its start); give the genome's FASTA")
     return named_compressed
 
 
@@ -198,7 +189,12 @@ def _current_index(path: Path, compressed: bool) -> tuple[tuple[Path, ...], Path
         return beside, None
     except OSError as error:
         folder = Path(tempfile.mkdtemp(prefix="enformer-vep-index-"))
-        logger.info("The index of %s is kept in a temporary folder: its own takes no files (%s)", path, error.strerror)
+        reason = error.strerror or str(error)
+        logger.info(
+            "The index of %s is kept in a temporary folder: no file can be made beside it (%s)",
+            path,
+            reason,
+        )
     private = _index_files(path, compressed, folder)
     try:
         _build(path, private)
@@ -206,7 +202,8 @@ def _current_index(path: Path, compressed: bool) -> tuple[tuple[Path, ...], Path
         _remove_folder(folder, os.getpid())
         if isinstance(error, InputError):
             raise
-        raise InputError(f"FASTA file {path} cannot be indexed ({_one_line(error)}); run `samtools faidx`") from None
+        reason = _one_line(error)
+        raise InputError(f"FASTA file {path} cannot be indexed ({reason}); run `samtools faidx`") from None
     return private, folder
 
 
@@ -216,7 +213,7 @@ def _build_beside(path: Path, beside: tuple[Path, ...]) -> None:
         built = tuple(Path(scratch) / file.name for file in beside)
         _build(path, built)
         for source, target in zip(built, beside, strict=True):
-            os.replace(source, target)
+            source.replace(target)
 
 
 def _build(path: Path, index: tuple[Path, ...]) -> None:
@@ -244,7 +241,8 @@ def _open(path: Path, index: tuple[Path, ...]) -> pyfaidx.Faidx:
         raise InputError(f"FASTA file {path} cannot be opened ({_one_line(error)}); check the path") from None
     except Exception as error:  # pyfaidx lets whatever a damaged index provokes through
         raise InputError(
-            f"The index of FASTA file {path} cannot be used ({_one_line(error)}); delete {index[0]} and run again"
+            f"FASTA file {path} has an index that cannot be used ({_one_line(error)}); "
+            f"delete {index[0]} and run again"
         ) from None
     if len(index) > 1:
         faidx.gzi_index = [_Block(*block) for block in faidx.gzi_index]
@@ -268,7 +266,7 @@ def _contig_lengths(path: Path, faidx: pyfaidx.Faidx) -> dict[str, int]:
         if record.lenb - record.lenc > 1:
             raise _windows_line_ends(path, f"contig {name!r}")
     if not faidx.index:
-        raise InputError(f"FASTA file {path} holds no contig according to its index; delete its .fai and run again")
+        raise InputError(f"FASTA file {path} has an empty index; delete its .fai and run again")
     return {name: record.rlen for name, record in faidx.index.items()}
 
 

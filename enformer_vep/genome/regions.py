@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from enformer_vep.errors import InputError, UsageError
@@ -17,7 +18,7 @@ from enformer_vep.genome.contigs import all_names
 CONTIG_END = 2**31 - 1
 """End of a region that reaches to the end of its contig, whatever that is."""
 
-_REGION = re.compile(r"(?P<contig>[^\s:][^\s]*?)(?::(?P<first>[\d,]+)(?P<dash>-(?P<last>[\d,]+)?)?)?")
+_REGION = re.compile(r"(?P<contig>[^\s:]+)(?::(?P<first>[0-9,]+)(?P<open>-(?P<last>[0-9,]+)?)?)?")
 _BED_SUFFIXES = (".bed", ".bed.gz", ".bed.bgz")
 _SKIPPED_PREFIXES = ("#", "track ", "track\t", "browser ")
 
@@ -38,10 +39,11 @@ class Region:
 
 
 def parse_region(text: str) -> Region:
-    """Reads a region in the notation of samtools.
+    """Reads a region in the notation of samtools and bcftools.
 
     Args:
-        text: "chr22", "chr22:1000" (from there to the contig's end), "chr22:1,000-2,000"; 1-based, inclusive.
+        text: 1-based, both ends included: "chr22:1,000-2,000", "chr22:1000-" (to the contig's end),
+            "chr22:1000" (that position alone, as in bcftools) or "chr22".
 
     Returns:
         The region, 0-based half-open.
@@ -51,19 +53,20 @@ def parse_region(text: str) -> Region:
     """
     match = _REGION.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"{text!r} is not a region; write it as chr22:1000-2000 (1-based, both ends included)")
-    first = int(match["first"].replace(",", "") or 0) if match["first"] else 1
-    last = int(match["last"].replace(",", "") or 0) if match["last"] else CONTIG_END
+        raise UsageError(f"{text!r} is not a region; write chr22:1000-2000 (1-based, both ends included)")
+    first = _position(match["first"], 1)
+    last = _position(match["last"], CONTIG_END if match["open"] or not match["first"] else first)
     if first < 1 or last < first:
-        raise UsageError(f"region {text!r} is empty; positions begin at 1 and the end is not before the start")
+        raise UsageError(f"region {text!r} is empty; positions begin at 1, the end is not before the start")
     return Region(match["contig"], first - 1, min(last, CONTIG_END))
 
 
 def read_regions_file(path: Path | str) -> tuple[Region, ...]:
     """Reads a list of regions, by the rule of bcftools.
 
-    A name that ends in `.bed`, `.bed.gz` or `.bed.bgz` means BED: 0-based, half-open. Anything else is 1-based with
-    both ends included: tab-separated `CHROM POS` or `CHROM BEG END`, or one `chr22:1000-2000` a line.
+    A name that ends in `.bed`, `.bed.gz` or `.bed.bgz` means BED: 0-based, half-open. Anything else is
+    1-based with both ends included: tab-separated `CHROM POS` or `CHROM BEG END`, or one
+    `chr22:1000-2000` a line.
 
     Args:
         path: The file, plain or gzip.
@@ -126,6 +129,11 @@ class RegionFilter:
         return index >= 0 and ends[index] > start
 
 
+def _position(digits: str | None, default: int) -> int:
+    return int(digits.replace(",", "") or 0) if digits else default
+
+
+@lru_cache(maxsize=4096)
 def _canonical(contig: str) -> str:
     """One name for all the names of a contig."""
     return min(all_names(contig))
@@ -156,7 +164,7 @@ def _parse_line(line: str, is_bed: bool, place: str) -> Region:
     try:
         return _parse_bed(fields) if is_bed else _parse_one_based(fields)
     except (ValueError, IndexError, UsageError):
-        wanted = "CHROM START END of BED" if is_bed else "CHROM POS, CHROM BEG END (1-based) or chr22:1000-2000"
+        wanted = "BED (CHROM START END)" if is_bed else "CHROM POS, CHROM BEG END or chr22:1000-2000"
         raise InputError(f"{place}: {line[:60]!r} is not a region; expected {wanted}") from None
 
 

@@ -1,0 +1,162 @@
+"""The text form of VCF: header and the five columns that a variant needs.
+
+Parsed here rather than by htslib because a malformed row must name its line and must never be lost: cyvcf2
+0.35 crashes the process on an empty line, reads an empty POS as 0 and ends a region silently at a damaged
+block.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from enformer_vep.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+_COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT"]
+_FORMAT_LINE = b"##fileformat=VCF"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Record(NamedTuple):
+    """One VCF record; `position` is 1-based, `alternates` is (".",) when there is none."""
+
+    contig: str
+    position: int
+    id: str
+    reference: str
+    alternates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is needed of a VCF header.
+
+    Attributes:
+        contigs: Contigs that the header declares.
+        columns: Number of columns that every row must have.
+        line_count: Lines that the header takes.
+    """
+
+    contigs: frozenset[str]
+    columns: int
+    line_count: int
+
+
+def read_header(lines: Iterator[bytes], name: str) -> Header:
+    """Consumes the header.
+
+    Args:
+        lines: Lines of a VCF, from its first.
+        name: What messages call the VCF.
+
+    Returns:
+        The header.
+
+    Raises:
+        InputError: There is no `##fileformat` line, no `#CHROM` line, or its columns are not a VCF's.
+    """
+    contigs = set()
+    for number, raw in enumerate(lines, start=1):
+        line = raw.rstrip(b"\r\n")
+        if number == 1:
+            _check_first_line(line, name)
+        if line.startswith(b"##contig=<"):
+            contigs.add(_contig_id(line))
+        elif not line.startswith(b"##"):
+            return Header(frozenset(contigs), _count_columns(line, number, name), number)
+    raise InputError(f"{name} has no #CHROM line; the file is cut short or is not a VCF")
+
+
+def read_records(lines: Iterator[bytes], header: Header, name: str) -> Iterator[Record]:
+    """Parses the rows after the header.
+
+    Args:
+        lines: Lines of a VCF, from the first after its header.
+        header: The header.
+        name: What messages call the VCF.
+
+    Yields:
+        One record for every row, in order. Blank lines hold nothing and are passed over with a warning.
+
+    Raises:
+        InputError: A row cannot be understood; the message names its line.
+    """
+    blank_seen = False
+    for number, line in enumerate(lines, start=header.line_count + 1):
+        if line.isspace():
+            if not blank_seen:
+                logger.warning("%s, line %d: blank line passed over (said once)", name, number)
+            blank_seen = True
+            continue
+        yield parse_record(line.rstrip(b"\r\n"), header.columns, f"{name}, line {number}")
+
+
+def parse_record(line: bytes, columns: int, place: str) -> Record:
+    """Parses one row.
+
+    Args:
+        line: The row without its line end.
+        columns: Number of columns that it must have.
+        place: Where the row is, for messages.
+
+    Returns:
+        The record, its alleles as written.
+
+    Raises:
+        InputError: The row cannot be understood.
+    """
+    if line.count(b"\t") != columns - 1 or line.startswith(b"#") or b"\0" in line:
+        raise _malformed_row(line, columns, place)
+    try:
+        contig, position, identifier, reference, alternate = line.decode("utf-8").split("\t", 5)[:5]
+    except UnicodeDecodeError:
+        raise InputError(f"{place}: not UTF-8 text; convert it with `iconv -t utf-8`") from None
+    if not (position.isascii() and position.isdigit()):
+        raise InputError(f"{place}: POS is {position[:40]!r}, not a whole number; correct the row")
+    alternates = tuple(alternate.split(","))
+    if not (contig and reference and all(alternates)):
+        raise InputError(f"{place}: CHROM, REF or ALT is empty; correct the row (a missing ALT is '.')")
+    return Record(contig, int(position), identifier or ".", reference, alternates)
+
+
+def _check_first_line(line: bytes, name: str) -> None:
+    if line.startswith(_BYTE_ORDER_MARK):
+        raise InputError(f"{name} begins with a byte order mark; remove it, such as with `dos2unix`")
+    if not line.startswith(_FORMAT_LINE):
+        raise InputError(
+            f"{name} is not a VCF: line 1 does not begin with ##fileformat=VCF; "
+            "give a VCF or BCF, or put the line back, such as ##fileformat=VCFv4.2"
+        )
+
+
+def _contig_id(line: bytes) -> str:
+    content = line.partition(b"ID=")[2]
+    return content.partition(b",")[0].removesuffix(b">").decode("utf-8", "replace")
+
+
+def _count_columns(line: bytes, number: int, name: str) -> int:
+    fields = line.split(b"\t")
+    if fields[: len(_COLUMNS)] == _COLUMNS:
+        return len(fields)
+    if line.split()[: len(_COLUMNS)] == _COLUMNS:
+        raise InputError(f"{name}, line {number}: columns are separated by spaces; separate them by tabs")
+    raise InputError(
+        f"{name}, line {number}: expected #CHROM POS ID REF ALT ... (tab-separated) after the ## lines; "
+        "add it before the first record"
+    )
+
+
+def _malformed_row(line: bytes, columns: int, place: str) -> InputError:
+    found = line.count(b"\t") + 1
+    if line.startswith(b"#"):
+        return InputError(f"{place}: line with # among the records; join VCFs with `bcftools concat`")
+    if b"\0" in line:
+        return InputError(f"{place}: holds a NUL byte; the file is damaged, copy it again")
+    if found == 1 and len(line.split()) >= len(_COLUMNS):
+        return InputError(f"{place}: columns are separated by spaces; separate them by tabs")
+    return InputError(
+        f"{place}: {found} columns where the #CHROM line has {columns}; "
+        "correct the row, or copy the file again if it is cut short"
+    )
