@@ -1,0 +1,33 @@
+"""Fixtures that every part of the tests may use."""
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_directory() -> Path:
+    """The developers' folder of golden numbers and real data beside the checkout; skips when absent."""
+    directory = REPOSITORY.parent / "shared"
+    if not (directory / "golden").is_dir():
+        pytest.skip("needs the folder `shared` beside the checkout")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def data_directory() -> Path:
+    """The test data that travels with the repository."""
+    return Path(__file__).resolve().parent / "data"
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> str:
+    """Every device that a computation has to work on; cuda skips when there is none."""
+    name: str = request.param
+    if name == "cuda":
+        torch = pytest.importorskip("torch")
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+    return name
