@@ -1,0 +1,188 @@
+"""The table that says what each row of a model's head predicts."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from enformer_vep.errors import InputError
+
+_COLUMNS = ("index", "identifier", "clip", "scale", "sum_stat", "description")
+_REMEDY = "give a tab-separated table with a header that names at least the column identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One output of the model.
+
+    Attributes:
+        index: 0-based row of the organism's head.
+        identifier: Unique name within the organism, such as ENCFF136DBS.
+        description: Assay, a colon, and the sample; not unique.
+        clip: Largest value of the training data, in their units; None when unknown.
+        scale: Factor applied to the training data; None when unknown.
+        sum_stat: How the training data were pooled over a bin, "mean" or "sum"; None when unknown.
+    """
+
+    index: int
+    identifier: str
+    description: str = ""
+    clip: float | None = None
+    scale: float | None = None
+    sum_stat: str | None = None
+
+    @property
+    def assay(self) -> str:
+        """The description's text before its first colon, such as CAGE; empty when it has none."""
+        assay, colon, _ = self.description.partition(":")
+        return assay if colon else ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTable:
+    """The tracks of one organism's head, in the head's order.
+
+    Attributes:
+        tracks: Track i has index i.
+    """
+
+    tracks: tuple[Track, ...]
+    _by_identifier: dict[str, Track] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_identifier", {track.identifier: track for track in self.tracks})
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, index: int) -> Track:
+        return self.tracks[index]
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(self.tracks)
+
+    def find(self, identifier: str) -> Track | None:
+        """The track of this identifier, spelled exactly; None when there is none."""
+        return self._by_identifier.get(identifier)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Reads a table from a file.
+
+        Args:
+            path: Text file in the layout of `from_text`.
+
+        Raises:
+            InputError: The file cannot be read or is not such a table.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise InputError(f"{path}: cannot read the track table: {reason}; {_REMEDY}") from error
+        return cls.from_text(text, source=str(path))
+
+    @classmethod
+    def from_text(cls, text: str, source: str = "track table") -> Self:
+        """Parses the layout of the published `targets_human.txt` and `targets_mouse.txt` (calico/basenji).
+
+        Columns are found by name. `identifier` is required; `index`, `description`, `clip`, `scale` and
+        `sum_stat` are used when there, others are ignored. Rows stand in the head's order; their `index`, if
+        any, rises by one from any start (the mouse table's starts at 5313), and the track's own index starts
+        at 0.
+
+        Args:
+            text: Header and rows, tab separated.
+            source: Name of the text, for messages.
+
+        Raises:
+            InputError: A column, a value or an identifier is missing, malformed or there twice; the message
+                names the line.
+        """
+        lines = text.splitlines()
+        header = lines[0].split("\t") if lines else []
+        if "identifier" not in header:
+            raise InputError(f"{source}: line 1 has no column identifier; {_REMEDY}")
+        rows = [
+            _Row(dict(zip(header, line.split("\t"), strict=False)), f"{source}: line {number}")
+            for number, line in enumerate(lines[1:], start=2)
+            if line.strip()
+        ]
+        _check_order(rows)
+        _check_unique(rows)
+        return cls(tuple(row.track(index) for index, row in enumerate(rows)))
+
+    def to_text(self) -> str:
+        """The table in the layout that `from_text` reads; columns that it ignores are not kept."""
+        return "".join("\t".join(fields) + "\n" for fields in (_COLUMNS, *map(_fields, self.tracks)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    values: dict[str, str]
+    place: str
+
+    @property
+    def identifier(self) -> str:
+        return self.values.get("identifier", "")
+
+    def track(self, index: int) -> Track:
+        if not re.fullmatch(r"\S+", self.identifier):
+            raise InputError(
+                f"{self.place}: identifier {self.identifier!r} is not one word; rename the track"
+            )
+        return Track(
+            index=index,
+            identifier=self.identifier,
+            description=self.values.get("description", ""),
+            clip=self._number("clip"),
+            scale=self._number("scale"),
+            sum_stat=self.values.get("sum_stat") or None,
+        )
+
+    def _number(self, column: str) -> float | None:
+        text = self.values.get(column, "")
+        try:
+            return float(text) if text else None
+        except ValueError as error:
+            raise InputError(f"{self.place}: {column} {text!r} is not a number; correct it") from error
+
+
+def _check_order(rows: list[_Row]) -> None:
+    if not rows or "index" not in rows[0].values:
+        return
+    first = rows[0].values["index"]
+    for offset, row in enumerate(rows):
+        index = row.values.get("index", "")
+        if not (first.isdecimal() and index.isdecimal() and int(index) == int(first) + offset):
+            raise InputError(
+                f"{row.place}: index {index!r} does not follow the line before; "
+                "list the tracks in the order of the model's head"
+            )
+
+
+def _check_unique(rows: list[_Row]) -> None:
+    places: dict[str, str] = {}
+    for row in rows:
+        if row.identifier in places:
+            raise InputError(
+                f"{row.place}: identifier {row.identifier} is the same as in {places[row.identifier]}; "
+                "give every track its own"
+            )
+        places[row.identifier] = row.place
+
+
+def _fields(track: Track) -> tuple[str, ...]:
+    return (
+        str(track.index),
+        track.identifier,
+        _number_text(track.clip),
+        _number_text(track.scale),
+        track.sum_stat or "",
+        track.description,
+    )
+
+
+def _number_text(value: float | None) -> str:
+    return "" if value is None else repr(value).removesuffix(".0")

@@ -1,0 +1,159 @@
+"""Who may import whom (CONTRIBUTING.md), read from the source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "enformer_vep"
+ROOT = Path(__file__).parents[1] / PACKAGE
+MODULES = sorted(ROOT.rglob("*.py"))
+
+# A part of the package, and what it may import besides itself and the errors. A part is a folder or a module; a
+# permission may name a module of another part. The parts that wire others together are not listed, nor is cli.
+ALLOWED = {
+    "errors": set(),
+    "genome": set(),
+    "tracks": set(),
+    "scores": set(),
+    "model": set(),
+    "results": {"genome.variants"},
+    "output": {"genome.variants", "results"},
+    "effects": {"model", "genome.windows"},
+}
+
+# Third-party packages that stay behind one door.
+DOORS = {
+    "cyvcf2": {"genome.vcf"},
+    "pyfaidx": {"genome.fasta"},
+}
+
+# Nothing in these loads torch, so that --help and plain file work stay quick.
+WITHOUT_TORCH = {"cli", "errors", "genome", "output", "results", "settings", "tracks"}
+
+
+def module_name(path: Path) -> str:
+    """Dotted name below the package; empty for the package itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def part_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def imported(nodes: Iterator[ast.AST]) -> set[str]:
+    """Dotted names that import statements among the nodes bind, `from a import b` as a.b."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def all_imports(path: Path) -> set[str]:
+    return imported(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def imports_on_loading(path: Path) -> set[str]:
+    return imported(loaded_nodes(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def loaded_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Nodes that run when the module is loaded: not those in functions, nor those for type checkers only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from loaded_nodes(child)
+
+
+def own(names: set[str]) -> set[str]:
+    """Of the imported names, those of this package, without its name."""
+    return {name.removeprefix(f"{PACKAGE}.") for name in names if name.startswith(f"{PACKAGE}.")}
+
+
+def may_import(name: str, wanted: str) -> bool:
+    part = part_of(name)
+    permitted = {part, "errors", "__version__"} | ALLOWED[part]
+    return any(wanted == one or wanted.startswith(f"{one}.") for one in permitted)
+
+
+@pytest.fixture(params=MODULES, ids=lambda path: module_name(path) or PACKAGE)
+def module(request) -> Path:
+    return request.param
+
+
+def test_parts_import_only_what_they_may(module):
+    name = module_name(module)
+    if part_of(name) not in ALLOWED:
+        return
+    forbidden = {wanted for wanted in own(all_imports(module)) if not may_import(name, wanted)}
+    assert not forbidden, f"{name} must not know {sorted(forbidden)}"
+
+
+def test_nobody_imports_the_command_line(module):
+    name = module_name(module)
+    if part_of(name) in {"cli", "__main__"}:
+        return
+    assert not {wanted for wanted in own(all_imports(module)) if part_of(wanted) == "cli"}
+
+
+def test_click_stays_in_the_command_line(module):
+    if part_of(module_name(module)) == "cli":
+        return
+    assert "click" not in {part_of(wanted) for wanted in all_imports(module)}
+
+
+@pytest.mark.parametrize("package", DOORS)
+def test_third_party_packages_stay_behind_their_door(module, package):
+    if module_name(module) in DOORS[package]:
+        return
+    assert package not in {part_of(wanted) for wanted in all_imports(module)}
+
+
+def test_torch_is_not_loaded_where_it_is_not_used(module):
+    """Follows the package's own imports too, so that a module cannot bring torch in by the back door."""
+    if part_of(module_name(module)) not in WITHOUT_TORCH:
+        return
+    assert not torch_users(module, seen=set())
+
+
+def torch_users(path: Path, seen: set[Path]) -> set[str]:
+    seen.add(path)
+    names = imports_on_loading(path)
+    found = {module_name(path)} if "torch" in {part_of(name) for name in names} else set()
+    for other in {target for name in own(names) for target in files_of(name)} - seen:
+        found |= torch_users(other, seen)
+    return found
+
+
+def files_of(name: str) -> set[Path]:
+    """The module and the packages around it that importing a name loads; the name may end in an attribute."""
+    parts = name.split(".")
+    found = {ROOT / "__init__.py"}
+    for length in range(1, len(parts) + 1):
+        stem = ROOT.joinpath(*parts[:length])
+        found |= {path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists()}
+    return found
+
+
+def test_the_rules_name_parts_that_exist():
+    parts = {part_of(module_name(path)) for path in MODULES}
+    assert set(ALLOWED) | WITHOUT_TORCH <= parts
+
+
+def test_the_reader_of_imports_sees_what_it_should():
+    source = (
+        "import torch.nn\nfrom a import b\nif TYPE_CHECKING:\n    import c\n"
+        "def f():\n    import d\ntry:\n    import e\nexcept ImportError:\n    pass\n"
+    )
+    tree = ast.parse(source)
+    assert imported(loaded_nodes(tree)) == {"torch.nn", "a.b", "e"}
+    assert imported(ast.walk(tree)) == {"torch.nn", "a.b", "c", "d", "e"}
