@@ -1,26 +1,29 @@
 """Who may import whom (CONTRIBUTING.md), read from the source."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 PACKAGE = "enformer_vep"
 ROOT = Path(__file__).parents[1] / PACKAGE
 MODULES = sorted(ROOT.rglob("*.py"))
 
-# A part of the package, and what it may import besides itself and the errors. A part is a folder or a module; a
-# permission may name a module of another part. The parts that wire others together are not listed, nor is cli.
+# A part of the package, and what it may import besides itself and the errors. A part is a folder or a module;
+# a permission may name a module of another part. Settings are plain data. The parts that wire others together
+# are not listed, nor is cli.
 ALLOWED = {
     "errors": set(),
     "genome": set(),
     "tracks": set(),
-    "scores": set(),
+    "settings": set(),
+    "scores": {"settings"},
     "model": set(),
     "results": {"genome.variants"},
     "output": {"genome.variants", "results"},
-    "effects": {"model", "genome.windows"},
+    "effects": {"model", "genome.windows", "settings"},
 }
 
 # Third-party packages that stay behind one door.
@@ -37,6 +40,15 @@ def module_name(path: Path) -> str:
     """Dotted name below the package; empty for the package itself."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
+
+
+def modules_of(parts: Iterable[str], *, inside: bool) -> list[ParameterSet]:
+    """The modules inside these parts, or all others, as test parameters."""
+    return [
+        pytest.param(path, id=module_name(path) or PACKAGE)
+        for path in MODULES
+        if (part_of(module_name(path)) in parts) is inside
+    ]
 
 
 def part_of(name: str) -> str:
@@ -85,43 +97,32 @@ def may_import(name: str, wanted: str) -> bool:
     return any(wanted == one or wanted.startswith(f"{one}.") for one in permitted)
 
 
-@pytest.fixture(params=MODULES, ids=lambda path: module_name(path) or PACKAGE)
-def module(request) -> Path:
-    return request.param
-
-
+@pytest.mark.parametrize("module", modules_of(ALLOWED, inside=True))
 def test_parts_import_only_what_they_may(module):
     name = module_name(module)
-    if part_of(name) not in ALLOWED:
-        return
     forbidden = {wanted for wanted in own(all_imports(module)) if not may_import(name, wanted)}
     assert not forbidden, f"{name} must not know {sorted(forbidden)}"
 
 
+@pytest.mark.parametrize("module", modules_of({"cli", "__main__"}, inside=False))
 def test_nobody_imports_the_command_line(module):
-    name = module_name(module)
-    if part_of(name) in {"cli", "__main__"}:
-        return
     assert not {wanted for wanted in own(all_imports(module)) if part_of(wanted) == "cli"}
 
 
+@pytest.mark.parametrize("module", modules_of({"cli"}, inside=False))
 def test_click_stays_in_the_command_line(module):
-    if part_of(module_name(module)) == "cli":
-        return
     assert "click" not in {part_of(wanted) for wanted in all_imports(module)}
 
 
 @pytest.mark.parametrize("package", DOORS)
-def test_third_party_packages_stay_behind_their_door(module, package):
-    if module_name(module) in DOORS[package]:
-        return
-    assert package not in {part_of(wanted) for wanted in all_imports(module)}
+def test_third_party_packages_stay_behind_their_door(package):
+    users = {module_name(path) for path in MODULES if package in map(part_of, all_imports(path))}
+    assert users <= DOORS[package]
 
 
+@pytest.mark.parametrize("module", modules_of(WITHOUT_TORCH, inside=True))
 def test_torch_is_not_loaded_where_it_is_not_used(module):
     """Follows the package's own imports too, so that a module cannot bring torch in by the back door."""
-    if part_of(module_name(module)) not in WITHOUT_TORCH:
-        return
     assert not torch_users(module, seen=set())
 
 
