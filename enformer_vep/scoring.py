@@ -60,7 +60,7 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
             summary = run(score_variants(checked, genome, scorer), writer, advance)
     _report(summary, request.dry_run)
     if request.output.summary:
-        write_summary(request.output.summary, {**provenance, **summary.to_dict()})
+        write_summary(str(request.output.summary), {**provenance, **summary.to_dict()})
     return summary
 
 

@@ -18,12 +18,11 @@ def predict_averaged(engine: EffectEngine, batches: Sequence[EffectBatch], both_
     Returns:
         Mean reference prediction and mean delta.
     """
-    views = 0
-    for effect in _views(engine, batches, both_strands):
+    effects = _views(engine, batches, both_strands)
+    total, views = next(effects), 1
+    for effect in effects:
+        total = Effect(total.reference + effect.reference, total.delta + effect.delta)
         views += 1
-        total = (
-            effect if views == 1 else Effect(total.reference + effect.reference, total.delta + effect.delta)
-        )
     return Effect(total.reference / views, total.delta / views)
 
 
