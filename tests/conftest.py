@@ -1,10 +1,14 @@
 """Fixtures that every part of the tests may use."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# `from tests.builders import ...` works under a bare `pytest` as well as under `python -m pytest`.
+sys.path.insert(0, str(REPOSITORY))
 
 
 @pytest.fixture(scope="session")
