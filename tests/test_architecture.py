@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 PACKAGE = "enformer_vep"
 ROOT = Path(__file__).parents[1] / PACKAGE
@@ -28,7 +27,8 @@ ALLOWED = {
 
 # Third-party packages that stay behind one door.
 DOORS = {
-    "cyvcf2": {"genome.vcf"},
+    "cyvcf2": set(),  # its region reader takes a damaged block for the end (see genome.vcf)
+    "pysam": {"genome.vcf", "output.tabix"},
     "pyfaidx": {"genome.fasta"},
 }
 
@@ -42,7 +42,7 @@ def module_name(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def modules_of(parts: Iterable[str], *, inside: bool) -> list[ParameterSet]:
+def modules_of(parts: Iterable[str], *, inside: bool) -> list[object]:
     """The modules inside these parts, or all others, as test parameters."""
     return [
         pytest.param(path, id=module_name(path) or PACKAGE)
