@@ -37,6 +37,10 @@ TABLES = {
 }
 """Track tables of the official weights by organism and their SHA-256."""
 TIMEOUT = 30.0
+_REMEDY = (
+    "run `enformer-vep download` where there is a network and point HF_HOME to a copy of its cache, "
+    "or give --model a path"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def example_weights() -> Path:
     path = Path(str(resources.files("enformer_vep"))) / "data" / "example.safetensors"
     if not path.is_file():
         raise ModelError(
-            "this version carries no example model: use enformer, or make a toy with `enformer-vep random-model`"
+            "this version carries no example model: use enformer, or a toy from `enformer-vep random-model`"
         )
     return path
 
@@ -83,12 +87,14 @@ def official_weights(*, offline: bool = False) -> Path:
     paths = [_official_file(name, offline=offline) for name in FILES]
     for path, expected in zip(paths, FILES.values(), strict=True):
         if sha256_of(path) != expected:
-            raise ModelError(f"{path}: damaged, its SHA-256 is not {expected}: delete it and download it again")
+            raise ModelError(
+                f"{path}: damaged, its SHA-256 is not {expected}: delete it and download it again"
+            )
     return paths[0].parent
 
 
 def cached_official_weights() -> Path | None:
-    """Directory of the official weights when they are in the hub's cache (hashes unchecked), otherwise None."""
+    """Directory of the official weights if they are in the hub's cache; their hashes are not checked."""
     paths = [_cached_file(name) for name in FILES]
     return paths[0].parent if paths[0] and all(paths) else None
 
@@ -98,10 +104,7 @@ def _official_file(name: str, *, offline: bool) -> Path:
     if cached is not None:
         return cached
     if offline or _Settings.from_environment().offline:
-        raise ModelError(
-            f"{name} of {REPOSITORY} is not on this machine: run `enformer-vep download` where there is a network "
-            "and point HF_HOME to the copied cache, or give --model a path"
-        )
+        raise ModelError(f"{name} of {REPOSITORY} is not on this machine: {_REMEDY}")
     from huggingface_hub import hf_hub_download
 
     logger.info("fetching %s of %s", name, REPOSITORY)
@@ -110,10 +113,7 @@ def _official_file(name: str, *, offline: bool) -> Path:
     # Its errors come from requests or httpx, by version; all of them mean that there is no file.
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"cannot fetch {name} of {REPOSITORY} ({reason}): run `enformer-vep download` where there is a network "
-            "and point HF_HOME to the copied cache, or give --model a path"
-        ) from error
+        raise ModelError(f"cannot fetch {name} of {REPOSITORY} ({reason}): {_REMEDY}") from error
 
 
 def _cached_file(name: str) -> Path | None:

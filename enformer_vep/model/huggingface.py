@@ -112,11 +112,15 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot read the model configuration ({error}): copy it again") from error
     if not isinstance(values, dict) or values.get("model_type", "enformer") != "enformer":
-        raise ModelError(f"{path}: not the configuration of an Enformer: use the file that came with the weights")
+        raise ModelError(
+            f"{path}: not the configuration of an Enformer: use the file that came with the weights"
+        )
     return {ours: values[theirs] for theirs, ours in _FIELDS.items() if theirs in values}
 
 
 def to_config_json(config: EnformerConfig) -> str:
     """Inverse of `read_config`: the text of a config.json."""
     values = config.to_dict()
-    return json.dumps({"model_type": "enformer", **{theirs: values[ours] for theirs, ours in _FIELDS.items()}})
+    return json.dumps(
+        {"model_type": "enformer", **{theirs: values[ours] for theirs, ours in _FIELDS.items()}}
+    )

@@ -36,7 +36,7 @@ def translate_module(module: str, table: Mapping[str, str]) -> str:
 
     Args:
         module: Our module path, such as "tower.3.conv.norm".
-        table: Our path with `*` to the file's path with `*`, such as "tower.*.conv.norm" to "conv_tower.*.0.0".
+        table: Our path to the file's, such as "tower.*.conv.norm" to "conv_tower.*.0.0".
 
     Returns:
         The file's module path.

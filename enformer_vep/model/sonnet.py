@@ -110,8 +110,8 @@ class SonnetStore:
             import tensorflow as tf
         except ImportError as error:
             raise DependencyError(
-                f"{path}: reading DeepMind's checkpoint needs TensorFlow: pip install 'enformer-vep[tensorflow]', "
-                "then `enformer-vep convert` it once"
+                f"{path}: reading DeepMind's checkpoint needs TensorFlow: "
+                "pip install 'enformer-vep[tensorflow]', then `enformer-vep convert` it once"
             ) from error
         self.path = path
         self._errors = (tf.errors.OpError, RuntimeError, ValueError)
@@ -135,7 +135,9 @@ class SonnetStore:
 
     def _damaged(self, error: Exception) -> ModelError:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return ModelError(f"{self.path}: cannot read this TensorFlow checkpoint ({reason}): download it again")
+        return ModelError(
+            f"{self.path}: cannot read this TensorFlow checkpoint ({reason}): download it again"
+        )
 
 
 def find_prefix(path: Path) -> Path | None:
@@ -155,11 +157,12 @@ def find_prefix(path: Path) -> Path | None:
     return path if path.with_name(path.name + ".index").is_file() else None
 
 
-def deduce_config(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+def deduce_config(shapes: Mapping[str, Shape], path: Path) -> dict[str, Any]:
     """Read the configuration off the tensors.
 
     Args:
         shapes: Sonnet path to shape.
+        path: Named in errors.
 
     Returns:
         Keyword arguments of `EnformerConfig`, all but window and target length.
@@ -168,23 +171,23 @@ def deduce_config(shapes: Mapping[str, Shape]) -> dict[str, Any]:
         ModelError: When this is not an Enformer.
     """
     try:
-        heads, key_size = shapes["_trunk/_layers/2/_layers/0/_layers/0/_module/_layers/1/_r_w_bias"][1::2]
-        tower_count = _count(shapes, r"_trunk/_layers/1/_layers/(\d+)/")
-        widths = tuple(shapes[f"_trunk/_layers/1/_layers/{i}/_layers/0/_layers/2/b"][0] for i in range(tower_count))
+        heads, key_size = shapes[f"{_BLOCK}/0/_module/_layers/1/_r_w_bias".replace("*", "0")][1::2]
+        blocks = _count(shapes, r"_trunk/_layers/1/_layers/(\d+)/")
+        tower = [shapes[f"{_TOWER}/0/_layers/2/b".replace("*", str(block))][0] for block in range(blocks)]
         values: dict[str, Any] = {
             "channels": shapes["_trunk/_layers/4/_layers/0/_layers/0/scale"][0],
             "transformer_layers": _count(shapes, r"_trunk/_layers/2/_layers/(\d+)/"),
             "attention_heads": heads,
             "key_size": key_size,
-            "pooling_stages": tower_count + 1,
+            "pooling_stages": blocks + 1,
             "output_tracks": _track_counts(shapes),
         }
-    except (KeyError, IndexError, ValueError) as error:
+        return {**values, "channel_multiple": _channel_multiple(values, tuple(tower))}
+    except (KeyError, IndexError, ValueError, ModelError) as error:
         raise ModelError(
-            f"this TensorFlow checkpoint is not an Enformer of DeepMind's layout ({error} does not fit): "
+            f"{path}: not an Enformer checkpoint of DeepMind's layout ({error}): "
             "use the files of deepmind-research/enformer"
         ) from error
-    return {**values, "channel_multiple": _channel_multiple(values, widths)}
 
 
 def _count(shapes: Mapping[str, Shape], pattern: str) -> int:
@@ -200,4 +203,4 @@ def _channel_multiple(values: Mapping[str, Any], widths: tuple[int, ...]) -> int
     for multiple in (128, 64, 32, 16, 8, 4, 2, 1):
         if EnformerConfig(**values, channel_multiple=multiple).tower_channels == widths:
             return multiple
-    raise ModelError(f"tower widths {widths} are not those of an Enformer of {values['channels']} channels: use another checkpoint")
+    raise ModelError(f"tower widths {widths} do not follow from {values['channels']} channels")

@@ -9,7 +9,7 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -50,10 +50,11 @@ class SafetensorsStore:
         """
         self.path = path
         try:
-            self._file = safe_open(path, framework="pt")
-            self.metadata: Mapping[str, str] = self._file.metadata() or {}
+            file: Any = safe_open(path, framework="pt")
+            self._file = file
+            self.metadata: Mapping[str, str] = file.metadata() or {}
             self.shapes: Mapping[str, Shape] = {
-                name: tuple(self._file.get_slice(name).get_shape()) for name in self._file.keys()  # noqa: SIM118
+                name: tuple(file.get_slice(name).get_shape()) for name in sorted(file.keys())
             }
         except (OSError, SafetensorError) as error:
             raise _damaged(path, error) from error
@@ -104,7 +105,7 @@ class TorchStore:
         if not isinstance(self._tensors, dict) or not all(
             isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in self._tensors.items()
         ):
-            raise ModelError(f"{path}: not a dictionary of named tensors: save the model's state_dict() alone")
+            raise ModelError(f"{path}: not a dictionary of named tensors: save its state_dict() alone")
         self.shapes: Mapping[str, Shape] = {
             name: tuple(tensor.shape) for name, tensor in self._tensors.items()
         }

@@ -1,0 +1,76 @@
+"""`enformer-vep convert`: any model into one safetensors file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from enformer_vep.errors import InputError
+
+DTYPES = ("float32", "float16", "bfloat16")
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("source")
+@click.argument("output", type=FILE)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="float32",
+    show_default=True,
+    help="Type of the stored numbers. The 16-bit types halve the file and change the scores slightly.",
+)
+@click.option(
+    "--organism", type=click.Choice(["human", "mouse", "both"]), help="Heads to keep; default: all."
+)
+@click.option(
+    "--targets-human", type=FILE, help="Track table (targets.txt) of the human head to carry along."
+)
+@click.option(
+    "--targets-mouse", type=FILE, help="Track table (targets.txt) of the mouse head to carry along."
+)
+@click.option(
+    "--window", type=click.IntRange(min=1), help="Window in bp to record; default: the model's, 196608."
+)
+@click.option("--target-length", type=int, help="Bins to predict to record; -1 for all bins of the window.")
+def convert(
+    source: str,
+    output: Path,
+    dtype: str,
+    organism: str | None,
+    targets_human: Path | None,
+    targets_mouse: Path | None,
+    window: int | None,
+    target_length: int | None,
+) -> None:
+    """Turn any model that --model takes into one safetensors file OUTPUT.
+
+    The file holds the weights, the configuration, the hash of the weights and the track tables.
+
+    \b
+    enformer-vep convert enformer enformer.safetensors
+    enformer-vep convert sonnet_weights/ enformer.safetensors --targets-human targets_human.txt
+    """
+    import torch
+
+    from enformer_vep.model.checkpoints import load_model, save_model
+
+    organisms = (organism,) if organism in {"human", "mouse"} else None
+    model = load_model(source, organisms, window, target_length=target_length)
+    carried = {**model.metadata, **_read_tables({"human": targets_human, "mouse": targets_mouse})}
+    for absent in {"human", "mouse"} - set(model.network.heads):
+        carried.pop(f"targets_{absent}", None)
+    sha256 = save_model(model.network, output, carried, getattr(torch, dtype))
+    click.echo(f"{output}\t{sha256}")
+
+
+def _read_tables(paths: Mapping[str, Path | None]) -> dict[str, str]:
+    try:
+        return {
+            f"targets_{organism}": path.read_text(encoding="utf-8")
+            for organism, path in paths.items()
+            if path is not None
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read a track table ({error}): name a targets.txt") from error

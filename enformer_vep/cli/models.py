@@ -1,0 +1,74 @@
+"""`enformer-vep models`: what --model takes, and what of it is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from enformer_vep.model.sources import Checkpoint
+
+COLUMNS = ("MODEL", "STATE", "WINDOW", "BINS", "TRACKS", "PARAMETERS", "SHA256", "WHAT")
+WHAT = {
+    "enformer": "official weights (enformer-vep download)",
+    "example": "small model in this package",
+}
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+def models(paths: tuple[str, ...]) -> None:
+    """List the models that --model takes, and describe those at PATHS.
+
+    Columns, tab-separated: MODEL, STATE (ready or absent), WINDOW (bp), BINS predicted, TRACKS per head,
+    PARAMETERS, SHA256 (first 12 digits of the recorded hash of the weights, or -) and WHAT. Only headers are
+    read. Besides enformer and example, --model takes a path:
+
+    \b
+    model.safetensors        written by enformer-vep (convert, random-model, train)
+    directory/               config.json with model.safetensors or pytorch_model.bin (Hugging Face layout)
+    checkpoint (.index)      DeepMind's TensorFlow release, or its directory (needs the extra tensorflow)
+    """
+    click.echo("\t".join(COLUMNS))
+    for source in ("enformer", "example", *paths):
+        click.echo("\t".join(_describe(source)))
+
+
+def _describe(source: str) -> tuple[str, ...]:
+    from enformer_vep.errors import ModelError
+    from enformer_vep.model.sources import Geometry, open_checkpoint
+
+    try:
+        checkpoint = open_checkpoint(_locate(source), Geometry(), offline=True)
+    except ModelError:
+        if source not in WHAT:
+            raise
+        return (source, "absent", *["-"] * 5, WHAT[source])
+    return (source, "ready", *_properties(checkpoint), WHAT.get(source) or _description(checkpoint))
+
+
+def _locate(source: str) -> str | Path:
+    """Spare the official weights the check of their hash: a listing reads headers only."""
+    from enformer_vep.model import hub
+
+    return hub.cached_official_weights() or source if source == hub.OFFICIAL_NAME else source
+
+
+def _properties(checkpoint: Checkpoint) -> tuple[str, ...]:
+    from enformer_vep.model.checkpoints import build_on_meta, count_parameters, tensor_shapes
+    from enformer_vep.model.identity import identity
+
+    config = checkpoint.config
+    return (
+        str(config.window),
+        str(config.target_length),
+        ",".join(f"{organism}:{count}" for organism, count in config.output_tracks.items()),
+        str(count_parameters(tensor_shapes(build_on_meta(config)))),
+        identity(checkpoint.digests)[:12] if checkpoint.digests else "-",
+    )
+
+
+def _description(checkpoint: Checkpoint) -> str:
+    return checkpoint.metadata.get("description", "-")
