@@ -42,8 +42,7 @@ def vcf_text(
     for name, length in lengths.items():
         lines.append(f"##contig=<ID={name}>" if length is None else f"##contig=<ID={name},length={length}>")
     lines.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
-    for record in records:
-        lines.append(record if isinstance(record, str) else "\t".join([*map(str, record), ".", ".", "."]))
+    lines += (r if isinstance(r, str) else "\t".join([*map(str, r), ".", ".", "."]) for r in records)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -58,12 +57,11 @@ def make_vcf(
 
 def make_bcf(path: Path, vcf: Path) -> Path:
     """Writes a VCF's records as BCF; every contig has to be declared."""
-    with (
-        pysam.VariantFile(str(vcf)) as source,
-        pysam.VariantFile(str(path), "wb", header=source.header) as target,
-    ):
-        for record in source:
-            target.write(record)
+    with pysam.VariantFile(str(vcf)) as source:
+        source.header.info.add("END", 1, "Integer", "pysam sets it for symbolic alleles")
+        with pysam.VariantFile(str(path), "wb", header=source.header) as target:
+            for record in source:
+                target.write(record)
     return path
 
 
@@ -87,3 +85,44 @@ def bgzip(path: Path, content: bytes) -> Path:
     with pysam.BGZFile(str(path), "w") as handle:
         handle.write(content)
     return path
+
+
+def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
+    """Writes a small random model with its track tables; nothing in it is at its initial value."""
+    import torch
+
+    from enformer_vep.model.checkpoints import save_model
+    from enformer_vep.model.config import EnformerConfig
+    from enformer_vep.model.enformer import Enformer
+
+    config = EnformerConfig(
+        channels=24,
+        transformer_layers=2,
+        attention_heads=2,
+        key_size=8,
+        channel_multiple=4,
+        target_length=8,
+        window=window,
+        output_tracks={"human": 5, "mouse": 3},
+    )
+    network = Enformer(config).eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if tensor.is_floating_point():
+                noise = torch.randn(tensor.shape, generator=generator) * 0.2
+                tensor.copy_(noise.abs() + 0.5 if "running_var" in name or "norm.weight" in name else noise)
+    tables = {
+        "targets_human": targets_text(
+            ["CAGE:liver", "CAGE:brain", "DNASE:liver", "DNASE:brain", "CHIP:CTCF:liver"]
+        ),
+        "targets_mouse": targets_text(["CAGE:heart", "DNASE:heart", "ATAC:heart"], prefix="MOUSE"),
+    }
+    save_model(network, path, tables)
+    return path
+
+
+def targets_text(descriptions: Sequence[str], prefix: str = "TRACK") -> str:
+    """Returns a track table with identifiers TRACK0, TRACK1, ..."""
+    rows = [f"{i}\t{prefix}{i}\t{text}" for i, text in enumerate(descriptions)]
+    return "\n".join(["index\tidentifier\tdescription", *rows]) + "\n"

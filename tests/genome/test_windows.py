@@ -2,13 +2,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from tests.builders import random_sequence
 
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import Window, allele_pair, centred_window
+from tests.builders import random_sequence
 
 # Where DeepMind's loop flips an indel to a fixed right edge (REF start < window): we do not.
 FLIPPED_IN_GOLDEN = {
