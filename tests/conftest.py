@@ -35,3 +35,11 @@ def device(request: pytest.FixtureRequest) -> str:
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device")
     return name
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A safetensors file of ours: random weights, 2,048-bp window, five human and three mouse tracks."""
+    from tests.builders import make_model
+
+    return make_model(tmp_path_factory.mktemp("model") / "small.safetensors")
