@@ -49,7 +49,7 @@ def tracks(pattern: str, model: str, targets: Path | None, organism: str, as_jso
       enformer-vep tracks '/^CAGE.*liver/i'     a regular expression
 
     Any index or identifier that is listed can be given to score's --tracks.
-    """  # noqa: D301 - click reads the escape as: keep these lines as they are
+    """
     from enformer_vep.api import load_track_table
     from enformer_vep.tracks.selection import search_tracks
 
