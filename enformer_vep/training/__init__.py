@@ -1,0 +1,1 @@
+"""Training, fine-tuning and evaluation: data readers, the loss, the loop."""

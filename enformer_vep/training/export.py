@@ -1,0 +1,73 @@
+"""The trained model as one safetensors file that carries its track tables, settings and figures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from enformer_vep import __version__
+from enformer_vep.model.checkpoints import save_model
+from enformer_vep.model.enformer import Enformer
+from enformer_vep.training.config import TrainingConfig
+from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.targets import Target
+
+MODEL_NAME = "model.safetensors"
+_DTYPES = {"float32": torch.float32, "float16": torch.float16}
+_COLUMNS = ("index", "identifier", "clip", "clip_soft", "scale", "sum_stat", "description")
+
+
+def export_model(
+    network: Enformer,
+    folder: Path,
+    config: TrainingConfig,
+    data: Sequence[OrganismData],
+    record: dict[str, Any],
+) -> str:
+    """Writes the model of a run.
+
+    Args:
+        network: What to write.
+        folder: The run's folder.
+        config: How it was trained.
+        data: One entry per head.
+        record: Its evaluation on the validation split.
+
+    Returns:
+        Identity of the weights.
+    """
+    metadata = {f"targets_{own.organism}": targets_text(own.targets) for own in data}
+    metadata["training"] = json.dumps(describe(config), sort_keys=True)
+    metadata["provenance"] = json.dumps({**config.provenance, "enformer_vep": __version__}, sort_keys=True)
+    metadata["evaluation"] = json.dumps(record, sort_keys=True)
+    return save_model(network, folder / MODEL_NAME, metadata, _DTYPES[config.run.dtype])
+
+
+def describe(config: TrainingConfig) -> dict[str, Any]:
+    """A configuration as plain values, without paths, which mean nothing elsewhere."""
+    sections = {name: asdict(getattr(config, name)) for name in ("init", "optimizer", "augmentation", "run")}
+    files = [
+        {name: value.name if isinstance(value, Path) else value for name, value in asdict(data).items()}
+        for data in config.data
+    ]
+    return {"data": files, "model": dict(config.model), **sections}
+
+
+def targets_text(targets: Sequence[Target]) -> str:
+    """A targets table without the files, in the published layout."""
+    rows = [_COLUMNS, *(_fields(index, target) for index, target in enumerate(targets))]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def _fields(index: int, target: Target) -> tuple[str, ...]:
+    numbers = (target.clip, target.clip_soft, target.scale)
+    return (
+        str(index),
+        target.identifier,
+        *("" if number is None else f"{number:g}" for number in numbers),
+        f"{target.summary}_sqrt" if target.square_root else target.summary,
+        target.description,
+    )

@@ -1,0 +1,82 @@
+"""The network as the training loop sees it: codes and observed values in, loss out."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.training.loss import poisson_loss
+
+
+class Learner(nn.Module):
+    """Network and loss in one module, so that a wrapper (DDP, autocast, compile) sees all of it.
+
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: Enformer) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, codes: Tensor, observed: Tensor, organism: str) -> Tensor:
+        """Loss of a batch.
+
+        Args:
+            codes: uint8 [B, window] base codes.
+            observed: float32 [B, bins, tracks]; NaN where nothing is known.
+            organism: Head that predicts them.
+
+        Returns:
+            Scalar, float32.
+        """
+        return poisson_loss(predict(self.network, codes, organism), observed)
+
+
+def predict(network: Enformer, codes: Tensor, organism: str) -> Tensor:
+    """Predicts from codes; the head is float32 even under autocast, for its values span decades.
+
+    Args:
+        network: The network.
+        codes: uint8 [B, window] base codes.
+        organism: Head.
+
+    Returns:
+        float32 [B, bins, tracks].
+    """
+    embedding = network.embed(one_hot(codes))
+    with torch.autocast(codes.device.type, enabled=False):
+        return network.predict_tracks(embedding.float(), organism)
+
+
+class AveragedWeights:
+    """Exponential moving average of a network's weights.
+
+    Buffers (BatchNorm's statistics) are averages already and are copied.
+
+    Attributes:
+        network: A network with the averaged weights, in evaluation mode.
+
+    Args:
+        network: Where to start.
+        decay: Share of the old average that a step keeps, once enough steps were seen.
+    """
+
+    def __init__(self, network: Enformer, decay: float) -> None:
+        self.network = deepcopy(network).requires_grad_(False).eval()
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, network: Enformer, step: int) -> None:
+        """Takes one step's weights in.
+
+        Args:
+            network: The network after the step.
+            step: 0-based. Early steps decay faster, (1 + step) / (10 + step), so that the random start fades.
+        """
+        decay = min(self._decay, (1 + step) / (10 + step))
+        mine, theirs = list(self.network.parameters()), [weight.detach() for weight in network.parameters()]
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
+            own.copy_(other)

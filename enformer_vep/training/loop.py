@@ -1,0 +1,297 @@
+"""The training loop.
+
+Devices, mixed precision and several GPUs (`accelerate launch`) come from Hugging Face accelerate. Order,
+variation and dropout are functions of the seed and the step, so a checkpoint is weights, optimizer, average,
+step and history, and a resumed run continues bit for bit on the same hardware.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from enformer_vep.errors import InputError, ModelError
+from enformer_vep.model.enformer import Enformer
+from enformer_vep.output.atomic import complete_or_absent
+from enformer_vep.training.config import TrainingConfig
+from enformer_vep.training.export import export_model
+from enformer_vep.training.learner import AveragedWeights, Learner
+from enformer_vep.training.loading import BatchNumbers, ShuffledExamples, evaluation_batches, training_batches
+from enformer_vep.training.optimizer import (
+    freeze_layers,
+    frozen_layers,
+    hold_frozen,
+    make_optimizer,
+    make_schedule,
+)
+from enformer_vep.training.records import plot_curves, write_metrics
+from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.validation import Evaluation, Tally, tally
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_NAME = "checkpoint.pt"
+_DROPOUT_STREAM = 2
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        step: Optimizer steps done.
+        best: Highest validation correlation so far.
+        stale: Evaluations since then.
+        records: One per evaluation.
+    """
+
+    step: int = 0
+    best: float = -math.inf
+    stale: int = 0
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """One training run.
+
+    Args:
+        config: What to do.
+        network: Where to start.
+        data: One entry per head.
+        folder: Where the run's files go; it exists.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        network: Enformer,
+        data: Sequence[OrganismData],
+        folder: Path,
+    ) -> None:
+        self._config, self._data, self._folder = config, tuple(data), folder
+        self._accelerator = Accelerator(
+            mixed_precision=_precision(config.run.precision),
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=len(self._data) > 1)],
+        )
+        self._network = network.to(self._accelerator.device).requires_grad_(True)
+        self._frozen = frozen_layers(self._network, config.init.freeze)
+        freeze_layers(self._frozen)
+        self._average = AveragedWeights(network, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
+        self._optimizer = make_optimizer(self._network, config.optimizer)
+        self._schedule = make_schedule(self._optimizer, config.optimizer, config.run.steps)
+        self._learner = self._prepare()
+        self.progress = Progress()
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> Progress:
+        """Trains until the last step, until validation stops improving, or until told to stop.
+
+        Args:
+            should_stop: Asked after every step; the run then leaves a checkpoint and returns.
+
+        Returns:
+            How far it came.
+        """
+        run, progress = self._config.run, self.progress
+        batches = [self._batches(index) for index in range(len(self._data))]
+        losses: list[Tensor] = []
+        started = time.monotonic()
+        with self._bar() as bar:
+            while progress.step < run.steps and not self._exhausted:
+                losses.append(self._step(batches[progress.step % len(batches)]))
+                progress.step += 1
+                bar.update()
+                if progress.step % run.evaluate_every == 0 or progress.step == run.steps:
+                    self._record(torch.stack(losses).mean().item(), time.monotonic() - started)
+                    losses.clear()
+                    bar.set_postfix(valid=f"{progress.records[-1]['valid_correlation']:.4f}")
+                stopping = should_stop()
+                if stopping or progress.step % run.checkpoint_every == 0:
+                    self.save()
+                if stopping:
+                    logger.info("stopped after step %d; continue with --resume", progress.step)
+                    return progress
+        self.save()
+        return progress
+
+    def save(self) -> None:
+        """Writes the checkpoint that `resume` continues from."""
+        if not self._accelerator.is_main_process:
+            return
+        state = {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "average": self._average.network.state_dict() if self._average else None,
+            "progress": vars(self.progress),
+        }
+        with complete_or_absent(self._folder / CHECKPOINT_NAME) as path:
+            torch.save(state, path)
+
+    def resume(self) -> None:
+        """Continues from the run's checkpoint.
+
+        Raises:
+            InputError: There is none.
+        """
+        path = self._folder / CHECKPOINT_NAME
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {path}; leave --resume out to start a new run")
+        state = torch.load(path, map_location=self._accelerator.device, weights_only=True)
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        if self._average is not None:
+            self._average.network.load_state_dict(state["average"])
+        self.progress = Progress(**state["progress"])
+        logger.info("resuming %s after step %d", path, self.progress.step)
+
+    @property
+    def _exhausted(self) -> bool:
+        return 0 < self._config.run.patience <= self.progress.stale
+
+    def _prepare(self) -> nn.Module:
+        if self._accelerator.num_processes > 1:
+            # The published training computes BatchNorm's statistics over all replicas.
+            nn.SyncBatchNorm.convert_sync_batchnorm(self._network)
+        learner = Learner(self._network)
+        if self._config.run.compile:
+            learner.compile()
+        torch.backends.cudnn.deterministic = True
+        return self._accelerator.prepare_model(learner)
+
+    def _batches(self, index: int) -> Iterator[tuple[Tensor, Tensor]]:
+        run, organisms = self._config.run, len(self._data)
+        processes = self._accelerator.num_processes
+        examples = ShuffledExamples(
+            self._data[index].splits["train"], self._config.augmentation, run.seed, run.batch_size * processes
+        )
+        steps_done = (self.progress.step - index + organisms - 1) // organisms
+        first = steps_done * run.accumulate
+        numbers = BatchNumbers(run.batch_size, first, self._accelerator.process_index, processes)
+        return training_batches(examples, numbers, run.workers, self._accelerator.device.type == "cuda")
+
+    def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+        self._learner.train()
+        hold_frozen(self._frozen)
+        organism = self._data[self.progress.step % len(self._data)].organism
+        total = torch.zeros((), device=self._accelerator.device)
+        for part in range(self._config.run.accumulate):
+            last = part == self._config.run.accumulate - 1
+            with nullcontext() if last else self._accelerator.no_sync(self._learner):
+                total += self._backward(*next(batches), organism, part)
+        if self._config.optimizer.clip_norm:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._config.optimizer.clip_norm)
+        self._optimizer.step()
+        self._schedule.step()
+        self._optimizer.zero_grad()
+        if self._average is not None:
+            self._average.update(self._network, self.progress.step)
+        return total
+
+    def _backward(self, codes: Tensor, observed: Tensor, organism: str, part: int) -> Tensor:
+        device = self._accelerator.device
+        torch.manual_seed(self._dropout_seed(part))
+        loss = self._learner(codes.to(device, non_blocking=True), observed.to(device, non_blocking=True), organism)
+        loss = loss / self._config.run.accumulate
+        self._accelerator.backward(loss)
+        return loss.detach()
+
+    def _dropout_seed(self, part: int) -> int:
+        key = [self._config.run.seed, _DROPOUT_STREAM, self.progress.step, part, self._accelerator.process_index]
+        return int(np.random.SeedSequence(key).generate_state(1)[0])
+
+    def _record(self, train_loss: float, seconds: float) -> None:
+        """Evaluates, logs, and keeps the weights when they are the best so far."""
+        if not math.isfinite(train_loss):
+            raise ModelError(f"the loss is {train_loss} at step {self.progress.step}; lower optimizer.rate and start again")
+        evaluations = {data.organism: self._evaluate(data) for data in self._data}
+        record = {
+            "step": self.progress.step,
+            "seconds": round(seconds, 1),
+            "rate": self._schedule.get_last_lr()[0],
+            "train_loss": train_loss,
+            **summarise_evaluations(evaluations, self._data),
+        }
+        self.progress.records.append(record)
+        improved = record["valid_correlation"] > self.progress.best
+        self.progress.stale = 0 if improved else self.progress.stale + 1
+        logger.info("step %(step)d: loss %(train_loss).4f, validation %(valid_loss).4f, r %(valid_correlation).4f", record)
+        if self._accelerator.is_main_process:
+            write_metrics(self._folder, self.progress.records)
+            plot_curves(self._folder, self.progress.records)
+        if improved:
+            self.progress.best = record["valid_correlation"]
+            self._keep(record)
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        if self._accelerator.is_main_process:
+            export_model(self._evaluated, self._folder, self._config, self._data, record)
+
+    def _evaluate(self, data: OrganismData) -> Evaluation:
+        run, accelerator = self._config.run, self._accelerator
+        batches = evaluation_batches(
+            data.splits["valid"],
+            run.batch_size,
+            run.workers,
+            limit=run.evaluation_examples,
+            rank=accelerator.process_index,
+            processes=accelerator.num_processes,
+        )
+        with accelerator.autocast():
+            own = tally(self._evaluated.eval(), batches, data.organism, accelerator.device)
+        states = accelerator.gather(own.state()[None])
+        merged = Tally(len(data.targets), accelerator.device)
+        for state in states:
+            merged.merge(state)
+        return merged.result()
+
+    @property
+    def _evaluated(self) -> Enformer:
+        return self._network if self._average is None else self._average.network
+
+    def _bar(self) -> "tqdm[Any]":
+        return tqdm(
+            total=self._config.run.steps,
+            initial=self.progress.step,
+            unit="step",
+            disable=None if self._accelerator.is_main_process else True,
+        )
+
+
+def summarise_evaluations(evaluations: Mapping[str, Evaluation], data: Sequence[OrganismData]) -> dict[str, Any]:
+    """What one evaluation puts into the log.
+
+    Args:
+        evaluations: Per organism.
+        data: Per organism, for the tracks' assays.
+
+    Returns:
+        valid_loss and valid_correlation (means over organisms of the mean over tracks), and under "correlation"
+        the mean of every assay, such as "human DNASE".
+    """
+    correlation = {
+        f"{own.organism} {assay}": float(np.nanmean(evaluations[own.organism].bins[rows]))
+        for own in data
+        for assay, rows in own.assays().items()
+    }
+    return {
+        "valid_loss": float(np.mean([evaluation.loss for evaluation in evaluations.values()])),
+        "valid_correlation": float(np.mean([np.nanmean(evaluation.bins) for evaluation in evaluations.values()])),
+        "correlation": correlation,
+    }
+
+
+def _precision(choice: str) -> str:
+    if choice == "auto":
+        return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+    return choice

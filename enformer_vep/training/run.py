@@ -1,0 +1,117 @@
+"""One training run from its configuration: what the command `train` calls."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from enformer_vep.errors import OutputError, UsageError
+from enformer_vep.model.checkpoints import load_model
+from enformer_vep.model.config import EnformerConfig
+from enformer_vep.model.enformer import Enformer
+from enformer_vep.training.baked import bake
+from enformer_vep.training.config import DataConfig, TrainingConfig
+from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
+from enformer_vep.training.sequences import read_sequences
+from enformer_vep.training.sources import geometry_of, open_organism, open_reader, required, targets_of
+
+logger = logging.getLogger(__name__)
+
+_SPLITS = ("train", "valid")
+
+
+def train(
+    config: TrainingConfig, folder: Path, resume: bool, should_stop: Callable[[], bool] = lambda: False
+) -> Progress:
+    """Trains a model.
+
+    Args:
+        config: What to do.
+        folder: Where the run's files go; made when absent.
+        resume: Whether to continue from the folder's checkpoint.
+        should_stop: Asked after every step, see `Trainer.run`.
+
+    Returns:
+        How far the run came.
+
+    Raises:
+        EnformerVepError: Data, configuration or model are wrong, or the folder holds another run.
+    """
+    if not resume and (folder / CHECKPOINT_NAME).exists():
+        raise OutputError(f"{folder} holds a run already; continue it with --resume or choose another --output")
+    network = make_network(config)
+    geometry = geometry_of(network.config)
+    data = [open_organism(organism, config.data, geometry, _SPLITS) for organism in config.organisms]
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, network, data, folder)
+    if resume:
+        trainer.resume()
+    return trainer.run(should_stop)
+
+
+def make_network(config: TrainingConfig) -> Enformer:
+    """Builds the network that a run starts from.
+
+    Args:
+        config: What to do.
+
+    Returns:
+        Random weights, or those of `init.model` under new heads.
+    """
+    tracks = {data.organism: len(targets_of(data)) for data in config.data}
+    torch.manual_seed(config.run.seed)
+    if config.init.model is None:
+        return Enformer(config.shape(tracks))
+    return _new_heads(load_model(config.init.model, organisms=()).network, config, tracks)
+
+
+def _new_heads(trunk: Enformer, config: TrainingConfig, tracks: dict[str, int]) -> Enformer:
+    """Puts the weights of a trunk under heads of other sizes."""
+    network = Enformer(_fine_tuned_shape(trunk.config, config, tracks))
+    weights = {name: weight for name, weight in trunk.state_dict().items() if not name.startswith("heads.")}
+    network.load_state_dict(weights, strict=False)
+    return network
+
+
+def _fine_tuned_shape(shape: EnformerConfig, config: TrainingConfig, tracks: dict[str, int]) -> EnformerConfig:
+    known = shape.to_dict()
+    changed = {**known, **config.model, "output_tracks": tracks}
+    fixed = ("channels", "transformer_layers", "attention_heads", "key_size", "pooling_stages", "channel_multiple")
+    for name in fixed:
+        if changed[name] != known[name]:
+            raise UsageError(f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration")
+    return EnformerConfig.from_dict(changed)
+
+
+def bake_data(config: TrainingConfig) -> None:
+    """Writes the baked file of every data section that names one.
+
+    Every contig that its sequences name is kept from its start to the end of the last window.
+
+    Args:
+        config: Data sections with FASTA, targets and sequences, and the model's lengths.
+
+    Raises:
+        EnformerVepError: A file is missing or malformed, or no section names a baked file.
+    """
+    sections = [data for data in config.data if data.baked is not None]
+    if not sections:
+        raise UsageError("no [[data]] section names a file to bake; add the key 'baked'")
+    for data in sections:
+        _bake_section(config, data)
+
+
+def _bake_section(config: TrainingConfig, data: DataConfig) -> None:
+    data, path = replace(data, baked=None), required(data.baked, "baked", data)
+    targets = targets_of(data)
+    geometry = geometry_of(config.shape({data.organism: len(targets)}))
+    reader = open_reader(data, targets, geometry.bin_width)
+    extents: dict[str, int] = {}
+    for sequence in read_sequences(required(data.sequences, "sequences", data)):
+        needed = min(sequence.end + geometry.flank, reader.contigs[sequence.contig])
+        extents[sequence.contig] = max(extents.get(sequence.contig, 0), needed)
+    bake(path, reader, extents, targets, geometry.bin_width)
+    size = path.stat().st_size / 1e6
+    logger.info("%s: %d contigs, %d tracks, %.1f MB", path, len(extents), len(targets), size)

@@ -1,0 +1,129 @@
+"""From the configuration's data sections to sources of examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from enformer_vep.errors import InputError, UsageError
+from enformer_vep.model.config import EnformerConfig
+from enformer_vep.training.baked import BakedReader
+from enformer_vep.training.config import DataConfig
+from enformer_vep.training.coverage import BigWigReader, ContigReader
+from enformer_vep.training.examples import ExampleSource, Geometry, JoinedSource, RegionSource
+from enformer_vep.training.sequences import read_sequences, tile
+from enformer_vep.training.targets import Target, read_targets
+
+
+@dataclass(frozen=True, slots=True)
+class OrganismData:
+    """All that one head learns from and is judged by.
+
+    Attributes:
+        organism: Name of the head.
+        targets: Its tracks.
+        splits: Split to source.
+    """
+
+    organism: str
+    targets: tuple[Target, ...]
+    splits: dict[str, ExampleSource]
+
+    def assays(self) -> dict[str, list[int]]:
+        """Assay (the description's text before its first colon) to its rows."""
+        assays: dict[str, list[int]] = {}
+        for row, target in enumerate(self.targets):
+            assays.setdefault(target.description.partition(":")[0] or "all", []).append(row)
+        return assays
+
+
+def geometry_of(shape: EnformerConfig) -> Geometry:
+    """The lengths of a model."""
+    return Geometry(window=shape.window, bins=shape.target_length, bin_width=shape.bin_width)
+
+
+def targets_of(data: DataConfig) -> tuple[Target, ...]:
+    """The tracks of one data section.
+
+    Raises:
+        UsageError: The section names no targets table.
+        InputError: The table is malformed.
+    """
+    path = data.targets or (data.tfrecords / "targets.txt" if data.tfrecords else None)
+    return read_targets(required(path, "targets", data))
+
+
+def open_organism(
+    organism: str, sections: Sequence[DataConfig], geometry: Geometry, splits: Sequence[str]
+) -> OrganismData:
+    """Opens the data of one head.
+
+    Args:
+        organism: Name of the head.
+        sections: Data sections; those of other organisms are left out.
+        geometry: The model's lengths.
+        splits: Splits that are wanted.
+
+    Returns:
+        The data.
+
+    Raises:
+        InputError: A file is missing or malformed, two sections have other tracks, or a split has no rows.
+        UsageError: A section does not say enough.
+    """
+    own = [section for section in sections if section.organism == organism]
+    targets = [targets_of(section) for section in own]
+    for other in targets[1:]:
+        if [target.identifier for target in other] != [target.identifier for target in targets[0]]:
+            raise InputError(f"the data sections of {organism} have different tracks; give them the same targets")
+    found = [_open_section(section, own_targets, geometry) for section, own_targets in zip(own, targets, strict=True)]
+    joined = {split: [sources[split] for sources in found if split in sources] for split in splits}
+    absent = [split for split in splits if not joined[split]]
+    if absent:
+        raise InputError(f"the data of {organism} have no {absent[0]} sequences; name some in the fourth BED column")
+    return OrganismData(
+        organism, targets[0], {split: JoinedSource(sources) for split, sources in joined.items()}
+    )
+
+
+def _open_section(data: DataConfig, targets: tuple[Target, ...], geometry: Geometry) -> dict[str, ExampleSource]:
+    if data.tfrecords is not None:
+        from enformer_vep.training.tfrecord import open_tfrecords
+
+        return open_tfrecords(data.tfrecords, data.fasta, targets, geometry)
+    reader = open_reader(data, targets, geometry.bin_width)
+    sequences = read_sequences(required(data.sequences, "sequences", data))
+    for sequence in sequences:
+        if sequence.contig not in reader.contigs:
+            raise InputError(
+                f"sequence file {data.sequences}: contig {sequence.contig!r} is not in the genome; use the FASTA's names"
+            )
+    tiles = {
+        split: [
+            found
+            for sequence in sequences
+            if sequence.split == split
+            for found in tile(sequence, geometry.span, geometry.bin_width, reader.grid)
+        ]
+        for split in dict.fromkeys(sequence.split for sequence in sequences)
+    }
+    return {split: RegionSource(reader, found, geometry, targets) for split, found in tiles.items()}
+
+
+def open_reader(data: DataConfig, targets: tuple[Target, ...], bin_width: int) -> ContigReader:
+    """Opens sequence and coverage of one data section.
+
+    Raises:
+        UsageError: The section names neither a baked file nor a FASTA.
+        InputError: A file is missing or malformed.
+    """
+    if data.baked is not None:
+        return BakedReader(data.baked, targets, bin_width)
+    fasta = required(data.fasta, "fasta", data)
+    return BigWigReader(fasta, targets, required(data.targets, "targets", data).parent, bin_width)
+
+
+def required(path: Path | None, name: str, data: DataConfig) -> Path:
+    """The path, or a `UsageError` that names what the data section lacks."""
+    if path is None:
+        raise UsageError(f"data section of {data.organism}: {name} is missing; give its path")
+    return path
