@@ -138,7 +138,8 @@ def make_scorer(
         raise UsageError(
             f"model {model.name} has no {organism} head: choose from {', '.join(model.network.heads)}"
         )
-    tracks = select_tracks(settings.tracks or "all", table, config.output_tracks[organism])
+    track_count = config.output_tracks[organism]
+    tracks = select_tracks(settings.tracks, table, track_count) if settings.tracks else tuple(range(track_count))
     try:
         bins = centred_bins(config.target_length, settings.centre_bins)
     except ValueError as error:

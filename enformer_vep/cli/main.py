@@ -25,8 +25,19 @@ COMMANDS = {
 INTERRUPTED = 130
 
 
+class ClosedPipe(Exception):  # noqa: N818 (nothing went wrong)
+    """The reader of standard output went away."""
+
+
 class CommandGroup(click.Group):
     """Loads commands when they are asked for and gives each the options that all share."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the command; click itself would turn a closed pipe into exit code 1."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            raise ClosedPipe from None
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Names in the order a newcomer needs them."""
@@ -79,7 +90,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted: nothing was left under the output's name")
         return INTERRUPTED
-    except BrokenPipeError:
+    except ClosedPipe:
         return _close_quietly()
     except EnformerVepError as error:
         _say(f"error: {error}")

@@ -1,0 +1,274 @@
+"""`enformer-vep score` as a user meets it."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+
+from tests.builders import bgzip, index_variants, make_bcf, make_fasta, make_vcf, targets_text, vcf_text
+from tests.cli.conftest import CONTIGS, Outcome
+
+Command = Callable[..., Outcome]
+IDS = ["near_start", "two_alleles", "two_alleles", "insertion", "deletion", "symbolic", "near_end"]
+
+
+@pytest.fixture
+def score(command: Command, vcf: Path, fasta: Path, small_model: Path) -> Command:
+    """Scores the usual input on the CPU, with further options."""
+
+    def run(*options: object, variants: Path | str = vcf, genome: Path = fasta) -> Outcome:
+        return command("score", variants, "-f", genome, "-m", small_model, "--device", "cpu", *options)
+
+    return run
+
+
+def values(outcome: Outcome) -> np.ndarray:
+    return np.array([[float(cell) for cell in row[6:]] for row in outcome.table[1:] if row[5] == "ok"])
+
+
+def test_one_row_per_allele_in_order(score: Command) -> None:
+    outcome = score()
+    assert outcome.code == 0
+    header, *rows = outcome.table
+    assert header == ["#CHROM", "POS", "ID", "REF", "ALT", "STATUS", *(f"SAD_TRACK{i}" for i in range(5))]
+    assert [row[2] for row in rows] == IDS
+    assert [row[5] for row in rows] == ["ok"] * 5 + ["symbolic_allele", "ok"]
+    assert rows[5][6:] == ["NA"] * 5
+    assert np.isfinite(values(outcome)).all()
+    assert (values(outcome) != 0).all()
+    assert "6 of 7 alleles scored (not: 1 symbolic_allele)" in outcome.err
+
+
+def test_same_input_same_bytes(score: Command) -> None:
+    assert score().out == score().out
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 100])
+def test_batch_size_changes_only_rounding(score: Command, batch_size: int) -> None:
+    np.testing.assert_allclose(
+        values(score("--batch-size", batch_size)), values(score()), rtol=2e-3, atol=2e-6
+    )
+
+
+def test_files_hold_what_standard_output_shows(score: Command, tmp_path: Path) -> None:
+    shown = score().out
+    assert score("-o", tmp_path / "scores.tsv").out == ""
+    assert (tmp_path / "scores.tsv").read_text() == shown
+    score("-o", tmp_path / "scores.tsv.gz", "--tabix")
+    assert gzip.decompress((tmp_path / "scores.tsv.gz").read_bytes()).decode() == shown
+    with pysam.TabixFile(str(tmp_path / "scores.tsv.gz")) as table:
+        assert [line.split("\t")[2] for line in table.fetch("chr1", 4099, 4100)] == ["insertion"]
+
+
+def test_pandas_reads_the_table_exactly(score: Command, tmp_path: Path) -> None:
+    score("-o", tmp_path / "scores.tsv")
+    frame = pd.read_csv(tmp_path / "scores.tsv", sep="\t")
+    assert frame["SAD_TRACK0"].isna().tolist() == [status != "ok" for status in frame["STATUS"]]
+
+
+def test_every_form_of_input_gives_the_same_table(score: Command, vcf: Path, tmp_path: Path) -> None:
+    expected = score().out
+    assert score(variants=bgzip(tmp_path / "v.vcf.gz", vcf.read_bytes())).out == expected
+    assert score(variants=make_bcf(tmp_path / "v.bcf", vcf)).out == expected
+
+
+def test_regions(score: Command, vcf: Path, tmp_path: Path) -> None:
+    compressed = bgzip(tmp_path / "v.vcf.gz", vcf.read_bytes())
+    plain = score("-r", "chr1:4000-4100")
+    assert [row[2] for row in plain.table[1:]] == ["two_alleles", "two_alleles", "insertion"]
+    index_variants(compressed)
+    assert score("-r", "1:4,000-4,100", variants=compressed).out == plain.out
+    (tmp_path / "regions.bed").write_text("chr1\t3999\t4000\nchr2\t0\t4000\n")
+    chosen = score("-R", tmp_path / "regions.bed", variants=compressed)
+    assert [row[2] for row in chosen.table[1:]] == ["two_alleles", "two_alleles", "near_end"]
+
+
+def test_tracks_scores_and_organism(score: Command) -> None:
+    assert score("-t", "assay:CAGE", "-s", "sadr,d1").table[0][6:] == [
+        "SADR_TRACK0",
+        "SADR_TRACK1",
+        "D1_TRACK0",
+        "D1_TRACK1",
+    ]
+    assert score("--organism", "mouse").table[0][6:] == ["SAD_MOUSE0", "SAD_MOUSE1", "SAD_MOUSE2"]
+
+
+def test_chosen_tracks_have_the_values_they_have_among_all(score: Command) -> None:
+    np.testing.assert_allclose(values(score("-t", "3,1")), values(score())[:, [3, 1]], rtol=2e-3, atol=2e-6)
+
+
+def test_targets_file_names_the_tracks(score: Command, tmp_path: Path) -> None:
+    (tmp_path / "targets.txt").write_text(targets_text(["X:a"] * 5, prefix="OTHER"))
+    assert score("--targets", tmp_path / "targets.txt").table[0][6] == "SAD_OTHER0"
+    (tmp_path / "short.txt").write_text(targets_text(["X:a"] * 4))
+    refused = score("--targets", tmp_path / "short.txt")
+    assert refused.code == 1
+    assert "4 tracks listed, but the human head has 5" in refused.err
+
+
+def test_strands_and_shifts_are_averages(score: Command) -> None:
+    plain, both = values(score()), values(score("--rc"))
+    assert not np.allclose(plain, both, rtol=1e-2)
+    singles = [values(score("--shifts", shift)) for shift in ("-1", "0", "1")]
+    np.testing.assert_allclose(
+        values(score("--shifts", "-1,0,1")), np.mean(singles, axis=0), rtol=2e-3, atol=2e-6
+    )
+
+
+def test_bins_around_the_variant(score: Command) -> None:
+    everything = values(score("-s", "D1"))
+    assert (values(score("-s", "D1", "--bins", "center:2")) <= everything).all()
+    np.testing.assert_allclose(values(score("-s", "D1", "--bins", "center:8")), everything, rtol=1e-5)
+
+
+def test_summary(score: Command, tmp_path: Path) -> None:
+    score("--summary", tmp_path / "summary.json", "-s", "SAX", "--rc")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["alleles"] == 7
+    assert summary["by_status"] == {"ok": 6, "symbolic_allele": 1}
+    assert summary["settings"]["scores"] == ["SAX"]
+    assert summary["settings"]["reverse_complement"] is True
+    assert len(summary["model"]["sha256"]) == 64
+
+
+def test_dry_run_counts_and_writes_nothing(score: Command, tmp_path: Path) -> None:
+    outcome = score("--dry-run", "-o", tmp_path / "scores.tsv")
+    assert outcome.code == 0
+    assert outcome.out == ""
+    assert "6 of 7 alleles can be scored" in outcome.err
+    assert not (tmp_path / "scores.tsv").exists()
+
+
+def test_empty_vcf_gives_a_header(score: Command, tmp_path: Path) -> None:
+    outcome = score(variants=make_vcf(tmp_path / "empty.vcf", [], CONTIGS))
+    assert outcome.code == 0
+    assert len(outcome.table) == 1
+
+
+def test_environment_variables_stand_for_options(score: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENFORMER_VEP_SCORE_TRACKS", "2")
+    assert score().table[0][6:] == ["SAD_TRACK2"]
+
+
+def test_swapping_alleles_negates(
+    command: Command, score: Command, small_model: Path, sequences: dict[str, str], tmp_path: Path
+) -> None:
+    forward = score(
+        variants=make_vcf(tmp_path / "f.vcf", [("chr1", 4000, ".", sequences["chr1"][3999], "N")])
+    )
+    changed = {**sequences, "chr1": sequences["chr1"][:3999] + "N" + sequences["chr1"][4000:]}
+    swapped = score(
+        variants=make_vcf(tmp_path / "s.vcf", [("chr1", 4000, ".", "N", sequences["chr1"][3999])]),
+        genome=make_fasta(tmp_path / "changed.fa", changed),
+    )
+    np.testing.assert_allclose(values(swapped), -values(forward), rtol=1e-3, atol=1e-6)
+
+
+BAD_OPTIONS = {
+    "unknown score": (("-s", "SAD,FOO"), "FOO"),
+    "unknown track": (("-t", "NOSUCH"), "NOSUCH"),
+    "bins": (("--bins", "left:3"), "center:N"),
+    "too many bins": (("--bins", "center:9"), "1 to 8"),
+    "shifts": (("--shifts", "a"), "-1,0,1"),
+    "batch size": (("--batch-size", "0"), "auto"),
+    "organism": (("--organism", "fly"), "human"),
+    "device": (("--device", "cuda:77"), "--device cpu"),
+    "region": (("-r", "chr1:9-2"), "region"),
+    "tabix of text": (("-o", "x.tsv", "--tabix"), "tabix"),
+    "other format": (("-o", "x.xlsx"), ".tsv"),
+    "window": (("--window", "1000"), "multiple"),
+    "no such option": (("--frobnicate",), "frobnicate"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OPTIONS)
+def test_bad_options(score: Command, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    options, expected = BAD_OPTIONS[name]
+    outcome = score(*options)
+    assert outcome.code in (1, 2)
+    assert expected in outcome.err
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+    assert {p.name for p in tmp_path.iterdir()} - {p.name for p in before} <= {"genome.fa.fai"}
+
+
+def broken_inputs(folder: Path, vcf: Path, fasta: Path) -> dict[str, tuple[dict[str, object], str]]:
+    """Input that is wrong in a way people meet; and what the message must name."""
+    text = vcf.read_text()
+    compressed = bgzip(folder / "whole.vcf.gz", text.encode() * 1).read_bytes()
+    (folder / "truncated.vcf.gz").write_bytes(compressed[:-28])
+    (folder / "cut.vcf.gz").write_bytes(compressed[: len(compressed) // 2])
+    (folder / "headless.vcf").write_text("".join(text.splitlines(keepends=True)[3:]))
+    (folder / "spaces.vcf").write_text(text.replace("\t", " "))
+    (folder / "nothing.vcf").write_text("")
+    (folder / "windows.fa").write_text(fasta.read_text().replace("\n", "\r\n"), newline="")
+    (folder / "directory").mkdir()
+    return {
+        "truncated BGZF": ({"variants": folder / "truncated.vcf.gz"}, "truncated.vcf.gz"),
+        "cut BGZF": ({"variants": folder / "cut.vcf.gz"}, "cut.vcf.gz"),
+        "no fileformat": ({"variants": folder / "headless.vcf"}, "headless.vcf"),
+        "spaces": ({"variants": folder / "spaces.vcf"}, "spaces.vcf"),
+        "empty file": ({"variants": folder / "nothing.vcf"}, "nothing.vcf"),
+        "missing VCF": ({"variants": folder / "missing.vcf"}, "missing.vcf"),
+        "directory as VCF": ({"variants": folder / "directory"}, "directory"),
+        "Windows line ends": ({"genome": folder / "windows.fa"}, "windows.fa"),
+        "missing FASTA": ({"genome": folder / "missing.fa"}, "missing.fa"),
+        "directory as FASTA": ({"genome": folder / "directory"}, "directory"),
+        "VCF as FASTA": ({"genome": vcf}, "variants.vcf"),
+    }
+
+
+BROKEN = [
+    "truncated BGZF",
+    "cut BGZF",
+    "no fileformat",
+    "spaces",
+    "empty file",
+    "missing VCF",
+    "directory as VCF",
+    "Windows line ends",
+    "missing FASTA",
+    "directory as FASTA",
+    "VCF as FASTA",
+]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_input_is_one_line_that_names_it(
+    score: Command, name: str, tmp_path: Path, vcf: Path, fasta: Path
+) -> None:
+    arguments, expected = broken_inputs(tmp_path, vcf, fasta)[name]
+    outcome = score("-q", "-o", tmp_path / "scores.tsv", **arguments)
+    assert outcome.code == 1
+    assert expected in outcome.err
+    assert len(outcome.err.splitlines()) == 1, outcome.err
+    assert not (tmp_path / "scores.tsv").exists()
+
+
+@pytest.mark.parametrize(
+    ("destination", "expected"), [("no/such/folder/scores.tsv", "no/such/folder"), (".", "folder")]
+)
+def test_unwritable_destination(score: Command, destination: str, expected: str) -> None:
+    outcome = score("-q", "-o", destination)
+    assert outcome.code in (1, 2)
+    assert expected in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_contig_that_the_genome_lacks_is_a_status(score: Command, tmp_path: Path) -> None:
+    (tmp_path / "other.vcf").write_text(vcf_text([("chr7", 5, ".", "A", "C")], ["chr7"]))
+    assert [row[5] for row in score(variants=tmp_path / "other.vcf").table[1:]] == ["unknown_contig"]
+
+
+def test_no_model_is_an_error_with_a_remedy(command: Command, vcf: Path, fasta: Path, tmp_path: Path) -> None:
+    outcome = command("score", vcf, "-f", fasta, "-m", tmp_path / "none.safetensors")
+    assert outcome.code == 1
+    assert "none.safetensors" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,179 @@
+"""The invariant: every ALT allele that goes in comes out once, in order, whatever the batch size."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from enformer_vep import pipeline
+from enformer_vep.effects.devices import MemoryGuard
+from enformer_vep.errors import InputError, UsageError
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.variants import Status, Variant
+from enformer_vep.pipeline import Scorer, check_variants, column_names, run, score_variants
+from enformer_vep.results import ScoredVariant
+from enformer_vep.settings import Score, ScoreSettings
+from enformer_vep.tracks.table import TrackTable
+from tests.builders import make_fasta, random_sequence, targets_text
+from tests.toys import CountingEngine
+
+WINDOW = 16
+
+
+@pytest.fixture
+def genome(tmp_path: Path) -> Genome:
+    sequence = random_sequence(np.random.default_rng(5), 400)
+    return Genome(make_fasta(tmp_path / "genome.fa", {"chr1": sequence[:300], "chr2": sequence[300:]}))
+
+
+def scorer(batch_size: int = 3, engine: CountingEngine | None = None, **settings: object) -> Scorer:
+    return Scorer(
+        columns=("SAD_A", "SAD_T"),
+        tracks=(0, 1),
+        window=WINDOW,
+        batch_size=batch_size,
+        device=torch.device("cpu"),
+        engine=engine or CountingEngine(),
+        settings=ScoreSettings(**settings),  # type: ignore[arg-type]
+    )
+
+
+def base(genome: Genome, position: int, contig: str = "chr1") -> str:
+    return genome.fetch(contig, position - 1, position).decode()
+
+
+def other(letter: str) -> str:
+    return "ACGT"[("ACGT".index(letter) + 1) % 4]
+
+
+def snv(genome: Genome, position: int, contig: str = "chr1") -> Variant:
+    reference = base(genome, position, contig)
+    return Variant(contig, position, f"{contig}:{position}", reference, other(reference))
+
+
+def mixed(genome: Genome) -> list[Variant]:
+    """Scorable alleles with every kind of trouble between them."""
+    good = [snv(genome, position) for position in range(20, 280, 13)]
+    wrong = other(base(genome, 60))
+    bad = [
+        Variant("chr1", 60, ".", wrong, base(genome, 60)),
+        Variant("chr9", 60, ".", "A", "C"),
+        Variant("chr1", 60, ".", base(genome, 60), "<DEL>"),
+        Variant("chr1", 9999, ".", "A", "C"),
+    ]
+    return [variant for index, one in enumerate(good) for variant in (one, bad[index % 4])]
+
+
+def rows_of(genome: Genome, variants: Sequence[Variant], made: Scorer) -> list[ScoredVariant]:
+    checked = check_variants(variants, genome, made.window, made.settings.strict)
+    return [row for batch in score_variants(checked, genome, made) for row in batch]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 1000])
+def test_rows_out_are_alleles_in(genome: Genome, batch_size: int) -> None:
+    variants = mixed(genome)
+    rows = rows_of(genome, variants, scorer(batch_size))
+    assert [row.variant for row in rows] == variants
+    assert [row.values is not None for row in rows] == [row.status is Status.OK for row in rows]
+    assert {row.status for row in rows} > {Status.OK, Status.REF_MISMATCH, Status.UNKNOWN_CONTIG}
+
+
+def test_values_belong_to_their_variant(genome: Genome) -> None:
+    for row in rows_of(genome, mixed(genome), scorer(4)):
+        if row.values is not None:
+            gained = [
+                (row.variant.alternate == letter) - (row.variant.reference == letter) for letter in "AT"
+            ]
+            assert row.values.tolist() == gained
+
+
+def test_nothing_in_nothing_out(genome: Genome) -> None:
+    assert rows_of(genome, [], scorer()) == []
+
+
+def test_a_long_run_of_unscorable_alleles_does_not_pile_up(
+    genome: Genome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "LARGEST_BACKLOG", 10)
+    variants = [Variant("chr9", position, ".", "A", "C") for position in range(1, 26)]
+    sizes = [
+        len(rows)
+        for rows in score_variants(check_variants(variants, genome, WINDOW, False), genome, scorer())
+    ]
+    assert sizes == [10, 10, 5]
+
+
+def test_strict_names_the_place(genome: Genome) -> None:
+    wrong = Variant("chr1", 60, ".", other(base(genome, 60)), base(genome, 60))
+    with pytest.raises(InputError, match="chr1:60"):
+        rows_of(genome, [wrong], scorer(strict=True))
+
+
+def test_batches_and_memory_do_not_change_rows(genome: Genome) -> None:
+    variants = mixed(genome)
+    plain = rows_of(genome, variants, scorer(1))
+    starved = rows_of(genome, variants, scorer(8, MemoryGuard(CountingEngine(capacity=3))))  # type: ignore[arg-type]
+    for one, two in zip(plain, starved, strict=True):
+        np.testing.assert_array_equal(one.values, two.values)
+
+
+def test_shifts_move_the_window_not_the_variant(genome: Genome) -> None:
+    variants = [snv(genome, 150)]
+    shifted = rows_of(genome, variants, scorer(shifts=(-3, 0, 5)))
+    np.testing.assert_allclose(shifted[0].values, rows_of(genome, variants, scorer())[0].values, rtol=1e-6)
+
+
+def test_alleles_of_one_record_share_the_reference_window(genome: Genome) -> None:
+    reference = base(genome, 100)
+    alleles = [Variant("chr1", 100, ".", reference, letter) for letter in "ACGT" if letter != reference]
+    engine = CountingEngine()
+    seen: list[int] = []
+    predict = engine.predict
+    engine.predict = lambda batch: seen.append(len(batch.reference)) or predict(batch)  # type: ignore[method-assign,func-returns-value]
+    rows_of(genome, alleles, scorer(3, engine))
+    assert seen == [1]
+
+
+def test_run_counts_and_flushes_after_each_batch(genome: Genome) -> None:
+    class Recorder:
+        events: list[str] = []  # noqa: RUF012
+
+        def write(self, row: ScoredVariant) -> None:
+            self.events.append("row")
+
+        def flush(self) -> None:
+            self.events.append("flush")
+
+    variants = [snv(genome, 50), snv(genome, 60), Variant("chr9", 1, ".", "A", "C"), snv(genome, 70)]
+    writer, seen = Recorder(), list[ScoredVariant]()
+    batches = score_variants(check_variants(variants, genome, WINDOW, False), genome, scorer(2))
+    summary = run(batches, writer, seen.append)
+    assert writer.events == ["row", "row", "flush", "row", "row", "flush"]
+    assert len(seen) == summary.alleles == 4
+    assert summary.to_dict()["by_status"] == {"ok": 3, "unknown_contig": 1}
+
+
+def test_column_names_have_scores_outermost() -> None:
+    table = TrackTable.from_text(targets_text(["CAGE:a", "CAGE:a", "DNASE:b"]))
+    assert column_names([Score.SAD, Score.D1], [2, 0], table) == (
+        "SAD_TRACK2",
+        "SAD_TRACK0",
+        "D1_TRACK2",
+        "D1_TRACK0",
+    )
+    assert column_names([Score.SAD], [5110], None) == ("SAD_5110",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scores": ()}, "--scores is empty"),
+        ({"shifts": (0, 0)}, "stands twice"),
+        ({"scores": (Score.SAD, Score.SAD)}, "stands twice"),
+    ],
+)
+def test_settings_that_no_run_can_have(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ScoreSettings(**settings)  # type: ignore[arg-type]
