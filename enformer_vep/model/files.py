@@ -28,5 +28,9 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as directory:
         temporary = Path(directory) / path.name
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        # safetensors makes files that their owner alone can read, whatever the umask.
+        temporary.chmod(mode)
         temporary.replace(path)

@@ -66,7 +66,10 @@ class SafetensorsStore:
             ModelError: When the file cannot be read.
         """
         try:
-            tensor: Tensor = self._file.get_tensor(name)
+            # A narrower type is copied on its way into the network: a mapping of its own gives the pages back.
+            mapped = self._file.get_slice(name).get_dtype() == "F32"
+            file = self._file if mapped else safe_open(self.path, framework="pt")
+            tensor: Tensor = file.get_tensor(name)
         except (OSError, SafetensorError) as error:
             raise _damaged(self.path, error) from error
         return tensor
