@@ -6,7 +6,7 @@
 
 DATA is a folder with (see README.md beside this script for where they come from):
 
-    genome/hg38.subset.fa.gz     GRCh38 chr19, chr22 and chr1:1-10,000,000, BGZF, with .fai and .gzi
+    genome/hg38.subset.fa.gz     GRCh38 chr19, chr22, chr1:1-10,000,000 (BGZF, .fai, .gzi)
     tracks.tsv                   identifier and description of the tracks
     predicted/<identifier>.bw    their coverage at 128-bp resolution
 
@@ -34,6 +34,7 @@ BIN_WIDTH = 128
 
 
 def main() -> None:
+    """Runs the script."""
     parser = argparse.ArgumentParser(description="Lays out the training data of the example model.")
     parser.add_argument("data", type=Path, help="folder with genome/, predicted/ and tracks.tsv")
     data = parser.parse_args().data.resolve()
@@ -48,15 +49,18 @@ def main() -> None:
 
 
 def link(path: Path, target: Path) -> None:
+    """Links to the data, replacing an older link."""
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 
 
 def write_sequences(path: Path, rows: tuple[tuple[str, int, int, str], ...]) -> None:
+    """Writes a BED file with a split column."""
     path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
 
 
 def write_targets(path: Path, tracks: list[dict[str, str]]) -> None:
+    """Writes the targets table."""
     lines = ["index\tidentifier\tfile\tscale\tsum_stat\tdescription"]
     for index, track in enumerate(tracks):
         file = f"predicted/{track['identifier']}.bw"

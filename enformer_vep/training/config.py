@@ -163,7 +163,9 @@ class TrainingConfig:
             UsageError: The section [model] names something unknown or impossible.
         """
         if "output_tracks" in self.model:
-            raise UsageError("model.output_tracks follows from the targets tables; remove it from the configuration")
+            raise UsageError(
+                "model.output_tracks follows from the targets tables; remove it from the configuration"
+            )
         try:
             return EnformerConfig.from_dict({**self.model, "output_tracks": tracks})
         except (ModelError, TypeError) as error:

@@ -103,7 +103,9 @@ class BigWigReader:
 
 def _coverage_path(target: Target, folder: Path) -> Path:
     if not target.file:
-        raise InputError(f"track {target.identifier} names no coverage; fill the column 'file' of the targets table")
+        raise InputError(
+            f"track {target.identifier} names no coverage; fill the column 'file' of the targets table"
+        )
     return folder / target.file
 
 

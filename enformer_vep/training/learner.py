@@ -76,7 +76,11 @@ class AveragedWeights:
             step: 0-based. Early steps decay faster, (1 + step) / (10 + step), so that the random start fades.
         """
         decay = min(self._decay, (1 + step) / (10 + step))
-        mine, theirs = list(self.network.parameters()), [weight.detach() for weight in network.parameters()]
+        mine, theirs = _weights(self.network), _weights(network)
         torch._foreach_lerp_(mine, theirs, 1 - decay)
         for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
             own.copy_(other)
+
+
+def _weights(network: nn.Module) -> list[Tensor]:
+    return [weight.detach() for weight in network.parameters()]

@@ -135,9 +135,7 @@ def evaluation_batches(
     yield from _loader(PlainExamples(source), workers, False, batch_size=batch_size, sampler=share)
 
 
-def _loader(
-    examples: Dataset[Example], workers: int, pin_memory: bool, **sampling: Any
-) -> DataLoader[Any]:
+def _loader(examples: Dataset[Example], workers: int, pin_memory: bool, **sampling: Any) -> DataLoader[Any]:
     return DataLoader(
         examples,
         num_workers=workers,

@@ -8,7 +8,7 @@ step and history, and a resumed run continues bit for bit on the same hardware.
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ from enformer_vep.training.optimizer import (
     make_optimizer,
     make_schedule,
 )
-from enformer_vep.training.records import plot_curves, write_metrics
+from enformer_vep.training.records import plot_curves, summarise_evaluations, write_metrics
 from enformer_vep.training.sources import OrganismData
 from enformer_vep.training.validation import Evaluation, Tally, tally
 
@@ -86,7 +86,9 @@ class Trainer:
         self._network = network.to(self._accelerator.device).requires_grad_(True)
         self._frozen = frozen_layers(self._network, config.init.freeze)
         freeze_layers(self._frozen)
-        self._average = AveragedWeights(network, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
+        self._average = (
+            AveragedWeights(network, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
+        )
         self._optimizer = make_optimizer(self._network, config.optimizer)
         self._schedule = make_schedule(self._optimizer, config.optimizer, config.run.steps)
         self._learner = self._prepare()
@@ -162,7 +164,7 @@ class Trainer:
     def _prepare(self) -> nn.Module:
         if self._accelerator.num_processes > 1:
             # The published training computes BatchNorm's statistics over all replicas.
-            nn.SyncBatchNorm.convert_sync_batchnorm(self._network)
+            nn.SyncBatchNorm.convert_sync_batchnorm(self._network)  # type: ignore[no-untyped-call]
         learner = Learner(self._network)
         if self._config.run.compile:
             learner.compile()
@@ -201,19 +203,29 @@ class Trainer:
     def _backward(self, codes: Tensor, observed: Tensor, organism: str, part: int) -> Tensor:
         device = self._accelerator.device
         torch.manual_seed(self._dropout_seed(part))
-        loss = self._learner(codes.to(device, non_blocking=True), observed.to(device, non_blocking=True), organism)
+        loss = self._learner(
+            codes.to(device, non_blocking=True), observed.to(device, non_blocking=True), organism
+        )
         loss = loss / self._config.run.accumulate
         self._accelerator.backward(loss)
         return loss.detach()
 
     def _dropout_seed(self, part: int) -> int:
-        key = [self._config.run.seed, _DROPOUT_STREAM, self.progress.step, part, self._accelerator.process_index]
+        key = [
+            self._config.run.seed,
+            _DROPOUT_STREAM,
+            self.progress.step,
+            part,
+            self._accelerator.process_index,
+        ]
         return int(np.random.SeedSequence(key).generate_state(1)[0])
 
     def _record(self, train_loss: float, seconds: float) -> None:
         """Evaluates, logs, and keeps the weights when they are the best so far."""
         if not math.isfinite(train_loss):
-            raise ModelError(f"the loss is {train_loss} at step {self.progress.step}; lower optimizer.rate and start again")
+            raise ModelError(
+                f"the loss is {train_loss} at step {self.progress.step}; lower optimizer.rate and start again"
+            )
         evaluations = {data.organism: self._evaluate(data) for data in self._data}
         record = {
             "step": self.progress.step,
@@ -225,7 +237,10 @@ class Trainer:
         self.progress.records.append(record)
         improved = record["valid_correlation"] > self.progress.best
         self.progress.stale = 0 if improved else self.progress.stale + 1
-        logger.info("step %(step)d: loss %(train_loss).4f, validation %(valid_loss).4f, r %(valid_correlation).4f", record)
+        logger.info(
+            "step %(step)d: loss %(train_loss).4f, validation %(valid_loss).4f, r %(valid_correlation).4f",
+            record,
+        )
         if self._accelerator.is_main_process:
             write_metrics(self._folder, self.progress.records)
             plot_curves(self._folder, self.progress.records)
@@ -235,7 +250,9 @@ class Trainer:
 
     def _keep(self, record: dict[str, Any]) -> None:
         if self._accelerator.is_main_process:
-            export_model(self._evaluated, self._folder, self._config, self._data, record)
+            # Without the time, so that the same run gives the same file.
+            figures = {name: value for name, value in record.items() if name != "seconds"}
+            export_model(self._evaluated, self._folder, self._config, self._data, figures)
 
     def _evaluate(self, data: OrganismData) -> Evaluation:
         run, accelerator = self._config.run, self._accelerator
@@ -266,29 +283,6 @@ class Trainer:
             unit="step",
             disable=None if self._accelerator.is_main_process else True,
         )
-
-
-def summarise_evaluations(evaluations: Mapping[str, Evaluation], data: Sequence[OrganismData]) -> dict[str, Any]:
-    """What one evaluation puts into the log.
-
-    Args:
-        evaluations: Per organism.
-        data: Per organism, for the tracks' assays.
-
-    Returns:
-        valid_loss and valid_correlation (means over organisms of the mean over tracks), and under "correlation"
-        the mean of every assay, such as "human DNASE".
-    """
-    correlation = {
-        f"{own.organism} {assay}": float(np.nanmean(evaluations[own.organism].bins[rows]))
-        for own in data
-        for assay, rows in own.assays().items()
-    }
-    return {
-        "valid_loss": float(np.mean([evaluation.loss for evaluation in evaluations.values()])),
-        "valid_correlation": float(np.mean([np.nanmean(evaluation.bins) for evaluation in evaluations.values()])),
-        "correlation": correlation,
-    }
 
 
 def _precision(choice: str) -> str:

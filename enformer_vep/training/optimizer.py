@@ -56,7 +56,9 @@ def frozen_layers(model: Enformer, freeze: str) -> list[Layer]:
         return every[: counts[freeze]]
     if kind == "layers" and number.isdecimal() and int(number) < len(every):
         return every[: int(number)]
-    raise UsageError(f"freeze {freeze!r} is not known; use 'none', 'trunk' or 'layers:N' with N below {len(every)}")
+    raise UsageError(
+        f"freeze {freeze!r} is not known; use 'none', 'trunk' or 'layers:N' with N below {len(every)}"
+    )
 
 
 def freeze_layers(frozen: list[Layer]) -> None:
@@ -76,7 +78,8 @@ def make_optimizer(model: Enformer, config: OptimizerConfig) -> optim.Optimizer:
 
     Args:
         model: The network, frozen layers marked.
-        config: Rates and decay. With `layer_decay` d, a layer n steps below the heads learns at rate * d ** n.
+        config: Rates and decay. With `layer_decay` d, a layer n steps below the heads learns at
+            rate * d ** n.
 
     Returns:
         The optimizer; weight decay spares biases, norms and every other parameter of fewer than two axes.

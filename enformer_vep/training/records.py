@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from enformer_vep.output.atomic import complete_or_absent
+from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.validation import Evaluation
 
 METRICS_NAME = "metrics.jsonl"
 CURVES_NAME = "learning_curves.png"
@@ -41,8 +45,37 @@ def plot_curves(folder: Path, records: Sequence[Record]) -> None:
     losses.set(xlabel="step", ylabel="Poisson loss")
     losses.legend()
     for name in records[-1]["correlation"]:
-        correlations.plot(steps, [record["correlation"].get(name) for record in records], marker=".", label=name)
+        correlations.plot(
+            steps, [record["correlation"].get(name) for record in records], marker=".", label=name
+        )
     correlations.set(xlabel="step", ylabel="mean Pearson correlation over bins")
     correlations.legend(fontsize="small")
     with complete_or_absent(folder / CURVES_NAME) as path:
         figure.savefig(path, format="png", dpi=150)
+
+
+def summarise_evaluations(
+    evaluations: Mapping[str, Evaluation], data: Sequence[OrganismData]
+) -> dict[str, Any]:
+    """What one evaluation puts into the log.
+
+    Args:
+        evaluations: Per organism.
+        data: Per organism, for the tracks' assays.
+
+    Returns:
+        valid_loss and valid_correlation (means over organisms of the mean over tracks), and under
+        "correlation" the mean of every assay, such as "human DNASE".
+    """
+    correlation = {
+        f"{own.organism} {assay}": float(np.nanmean(evaluations[own.organism].bins[rows]))
+        for own in data
+        for assay, rows in own.assays().items()
+    }
+    return {
+        "valid_loss": float(np.mean([evaluation.loss for evaluation in evaluations.values()])),
+        "valid_correlation": float(
+            np.mean([np.nanmean(evaluation.bins) for evaluation in evaluations.values()])
+        ),
+        "correlation": correlation,
+    }

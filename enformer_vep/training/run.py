@@ -40,7 +40,9 @@ def train(
         EnformerVepError: Data, configuration or model are wrong, or the folder holds another run.
     """
     if not resume and (folder / CHECKPOINT_NAME).exists():
-        raise OutputError(f"{folder} holds a run already; continue it with --resume or choose another --output")
+        raise OutputError(
+            f"{folder} holds a run already; continue it with --resume or choose another --output"
+        )
     network = make_network(config)
     geometry = geometry_of(network.config)
     data = [open_organism(organism, config.data, geometry, _SPLITS) for organism in config.organisms]
@@ -75,13 +77,24 @@ def _new_heads(trunk: Enformer, config: TrainingConfig, tracks: dict[str, int]) 
     return network
 
 
-def _fine_tuned_shape(shape: EnformerConfig, config: TrainingConfig, tracks: dict[str, int]) -> EnformerConfig:
+def _fine_tuned_shape(
+    shape: EnformerConfig, config: TrainingConfig, tracks: dict[str, int]
+) -> EnformerConfig:
     known = shape.to_dict()
     changed = {**known, **config.model, "output_tracks": tracks}
-    fixed = ("channels", "transformer_layers", "attention_heads", "key_size", "pooling_stages", "channel_multiple")
+    fixed = (
+        "channels",
+        "transformer_layers",
+        "attention_heads",
+        "key_size",
+        "pooling_stages",
+        "channel_multiple",
+    )
     for name in fixed:
         if changed[name] != known[name]:
-            raise UsageError(f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration")
+            raise UsageError(
+                f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration"
+            )
     return EnformerConfig.from_dict(changed)
 
 

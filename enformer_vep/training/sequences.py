@@ -100,6 +100,4 @@ def tile(sequence: Sequence, span: int, bin_width: int, grid: bool) -> tuple[Til
         start = start // bin_width * bin_width
     first = min(start, -(-sequence.start // bin_width) * bin_width if grid else sequence.start)
     last = max(start + (count - 1) * span, sequence.end - span)
-    return tuple(
-        Tile(sequence.contig, start + index * span, first, last) for index in range(count)
-    )
+    return tuple(Tile(sequence.contig, start + index * span, first, last) for index in range(count))

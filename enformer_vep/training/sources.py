@@ -74,18 +74,27 @@ def open_organism(
     targets = [targets_of(section) for section in own]
     for other in targets[1:]:
         if [target.identifier for target in other] != [target.identifier for target in targets[0]]:
-            raise InputError(f"the data sections of {organism} have different tracks; give them the same targets")
-    found = [_open_section(section, own_targets, geometry) for section, own_targets in zip(own, targets, strict=True)]
+            raise InputError(
+                f"the data sections of {organism} have different tracks; give them the same targets"
+            )
+    found = [
+        _open_section(section, own_targets, geometry)
+        for section, own_targets in zip(own, targets, strict=True)
+    ]
     joined = {split: [sources[split] for sources in found if split in sources] for split in splits}
     absent = [split for split in splits if not joined[split]]
     if absent:
-        raise InputError(f"the data of {organism} have no {absent[0]} sequences; name some in the fourth BED column")
+        raise InputError(
+            f"the data of {organism} have no {absent[0]} sequences; name some in the fourth BED column"
+        )
     return OrganismData(
         organism, targets[0], {split: JoinedSource(sources) for split, sources in joined.items()}
     )
 
 
-def _open_section(data: DataConfig, targets: tuple[Target, ...], geometry: Geometry) -> dict[str, ExampleSource]:
+def _open_section(
+    data: DataConfig, targets: tuple[Target, ...], geometry: Geometry
+) -> dict[str, ExampleSource]:
     if data.tfrecords is not None:
         from enformer_vep.training.tfrecord import open_tfrecords
 
@@ -95,7 +104,8 @@ def _open_section(data: DataConfig, targets: tuple[Target, ...], geometry: Geome
     for sequence in sequences:
         if sequence.contig not in reader.contigs:
             raise InputError(
-                f"sequence file {data.sequences}: contig {sequence.contig!r} is not in the genome; use the FASTA's names"
+                f"sequence file {data.sequences}: contig {sequence.contig!r} is not in the genome; "
+                "use the FASTA's names"
             )
     tiles = {
         split: [

@@ -85,7 +85,8 @@ def parse_targets(text: str, name: str) -> tuple[Target, ...]:
     reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     if "identifier" not in (reader.fieldnames or ()):
         raise InputError(
-            f"targets table {name} has no column 'identifier'; its first line must name the tab-separated columns"
+            f"targets table {name} has no column 'identifier'; "
+            "its first line must name the tab-separated columns"
         )
     targets = tuple(_parse_row(row, index, name) for index, row in enumerate(reader))
     if not targets:
@@ -93,9 +94,13 @@ def parse_targets(text: str, name: str) -> tuple[Target, ...]:
     identifiers = [target.identifier for target in targets]
     for index, identifier in enumerate(identifiers):
         if identifier in identifiers[:index]:
-            raise InputError(f"targets table {name} line {index + 2}: {identifier!r} came before; make it unique")
+            raise InputError(
+                f"targets table {name} line {index + 2}: {identifier!r} came before; make it unique"
+            )
         if not 0 <= targets[index].strand_partner < len(targets):
-            raise InputError(f"targets table {name} line {index + 2}: strand_pair is not a row of the table; fix it")
+            raise InputError(
+                f"targets table {name} line {index + 2}: strand_pair is not a row of the table; fix it"
+            )
     return targets
 
 

@@ -72,7 +72,10 @@ class Tally:
         """Everything in one tensor, float64 [26, tracks], to send to another process."""
         tracks = self._correlations[0].moments.shape[1]
         return torch.cat(
-            [*(correlation.moments for correlation in self._correlations), self._loss[:, None].expand(-1, tracks)]
+            [
+                *(correlation.moments for correlation in self._correlations),
+                self._loss[:, None].expand(-1, tracks),
+            ]
         )
 
     def merge(self, state: Tensor) -> None:
@@ -85,8 +88,12 @@ class Tally:
         """The figures so far."""
         pearson = [correlation.pearson.cpu().numpy() for correlation in self._correlations]
         count, predicted_mean, observed_mean = self._correlations[0].moments[:3].cpu().numpy()
+        bins, bins_log, sequences, sequences_log = pearson
         return Evaluation(
-            *pearson,
+            bins=bins,
+            bins_log=bins_log,
+            sequences=sequences,
+            sequences_log=sequences_log,
             observed_mean=observed_mean,
             predicted_mean=predicted_mean,
             known_bins=count,
@@ -109,7 +116,7 @@ def tally(
     Returns:
         The sums.
     """
-    result = Tally(network.heads[organism].out_features, device)
+    result = Tally(network.config.output_tracks[organism], device)
     for codes, values in batches:
         result.update(predict(network, codes.to(device), organism), values.to(device))
     return result
