@@ -41,22 +41,26 @@ def track_table(model: LoadedModel, organism: str, targets: Path | None = None) 
     Raises:
         InputError: When the table has another number of tracks than the head.
     """
-    text = targets.read_text() if targets else model.metadata.get(f"targets_{organism}")
-    if text is None:
+    table = TrackTable.read(targets) if targets else _own_table(model, organism)
+    if table is None:
         logger.warning(
             "model %s carries no table of its %s tracks: columns are named by index; give one with --targets",
             model.name,
             organism,
         )
         return None
-    table, tracks = TrackTable.from_text(text), model.config.output_tracks.get(organism)
+    tracks = model.config.output_tracks.get(organism)
     if tracks is not None and len(table) != tracks:
-        origin = targets or f"model {model.name}"
         raise InputError(
-            f"{origin}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
+            f"{targets or f'model {model.name}'}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
             "give the table of this model with --targets"
         )
     return table
+
+
+def _own_table(model: LoadedModel, organism: str) -> TrackTable | None:
+    text = model.metadata.get(f"targets_{organism}")
+    return None if text is None else TrackTable.from_text(text, source=f"model {model.name}")
 
 
 def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTable | None:
@@ -71,7 +75,7 @@ def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTa
         The table, or None when there is none.
     """
     if targets:
-        return TrackTable.from_text(targets.read_text())
+        return TrackTable.read(targets)
     return track_table(load_model(model, organisms=(organism,)), organism)
 
 

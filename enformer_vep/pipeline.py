@@ -139,7 +139,9 @@ def make_scorer(
             f"model {model.name} has no {organism} head: choose from {', '.join(model.network.heads)}"
         )
     track_count = config.output_tracks[organism]
-    tracks = select_tracks(settings.tracks, table, track_count) if settings.tracks else tuple(range(track_count))
+    tracks = (
+        select_tracks(settings.tracks, table, track_count) if settings.tracks else tuple(range(track_count))
+    )
     try:
         bins = centred_bins(config.target_length, settings.centre_bins)
     except ValueError as error:

@@ -1,6 +1,5 @@
 """One run of `enformer-vep score`, from file names to a finished table."""
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -41,7 +40,7 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
     """
     regions = _regions(request)
     genome = Genome(request.genome)
-    variants = _opened(read_variants(request.variants, regions))
+    variants = read_variants(request.variants, regions, genome.contigs)
     device = resolve_device(request.compute.device)
     model = open_model(request.model, request.settings, request.compute)
     table = track_table(model, request.settings.organism, request.targets)
@@ -67,12 +66,6 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
 def _regions(request: ScoreRequest) -> tuple[Region, ...]:
     given = tuple(parse_region(text) for text in request.regions)
     return given + (tuple(read_regions_file(request.regions_file)) if request.regions_file else ())
-
-
-def _opened(variants: Iterator[Variant]) -> Iterator[Variant]:
-    """The same variants, the first one already read: a bad file is reported before weights are loaded."""
-    first = next(variants, None)
-    return iter(()) if first is None else itertools.chain([first], variants)
 
 
 def _count(checked: Iterator[tuple[Variant, Status]]) -> RunSummary:
