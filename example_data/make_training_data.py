@@ -10,9 +10,9 @@ DATA is a folder with (see README.md beside this script for where they come from
     tracks.tsv                   identifier and description of the tracks
     predicted/<identifier>.bw    their coverage at 128-bp resolution
 
-Written into `training/` beside this script: links to the data, targets.txt (every track scaled to a mean of 0.5
-over the training regions, so that no track outweighs another in the loss), sequences.bed and test.bed.
-chr22 is the test: nothing is fitted to it or chosen by it, the scales included.
+`training/` beside this script gets links to the data, targets.txt (tracks scaled to a mean of 0.5 over the
+training regions, so that none outweighs another in the loss), sequences.bed and test.bed. chr22 is the test:
+nothing is fitted to it or chosen by it, the scales included.
 """
 
 import argparse
