@@ -1,8 +1,12 @@
-"""How tests compare numbers."""
+"""How tests compare numbers and models."""
 
 import numpy as np
 import torch
 
+from enformer_vep.model.checkpoints import LoadedModel
+
+WINDOW = 3072
+"""Base pairs that the golden model reads; its configuration does not say so."""
 FLOAT32_NOISE = 5e-5
 """TensorFlow's own float32 noise against float64 is 1.5e-5 on the golden model."""
 
@@ -14,3 +18,10 @@ def relative_error(ours: torch.Tensor | np.ndarray, theirs: torch.Tensor | np.nd
     assert left.shape == right.shape
     assert np.isfinite(left).all()
     return float(np.linalg.norm(left - right) / np.linalg.norm(right))
+
+
+def assert_same_model(left: LoadedModel, right: LoadedModel) -> None:
+    ours, theirs = left.network.state_dict(), right.network.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert (left.sha256, left.config) == (right.sha256, right.config)

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from enformer_vep.model.checkpoints import LoadedModel, load_model
-
-WINDOW = 3072
+from tests.comparison import WINDOW
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread(request: pytest.FixtureRequest):
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if "slow" not in request.keywords:
+        torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
 
