@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from enformer_vep.errors import UsageError
+
 
 @click.command("random-model")
 @click.argument("output", type=click.Path(path_type=Path))
@@ -52,6 +54,8 @@ def random_model(
     from enformer_vep.model.randomised import random_network
     from enformer_vep.model.sources import count_tokens, default_target_length
 
+    if not tracks and not mouse_tracks:
+        raise UsageError("a model needs a head: give --tracks or --mouse-tracks")
     heads_of = {"human": tracks, "mouse": mouse_tracks}
     if target_length is None:
         target_length = default_target_length(count_tokens({"window": window}))

@@ -1,0 +1,70 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from enformer_vep.model.checkpoints import load_model
+from tests.comparison import WINDOW, assert_same_model
+
+
+@pytest.fixture
+def tiny_directory(data_directory: Path) -> Path:
+    return data_directory / "tiny"
+
+
+def test_one_file_with_everything(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
+    table, output = tmp_path / "targets.txt", tmp_path / "model.safetensors"
+    table.write_text("index\tidentifier\n")
+    outcome = command("convert", tiny_directory, output, "--window", WINDOW, "--targets-human", table)
+    converted = load_model(output, None)
+    assert_same_model(converted, load_model(tiny_directory, None, WINDOW))
+    assert (outcome.code, outcome.table) == (0, [[str(output), converted.sha256]])
+    assert converted.metadata == {"targets_human": table.read_text()}
+
+
+def test_converting_twice_changes_nothing(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
+    command("convert", tiny_directory, tmp_path / "a.safetensors", "--window", WINDOW)
+    command("convert", tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_one_head_in_16_bits(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
+    whole, output, table = tmp_path / "whole.safetensors", tmp_path / "half.safetensors", tmp_path / "t"
+    table.touch()
+    command("convert", tiny_directory, whole, "--targets-human", table, "--targets-mouse", table)
+    assert command("convert", whole, output, "--organism", "mouse", "--dtype", "bfloat16").code == 0
+    model = load_model(output, None)
+    assert list(model.network.heads) == ["mouse"]
+    assert list(model.metadata) == ["targets_mouse"]
+    assert output.stat().st_size < 0.52 * whole.stat().st_size
+
+
+def test_target_length(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.safetensors"
+    command("convert", tiny_directory, output, "--window", WINDOW, "--target-length", -1)
+    assert load_model(output).config.target_length == 24
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nowhere", "out"), "nowhere: no such model"),
+        (("{tiny}", "absent/out"), "absent/out: cannot write the model"),
+        (("{tiny}", "out", "--targets-human", "nowhere"), "cannot read a track table"),
+        (("{tiny}", "out", "--window", "1000"), "multiple of 256 bp"),
+    ],
+)
+def test_one_line_errors(
+    words: tuple[str, ...],
+    message: str,
+    command: Callable,
+    tiny_directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = command("convert", *(word.replace("{tiny}", str(tiny_directory)) for word in words), "-q")
+    assert outcome.code == 1
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
