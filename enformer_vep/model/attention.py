@@ -47,6 +47,7 @@ class RelativeAttention(nn.Module):
         super().__init__()
         heads, key_size = config.attention_heads, config.key_size
         self.heads, self.key_size = heads, key_size
+        self.positional_tokens = config.positional_tokens if config.positional_window else None
         self.attention_dropout, self.position_dropout = config.attention_dropout, config.position_dropout
         self.query = nn.Linear(config.channels, heads * key_size, bias=False)
         self.key = nn.Linear(config.channels, heads * key_size, bias=False)
@@ -109,7 +110,8 @@ class RelativeAttention(nn.Module):
 
     def _make_relative_keys(self, tokens: int) -> Tensor:
         weight = self.relative_key.weight
-        features = positional_features(tokens, weight.shape[1]).to(weight)
+        reach = self.positional_tokens or tokens
+        features = positional_features(reach, weight.shape[1])[reach - tokens : reach + tokens - 1].to(weight)
         features = F.dropout(features, self.position_dropout, self.training)
         return (
             self.relative_key(features).unflatten(1, (self.heads, self.key_size)).transpose(0, 1).contiguous()

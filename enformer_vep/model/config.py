@@ -30,6 +30,8 @@ class EnformerConfig:
         dropout: After attention and in the feed-forward part; an eighth of it before the heads.
         attention_dropout: On attention weights.
         position_dropout: On positional features.
+        positional_window: Window in bp that the positional features are made for; None for `window`. A model
+            trained on short windows with the features of a long one can go on with the long one.
     """
 
     channels: int = 1536
@@ -44,6 +46,7 @@ class EnformerConfig:
     dropout: float = 0.4
     attention_dropout: float = 0.05
     position_dropout: float = 0.01
+    positional_window: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse shapes that the network cannot have.
@@ -61,6 +64,8 @@ class EnformerConfig:
             raise ModelError(
                 f"a window must be a multiple of {2 * self.bin_width} bp, not {self.window}: use --window"
             )
+        if self.positional_tokens < self.tokens:
+            raise ModelError(f"positional_window {self.positional_window} is below the window {self.window}")
         if not 0 < self.target_length <= self.tokens or (self.tokens - self.target_length) % 2:
             raise ModelError(
                 f"{self.target_length} bins cannot be cut from the middle of the {self.tokens} tokens "
@@ -76,6 +81,11 @@ class EnformerConfig:
     def tokens(self) -> int:
         """Positions that the transformer sees."""
         return self.window // self.bin_width
+
+    @property
+    def positional_tokens(self) -> int:
+        """Tokens that the positional features are made for."""
+        return (self.positional_window or self.window) // self.bin_width
 
     @property
     def crop(self) -> int:

@@ -17,13 +17,14 @@ from enformer_vep.model.attention import RelativeAttention
 from enformer_vep.model.config import EnformerConfig
 
 NORM_EPSILON = 1e-5
+GELU_SLOPE = 1.702
 TRUNCATION = 0.87962566103423978
 """Standard deviation of a unit normal cut at two deviations; Sonnet's VarianceScaling corrects for it."""
 
 
 def gelu(x: Tensor) -> Tensor:
     """The approximate GELU that Enformer was trained with, x * sigmoid(1.702 x)."""
-    return x * torch.sigmoid(1.702 * x)
+    return x * torch.sigmoid(GELU_SLOPE * x)
 
 
 def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
