@@ -66,7 +66,7 @@ class SafetensorsStore:
             ModelError: When the file cannot be read.
         """
         try:
-            # A narrower type is copied on its way into the network: a mapping of its own gives the pages back.
+            # A narrower type is copied into the network: a mapping of its own gives the pages back.
             mapped = self._file.get_slice(name).get_dtype() == "F32"
             file = self._file if mapped else safe_open(self.path, framework="pt")
             tensor: Tensor = file.get_tensor(name)
