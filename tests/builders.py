@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pysam
+
+if TYPE_CHECKING:
+    from enformer_vep.model.enformer import Enformer
 
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
 
@@ -89,8 +93,6 @@ def bgzip(path: Path, content: bytes) -> Path:
 
 def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
     """Writes a small random model with its track tables; nothing in it is at its initial value."""
-    import torch
-
     from enformer_vep.model.checkpoints import save_model
     from enformer_vep.model.config import EnformerConfig
     from enformer_vep.model.enformer import Enformer
@@ -106,12 +108,7 @@ def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
         output_tracks={"human": 5, "mouse": 3},
     )
     network = Enformer(config).eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                noise = torch.randn(tensor.shape, generator=generator) * 0.2
-                tensor.copy_(noise.abs() + 0.5 if "running_var" in name or "norm.weight" in name else noise)
+    randomise(network, seed)
     tables = {
         "targets_human": targets_text(
             ["CAGE:liver", "CAGE:brain", "DNASE:liver", "DNASE:brain", "CHIP:CTCF:liver"]
@@ -120,6 +117,18 @@ def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
     }
     save_model(network, path, tables)
     return path
+
+
+def randomise(network: "Enformer", seed: int) -> None:
+    """Fills every weight and statistic with noise; nothing stays at its initial value."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if tensor.is_floating_point():
+                noise = torch.randn(tensor.shape, generator=generator) * 0.2
+                tensor.copy_(noise.abs() + 0.5 if "running_var" in name or "norm.weight" in name else noise)
 
 
 def targets_text(descriptions: Sequence[str], prefix: str = "TRACK") -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.effects.precision import arithmetic
-from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.model.enformer import Enformer, one_hot, softplus
 from enformer_vep.settings import Precision
 
 
@@ -53,6 +53,6 @@ class PairEngine:
             return Effect(reference, self._tracks(batch.alternate) - reference)
 
     def _tracks(self, codes: Tensor) -> Tensor:
-        embedding = self._network.embed(one_hot(codes, self._weight.dtype))[:, self._bins]
+        embedding = self._network.embed(one_hot(codes, self._weight.dtype), self._bins)
         with torch.autocast(codes.device.type, enabled=False):
-            return F.softplus(F.linear(embedding.to(self._weight.dtype), self._weight, self._bias))
+            return softplus(F.linear(embedding.to(self._weight.dtype), self._weight, self._bias))

@@ -27,6 +27,11 @@ def gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(GELU_SLOPE * x)
 
 
+def softplus(x: Tensor) -> Tensor:
+    """Activation of the heads, log(1 + exp(x)); torch's default would be linear from 20, off by 1e-10 there."""
+    return F.softplus(x, threshold=50)
+
+
 def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Expand base codes on their own device.
 
@@ -205,37 +210,57 @@ class Enformer(nn.Module):
         Returns:
             [B, N, tracks], non-negative.
         """
-        return F.softplus(self.head(organism)(embedding))
+        return softplus(self.head(organism)(embedding))
+
+    @property
+    def stages(self) -> list[ConvStage]:
+        """Stem and tower blocks, in order."""
+        return [self.stem, *(cast(ConvStage, stage) for stage in self.tower)]
+
+    @property
+    def transformer_blocks(self) -> list[TransformerBlock]:
+        """Transformer blocks, in order."""
+        return [cast(TransformerBlock, block) for block in self.blocks]
 
     def head(self, organism: str) -> nn.Linear:
         """The linear layer of one organism, [2 C] to [tracks]."""
         return cast(nn.Linear, self.heads[organism])
 
-    def embed(self, x: Tensor) -> Tensor:
-        """Everything below the heads: [B, L, 4] to [B, N, 2 C]."""
-        return self.finish(self.transform(self.convolve(x)))
+    def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
+        """Everything below the heads.
 
-    def convolve(self, x: Tensor) -> Tensor:
-        """Stem and tower: [B, L, 4] to [B, T, C].
+        Args:
+            x: [B, L, 4].
+            bins: Output bins that are wanted; all N when None.
+
+        Returns:
+            [B, bins, 2 C].
 
         Raises:
             ModelError: When the sequence has another length than the configured window.
         """
         if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(
-                f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window"
-            )
-        x = self.stem(x.transpose(1, 2))
-        for stage in self.tower:
+            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
+        return self.finish(self.transform(self.convolve(x), bins))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""
+        x = x.transpose(1, 2)
+        for stage in self.stages:
             x = stage(x)
         return x.transpose(1, 2)
 
-    def transform(self, x: Tensor) -> Tensor:
-        """Transformer and crop: [B, T, C] to [B, N, C]. The last block computes only what the crop keeps."""
-        kept = slice(self.config.crop, self.config.crop + self.config.target_length)
+    def transform(self, x: Tensor, bins: slice | None = None) -> Tensor:
+        """Transformer and crop: [B, T, C] to [B, bins, C]. The last block computes only what is kept."""
+        kept = self.kept_tokens(bins)
         for block in self.blocks[:-1]:
             x = block(x)
         return self.blocks[-1](x, kept) if len(self.blocks) else x[:, kept]
+
+    def kept_tokens(self, bins: slice | None = None) -> slice:
+        """Tokens that become the given output bins; all bins when None."""
+        bins = bins or slice(0, self.config.target_length)
+        return slice(self.config.crop + bins.start, self.config.crop + bins.stop)
 
     def finish(self, x: Tensor) -> Tensor:
         """Final pointwise block: [B, N, C] to [B, N, 2 C]."""

@@ -1,0 +1,151 @@
+"""The delta engine against the pair engine in float64: random small models, random variants."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enformer_vep.effects.base import Effect, EffectBatch
+from enformer_vep.effects.delta import DeltaEngine
+from enformer_vep.effects.edits import affected_tokens, find_edits, receptive_reach
+from enformer_vep.effects.pair import PairEngine
+from enformer_vep.model.config import EnformerConfig
+from enformer_vep.model.enformer import Enformer
+from enformer_vep.settings import Precision
+from tests.builders import randomise
+
+WINDOW = 1024
+
+
+def small_network(seed: int, layers: int = 2, stages: int = 4) -> Enformer:
+    config = EnformerConfig(
+        channels=12,
+        transformer_layers=layers,
+        attention_heads=2,
+        key_size=4,
+        pooling_stages=stages,
+        channel_multiple=2,
+        target_length=WINDOW // 2**stages - 12,
+        window=WINDOW,
+        output_tracks={"human": 3},
+    )
+    network = Enformer(config).eval().requires_grad_(False)
+    randomise(network, seed)
+    return network
+
+
+@st.composite
+def alternates(draw: st.DrawFn, reference: torch.Tensor) -> torch.Tensor:
+    """A substitution, insertion, deletion or both, anywhere; the right flank comes from outside the window."""
+    start = draw(st.integers(0, WINDOW - 1))
+    removed = draw(st.integers(0, 12))
+    inserted = draw(st.lists(st.integers(0, 4), max_size=12))
+    flank = torch.tensor(draw(st.lists(st.integers(0, 4), min_size=12, max_size=12)), dtype=torch.uint8)
+    pieces = [
+        reference[:start],
+        torch.tensor(inserted, dtype=torch.uint8),
+        reference[start + removed :],
+        flank,
+    ]
+    return torch.cat(pieces)[:WINDOW]
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> EffectBatch:
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    references = torch.randint(
+        0, 4, (draw(st.integers(1, 2)), WINDOW), generator=generator, dtype=torch.uint8
+    )
+    gap = draw(st.integers(0, WINDOW - 100))
+    references[:, gap : gap + draw(st.integers(0, 100))] = 4
+    owners = draw(st.lists(st.integers(0, len(references) - 1), min_size=1, max_size=5))
+    rows = [draw(alternates(references[owner])) for owner in owners]
+    return EffectBatch(references, torch.stack(rows), torch.tensor(owners))
+
+
+def compare(network: Enformer, batch: EffectBatch, bins: slice, tolerance: float) -> None:
+    pair = PairEngine(network, "human", None, bins).predict(batch)
+    delta = DeltaEngine(network, "human", None, bins).predict(batch)
+    assert (pair.reference - delta.reference).abs().max() <= tolerance * pair.reference.abs().max()
+    assert (pair.delta - delta.delta).abs().max() <= tolerance * pair.reference.abs().max()
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches(), st.integers(0, 10_000), st.integers(0, 2), st.booleans())
+def test_delta_is_alternate_minus_reference(
+    batch: EffectBatch, seed: int, layers: int, reverse: bool
+) -> None:
+    network = small_network(seed, layers).double()
+    compare(network, batch.reverse_complement() if reverse else batch, slice(0, 52), 1e-10)
+
+
+@settings(max_examples=15, deadline=None)
+@given(batches(), st.integers(0, 50), st.integers(1, 3))
+def test_chosen_bins(batch: EffectBatch, start: int, count: int) -> None:
+    compare(small_network(1).double(), batch, slice(start, min(start + count, 52)), 1e-10)
+
+
+def test_each_alternate_by_itself_gives_what_the_batch_gives() -> None:
+    batch, network = substitutions(6), small_network(2).double()
+    together = DeltaEngine(network, "human", None, slice(0, 52)).predict(batch)
+    for row in range(6):
+        single = EffectBatch(batch.reference, batch.alternate[row : row + 1], batch.owner[row : row + 1])
+        alone = DeltaEngine(network, "human", None, slice(0, 52)).predict(single)
+        torch.testing.assert_close(alone.delta[0], together.delta[row], rtol=1e-10, atol=1e-15)
+
+
+def substitutions(count: int) -> EffectBatch:
+    generator = torch.Generator().manual_seed(3)
+    reference = torch.randint(0, 4, (1, WINDOW), generator=generator, dtype=torch.uint8)
+    alternate = reference.repeat(count, 1)
+    for row in range(count):
+        position = 11 + row * 173
+        alternate[row, position] = (alternate[row, position] + 1 + row % 3) % 4
+    return EffectBatch(reference, alternate, torch.zeros(count, dtype=torch.int64))
+
+
+def sad(effect: Effect) -> torch.Tensor:
+    return effect.delta.double().sum(1)
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [(Precision.FLOAT32, 1e-5), (Precision.FLOAT16, 2e-2), (Precision.BFLOAT16, 2e-1)],
+)
+def test_precisions_keep_small_effects(precision: Precision, tolerance: float) -> None:
+    batch, network = substitutions(6), small_network(5)
+    with torch.no_grad():
+        network.blocks[0].attention.value.weight.mul_(1e-3)
+        network.final.conv.weight.mul_(1e-2)
+    got = sad(DeltaEngine(network, "human", None, slice(0, 52), precision).predict(batch))
+    expected = sad(PairEngine(network.double(), "human", None, slice(0, 52)).predict(batch))
+    assert ((got - expected).norm() / expected.norm()).item() < tolerance
+
+
+def test_edits_by_hand() -> None:
+    reference = torch.tensor([[0, 1, 2, 3, 0, 1]], dtype=torch.uint8)
+    alternate = torch.tensor([[0, 1, 2, 3, 0, 1], [0, 2, 2, 3, 0, 1], [0, 1, 0, 3, 1, 1], [1, 1, 2, 3, 0, 2]])
+    edits = find_edits(EffectBatch(reference, alternate.to(torch.uint8), torch.zeros(4, dtype=torch.int64)))
+    assert edits.start.tolist() == [0, 1, 2, 0]
+    assert edits.end.tolist() == [0, 2, 5, 6]
+
+
+def test_reach_of_the_full_model() -> None:
+    config = EnformerConfig()
+    assert receptive_reach(config) == 259
+    assert affected_tokens(config, 98_303, 98_304) == slice(765, 771)
+
+
+def test_the_reach_is_the_networks_own() -> None:
+    """Convolving one changed base changes tokens within the stated reach and none beyond."""
+    network = small_network(6, layers=0).double()
+    batch = substitutions(1)
+    from enformer_vep.model.enformer import one_hot
+
+    before, after = (
+        network.convolve(one_hot(codes, torch.float64)) for codes in (batch.reference, batch.alternate)
+    )
+    changed = (before != after).any(dim=2)[0].nonzero()[:, 0]
+    affected = affected_tokens(network.config, 11, 12)
+    assert changed.min() >= affected.start
+    assert changed.max() < affected.stop

@@ -1,0 +1,126 @@
+"""f(x + d) - f(x) against 90-digit arithmetic, for changes from far below rounding to far above the value."""
+
+from collections.abc import Callable
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from enformer_vep.effects import differences
+from enformer_vep.model.enformer import gelu, softplus
+
+POINTS = [-60.0, -12.0, -3.0, -0.7, -1e-3, 0.0, 1e-3, 0.4, 2.5, 17.0, 45.0, 80.0]
+CHANGES = [0.0, 1e-12, -1e-12, 3e-7, -3e-7, 1e-3, -1e-3, 0.3, -0.3, 1.5, -1.5, 9.0, -9.0, 70.0, -70.0]
+
+
+def sigmoid(x: mpmath.mpf) -> mpmath.mpf:
+    return 1 / (1 + mpmath.exp(-x))
+
+
+SCALAR: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[mpmath.mpf], mpmath.mpf]]] = {
+    "sigmoid": (differences.sigmoid_difference, sigmoid),
+    "gelu": (differences.gelu_difference, lambda x: x * sigmoid(mpmath.mpf(1.702) * x)),
+    "relu": (differences.relu_difference, lambda x: max(x, mpmath.mpf(0))),
+    "softplus": (differences.softplus_difference, lambda x: mpmath.log(1 + mpmath.exp(x))),
+}
+
+
+def exact(function: Callable[[mpmath.mpf], mpmath.mpf], x: float, change: float) -> float:
+    with mpmath.workdps(90):
+        return float(function(mpmath.mpf(x) + mpmath.mpf(change)) - function(mpmath.mpf(x)))
+
+
+@pytest.mark.parametrize("name", SCALAR)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 5e-6)])
+def test_scalar_functions(name: str, dtype: torch.dtype, tolerance: float) -> None:
+    ours, textbook = SCALAR[name]
+    x, change = (
+        grid.flatten().to(dtype)
+        for grid in torch.meshgrid(torch.tensor(POINTS), torch.tensor(CHANGES), indexing="ij")
+    )
+    expected = [
+        exact(textbook, *pair) for pair in zip(x.double().tolist(), change.double().tolist(), strict=True)
+    ]
+    got = ours(x, change).double().numpy()
+    np.testing.assert_array_less(np.abs(got - expected), tolerance * np.abs(expected) + 1e-37)
+
+
+def test_the_grid_is_not_trivial() -> None:
+    x = torch.tensor([1.0], dtype=torch.float32)
+    tiny = torch.tensor([1e-12], dtype=torch.float32)
+    assert (softplus(x + tiny) - softplus(x)).item() == 0.0
+    assert (gelu(x + tiny) - gelu(x)).item() == 0.0
+    assert differences.softplus_difference(x, tiny).item() > 0
+
+
+def relative_error(got: Tensor, expected: Tensor) -> float:
+    return ((got.double() - expected).norm() / expected.norm()).item()
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(4)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-4, 1.0, 30.0])
+def test_layer_norm(size: float, generator: torch.Generator) -> None:
+    x = torch.randn(7, 48, generator=generator, dtype=torch.float64) * 3 + 5
+    change = torch.randn(7, 48, generator=generator, dtype=torch.float64) * size
+    weight = torch.randn(48, generator=generator, dtype=torch.float64)
+    expected = torch.from_numpy(layer_norm_by_mpmath(x, change, weight))
+    got64 = differences.layer_norm_difference(x, change, weight, 1e-5)
+    got32 = differences.layer_norm_difference(x.float(), change.float(), weight.float(), 1e-5)
+    assert relative_error(got64, expected) < 1e-13
+    assert relative_error(got32, expected) < 3e-6
+
+
+def layer_norm_by_mpmath(x: Tensor, change: Tensor, weight: Tensor) -> np.ndarray:
+    with mpmath.workdps(50):
+
+        def norm(row: list[mpmath.mpf]) -> list[mpmath.mpf]:
+            mean = mpmath.fsum(row) / len(row)
+            variance = mpmath.fsum((value - mean) ** 2 for value in row) / len(row)
+            return [(value - mean) / mpmath.sqrt(variance + mpmath.mpf(1e-5)) for value in row]
+
+        rows = []
+        for values, changes in zip(x.tolist(), change.tolist(), strict=True):
+            before = [mpmath.mpf(value) for value in values]
+            after = [mpmath.mpf(a) + mpmath.mpf(b) for a, b in zip(values, changes, strict=True)]
+            rows.append([float(a - b) for a, b in zip(norm(after), norm(before), strict=True)])
+        return np.array(rows) * weight.numpy()
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-4, 1.0, 30.0])
+def test_softmax(size: float, generator: torch.Generator) -> None:
+    logits = torch.randn(5, 40, generator=generator, dtype=torch.float64) * 4
+    change = torch.randn(5, 40, generator=generator, dtype=torch.float64) * size
+    expected = torch.from_numpy(softmax_by_mpmath(logits, change))
+    got64 = differences.softmax_difference(logits.softmax(-1), change)
+    got32 = differences.softmax_difference(logits.float().softmax(-1), change.float())
+    assert relative_error(got64, expected) < 1e-13
+    assert relative_error(got32, expected) < 2e-5
+    assert got64.sum(-1).abs().max() < 1e-14
+
+
+def test_softmax_ignores_a_constant(generator: torch.Generator) -> None:
+    weights = torch.randn(3, 9, generator=generator, dtype=torch.float64).softmax(-1)
+    change = torch.randn(3, 9, generator=generator, dtype=torch.float64)
+    moved = differences.softmax_difference(weights, change + 500)
+    torch.testing.assert_close(moved, differences.softmax_difference(weights, change), rtol=1e-11, atol=1e-14)
+
+
+def softmax_by_mpmath(logits: Tensor, change: Tensor) -> np.ndarray:
+    with mpmath.workdps(50):
+
+        def softmax(row: list[mpmath.mpf]) -> list[mpmath.mpf]:
+            exponentials = [mpmath.exp(value) for value in row]
+            return [value / mpmath.fsum(exponentials) for value in exponentials]
+
+        rows = []
+        for values, changes in zip(logits.tolist(), change.tolist(), strict=True):
+            before = softmax([mpmath.mpf(value) for value in values])
+            after = softmax([mpmath.mpf(a) + mpmath.mpf(b) for a, b in zip(values, changes, strict=True)])
+            rows.append([float(a - b) for a, b in zip(after, before, strict=True)])
+        return np.array(rows)
