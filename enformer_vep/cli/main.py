@@ -9,6 +9,7 @@ import click
 
 from enformer_vep import __version__
 from enformer_vep.cli.logs import set_up_logging, verbosity_options
+from enformer_vep.cli.process import Stopped, replace_missing_streams, stopped_in_order
 from enformer_vep.errors import EnformerVepError
 
 # Command name to the module and function that hold it: a command's module is imported only to run or list it.
@@ -52,7 +53,17 @@ class CommandGroup(click.Group):
         command.name = name
         if not any(option.name == "quiet" for option in command.params):
             command.params.extend(verbosity_options())
+        for option in command.params:
+            if isinstance(option, click.Option):
+                # click's own names follow the parameter: REVERSE_COMPLEMENT for --rc.
+                option.envvar = _variable(name, option)
         return command
+
+
+def _variable(command: str, option: click.Option) -> str:
+    """Environment variable of an option, by its long name: ENFORMER_VEP_SCORE_BATCH_SIZE."""
+    flag = max(option.opts, key=len).lstrip("-")
+    return f"ENFORMER_VEP_{command}_{flag}".replace("-", "_").upper()
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,7 +81,8 @@ def main() -> None:
 def run(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script.
 
-    Exit codes: 0 done, 1 data or I/O error, 2 usage error, 130 interrupted; a closed pipe ends quietly.
+    Exit codes: 0 done, 1 data or I/O error, 2 usage error, 130 interrupted, 143 stopped by SIGTERM; a closed
+    pipe ends quietly.
 
     Args:
         arguments: Command line without the program's name; the process's own when None.
@@ -79,9 +91,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    replace_missing_streams()
     set_up_logging(0)
     try:
-        main.main(arguments, "enformer-vep", standalone_mode=False, auto_envvar_prefix="ENFORMER_VEP")
+        with stopped_in_order():
+            main.main(arguments, "enformer-vep", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
@@ -90,6 +104,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted: nothing was left under the output's name")
         return INTERRUPTED
+    except Stopped as error:
+        _say("stopped: nothing was left under the output's name")
+        return error.exit_code
     except ClosedPipe:
         return _close_quietly()
     except EnformerVepError as error:

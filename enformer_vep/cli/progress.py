@@ -11,17 +11,19 @@ from enformer_vep.results import ScoredVariant
 
 
 @contextlib.contextmanager
-def record_progress(total: int | None) -> Iterator[Callable[[ScoredVariant], None]]:
+def record_progress(total: int | None, *, hidden: bool = False) -> Iterator[Callable[[ScoredVariant], None]]:
     """Count VCF records.
 
     Args:
         total: Records expected; None when unknown.
+        hidden: Show no bar even where one could be seen.
 
     Yields:
         A function to call with every row; rows of one record count once.
     """
     seen = -1
-    with tqdm(total=total, unit="record", file=sys.stderr, disable=True if is_quiet() else None) as bar:
+    disable = True if hidden or is_quiet() else None  # None: unless standard error is a terminal
+    with tqdm(total=total, unit="record", file=sys.stderr, disable=disable) as bar:
 
         def advance(row: ScoredVariant) -> None:
             nonlocal seen
@@ -30,3 +32,8 @@ def record_progress(total: int | None) -> Iterator[Callable[[ScoredVariant], Non
                 bar.update()
 
         yield advance
+
+
+def is_terminal(destination: str) -> bool:
+    """Whether rows for this destination appear on the user's screen."""
+    return destination == "-" and sys.stdout is not None and sys.stdout.isatty()

@@ -1,5 +1,6 @@
 """`enformer-vep score`: the main job."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,13 @@ def score(**options: Any) -> None:
     enformer-vep score variants.vcf.gz -f hg38.fa -t assay:CAGE -s SAD,SADR --rc -o cage.tsv.gz --tabix
     bcftools view -i 'AF>0.01' all.bcf | enformer-vep score - -f hg38.fa -t CNhs11841 | head
     """
-    from enformer_vep.cli.progress import record_progress
+    from enformer_vep.cli.progress import is_terminal, record_progress
     from enformer_vep.scoring import score_file
 
-    score_file(_request(**options), record_progress)
+    request = _request(**options)
+    # Rows on the terminal show the progress themselves, and a bar would run through them.
+    hidden = is_terminal(request.output.destination)
+    score_file(request, partial(record_progress, hidden=hidden))
 
 
 def _request(

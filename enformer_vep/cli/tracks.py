@@ -21,7 +21,7 @@ _COLUMNS = ("index", "identifier", "assay", "description")
 
 @click.command()
 @click.argument("pattern", default="")
-@click.option("--model", default="enformer", show_default=True, help="Model name or path.")
+@click.option("-m", "--model", default="enformer", show_default=True, help="Model name or path.")
 @click.option(
     "--targets",
     type=click.Path(path_type=Path),

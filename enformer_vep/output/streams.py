@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from enformer_vep.errors import OutputError
 from enformer_vep.output.atomic import complete_or_absent, explained, output_error
 
 STANDARD_OUTPUT = "-"
@@ -60,6 +61,34 @@ def is_stream(destination: str) -> bool:
     return destination == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
 
 
+def require_writable(destination: str) -> None:
+    """Finds out that a destination cannot be written before any work is done for it.
+
+    Args:
+        destination: As for `open_stream`. What is there stays untouched.
+
+    Raises:
+        OutputError: Standard output is closed, the destination is a folder, or no file can be made there.
+    """
+    if destination == STANDARD_OUTPUT:
+        _require_standard_output()
+    elif destination.endswith(os.sep):
+        raise OutputError(f"{destination}: is a folder; give a file name inside it")
+    elif not is_stream(destination):
+        with suppress(_OnlyLooking), complete_or_absent(destination):
+            raise _OnlyLooking
+
+
+class _OnlyLooking(Exception):  # noqa: N818 (nothing went wrong)
+    """Leaves a block that must not complete."""
+
+
+def _require_standard_output() -> None:
+    # Python has None in its place when the process was started without it, as by `>&-`.
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; name a file with -o")
+
+
 @contextmanager
 def open_stream(destination: str, finish: Callable[[Path], None] | None = None) -> Iterator[ByteStream]:
     """Opens a destination for one block of code.
@@ -77,6 +106,7 @@ def open_stream(destination: str, finish: Callable[[Path], None] | None = None) 
         BrokenPipeError: Nobody reads the other end any more.
     """
     if destination == STANDARD_OUTPUT:
+        _require_standard_output()
         stream = ByteStream(sys.stdout.buffer, "standard output")
         yield stream
         stream.flush()

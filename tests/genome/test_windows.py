@@ -2,6 +2,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
@@ -106,6 +108,26 @@ def test_flanks_come_from_the_genome_at_random():
         assert letters(pair.alternate) == haplotype[window_start : window_start + 64]
         padded = "N" * 100 + contig + "N" * 100
         assert letters(pair.reference) == padded[window_start : window_start + 64]
+
+
+@given(data=st.data())
+def test_windows_equal_those_of_plain_strings(data):
+    contig = data.draw(st.text("ACGTN", min_size=1, max_size=40))
+    half = data.draw(st.integers(1, 12))
+    start = data.draw(st.integers(0, len(contig) - 1))
+    reference_length = data.draw(st.integers(1, len(contig) - start))
+    alternate = data.draw(st.text("ACGTNacgtn", min_size=1, max_size=30))
+    shift = data.draw(st.integers(-half, half - 1))
+    reference = contig[start : start + reference_length]
+    variant = Variant("1", start + 1, ".", reference, alternate)
+    pair = allele_pair(StringGenome(contig), variant, "1", 2 * half, shift)
+
+    # Written once more without coordinates of windows: pad, replace, cut.
+    left, right = "N" * 50 + contig[:start], contig[start + reference_length :] + "N" * 100
+    cut = slice(len(left) - (half - 1) + shift, len(left) + half + 1 + shift)
+    assert letters(pair.reference) == (left + reference + right)[cut]
+    assert letters(pair.alternate) == (left + alternate.upper() + right)[cut]
+    assert (left + reference + right)[cut][pair.edit_start :][:1] == reference[:1]
 
 
 @pytest.fixture(scope="module")
