@@ -19,6 +19,8 @@ COMMANDS = {
     "models": ("enformer_vep.cli.models", "models"),
     "download": ("enformer_vep.cli.download", "download"),
     "convert": ("enformer_vep.cli.convert", "convert"),
+    "train": ("enformer_vep.cli.train", "train"),
+    "evaluate": ("enformer_vep.cli.evaluate", "evaluate"),
     "random-model": ("enformer_vep.cli.random_model", "random_model"),
     "completion": ("enformer_vep.cli.completion", "completion"),
 }

@@ -33,10 +33,21 @@ def train(config: Path, output: Path | None, resume: bool, minutes: float | None
     """
     from enformer_vep.training import run
     from enformer_vep.training.config import read_config
+    from enformer_vep.training.stopping import RunStoppedError, stop_signal
 
     settings = read_config(config)
     if bake:
         run.bake_data(settings)
         return
+    folder = output or Path("runs") / config.stem
     end = time.monotonic() + 60 * minutes if minutes else float("inf")
-    run.train(settings, output or Path("runs") / config.stem, resume, lambda: time.monotonic() >= end)
+    with stop_signal() as received:
+        progress = run.train(
+            settings, folder, resume, lambda: received.number is not None or time.monotonic() >= end
+        )
+    if received.number is not None:
+        raise RunStoppedError(
+            f"stopped by {received.number.name} after step {progress.step} of {settings.run.steps}; "
+            f"{folder} holds a checkpoint: continue with --resume",
+            received.number,
+        )

@@ -56,14 +56,14 @@ class BakedReader:
 
     def codes(self, contig: str, start: int, end: int) -> Codes:
         """Returns uint8 [end - start] base codes, 4 past the contig's ends."""
-        return _slice(self._codes[contig], start, end, UNKNOWN)
+        return take(self._codes[contig], start, end, UNKNOWN)
 
     def values(self, contig: str, start: int, bins: int) -> Values:
         """Returns float32 [bins, tracks] summaries; `start` must be a multiple of the bin width."""
         if start % self._bin_width:
             raise ValueError(f"baked coverage has bins of {self._bin_width} bp, none starts at {start}")
         first = start // self._bin_width
-        return _slice(self._values[contig], first, first + bins, np.nan).astype(np.float32)
+        return take(self._values[contig], first, first + bins, np.nan).astype(np.float32)
 
 
 def bake(
@@ -125,8 +125,8 @@ def _family(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _slice(array: npt.NDArray[Any], start: int, end: int, fill: float) -> npt.NDArray[Any]:
-    """array[start:end] with `fill` where the interval leaves the array."""
+def take(array: npt.NDArray[Any], start: int, end: int, fill: float) -> npt.NDArray[Any]:
+    """Returns array[start:end], with `fill` where the interval leaves the array."""
     if start >= 0 and end <= len(array):
         return array[start:end]
     result = np.full((end - start, *array.shape[1:]), fill, dtype=array.dtype)

@@ -4,6 +4,7 @@ Which example is item number i, and how it is varied, is a pure function of the 
 at a step therefore needs nothing but the step's number.
 """
 
+import signal
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -142,8 +143,18 @@ def _loader(examples: Dataset[Example], workers: int, pin_memory: bool, **sampli
         pin_memory=pin_memory,
         prefetch_factor=_READ_AHEAD if workers else None,
         collate_fn=_collate,
+        worker_init_fn=_outlive_signals,
         **sampling,
     )
+
+
+def _outlive_signals(worker: int) -> None:
+    """Leaves it to the parent to end a reader: Ctrl-C and schedulers signal every process of a job.
+
+    SIGTERM is ignored once only, for it is also how the parent ends a reader that does not answer.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _collate(examples: list[Example]) -> tuple[Tensor, Tensor]:

@@ -92,31 +92,31 @@ class Trainer:
         self._optimizer = make_optimizer(self._network, config.optimizer)
         self._schedule = make_schedule(self._optimizer, config.optimizer, config.run.steps)
         self._learner = self._prepare()
+        self._losses: list[Tensor] = []
         self.progress = Progress()
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Progress:
         """Trains until the last step, until validation stops improving, or until told to stop.
 
         Args:
-            should_stop: Asked after every step; the run then leaves a checkpoint and returns.
+            should_stop: Asked after every step; when any process says yes, the run leaves a checkpoint and
+                returns.
 
         Returns:
             How far it came.
         """
         run, progress = self._config.run, self.progress
         batches = [self._batches(index) for index in range(len(self._data))]
-        losses: list[Tensor] = []
         started = time.monotonic()
         with self._bar() as bar:
             while progress.step < run.steps and not self._exhausted:
-                losses.append(self._step(batches[progress.step % len(batches)]))
+                self._losses.append(self._step(batches[progress.step % len(batches)]))
                 progress.step += 1
                 bar.update()
                 if progress.step % run.evaluate_every == 0 or progress.step == run.steps:
-                    self._record(torch.stack(losses).mean().item(), time.monotonic() - started)
-                    losses.clear()
+                    self._record(time.monotonic() - started)
                     bar.set_postfix(valid=f"{progress.records[-1]['valid_correlation']:.4f}")
-                stopping = should_stop()
+                stopping = self._any_process(should_stop())
                 if stopping or progress.step % run.checkpoint_every == 0:
                     self.save()
                 if stopping:
@@ -135,6 +135,7 @@ class Trainer:
             "schedule": self._schedule.state_dict(),
             "average": self._average.network.state_dict() if self._average else None,
             "progress": vars(self.progress),
+            "losses": torch.tensor(self._losses),
         }
         with complete_or_absent(self._folder / CHECKPOINT_NAME) as path:
             torch.save(state, path)
@@ -155,6 +156,7 @@ class Trainer:
         if self._average is not None:
             self._average.network.load_state_dict(state["average"])
         self.progress = Progress(**state["progress"])
+        self._losses = list(state.get("losses", torch.zeros(0)))
         logger.info("resuming %s after step %d", path, self.progress.step)
 
     @property
@@ -220,8 +222,15 @@ class Trainer:
         ]
         return int(np.random.SeedSequence(key).generate_state(1)[0])
 
-    def _record(self, train_loss: float, seconds: float) -> None:
+    def _any_process(self, answer: bool) -> bool:
+        if self._accelerator.num_processes == 1:
+            return answer
+        return bool(self._accelerator.gather(torch.tensor([answer], device=self._accelerator.device)).any())
+
+    def _record(self, seconds: float) -> None:
         """Evaluates, logs, and keeps the weights when they are the best so far."""
+        train_loss = torch.stack(self._losses).mean().item()
+        self._losses.clear()
         if not math.isfinite(train_loss):
             raise ModelError(
                 f"the loss is {train_loss} at step {self.progress.step}; lower optimizer.rate and start again"
@@ -281,7 +290,7 @@ class Trainer:
             total=self._config.run.steps,
             initial=self.progress.step,
             unit="step",
-            disable=None if self._accelerator.is_main_process else True,
+            disable=None if self._accelerator.is_main_process and logger.isEnabledFor(logging.INFO) else True,
         )
 
 

@@ -29,11 +29,16 @@ class OrganismData:
     splits: dict[str, ExampleSource]
 
     def assays(self) -> dict[str, list[int]]:
-        """Assay (the description's text before its first colon) to its rows."""
-        assays: dict[str, list[int]] = {}
-        for row, target in enumerate(self.targets):
-            assays.setdefault(target.description.partition(":")[0] or "all", []).append(row)
-        return assays
+        """Assay to its rows, see `group_by_assay`."""
+        return group_by_assay(self.targets)
+
+
+def group_by_assay(targets: Sequence[Target]) -> dict[str, list[int]]:
+    """Assay (the description's text before its first colon; "all" without a text) to its rows."""
+    assays: dict[str, list[int]] = {}
+    for row, target in enumerate(targets):
+        assays.setdefault(target.description.partition(":")[0] or "all", []).append(row)
+    return assays
 
 
 def geometry_of(shape: EnformerConfig) -> Geometry:

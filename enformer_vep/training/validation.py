@@ -1,6 +1,6 @@
 """How well a network predicts a source of examples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +103,11 @@ class Tally:
 
 @torch.no_grad()
 def tally(
-    network: Enformer, batches: Iterable[tuple[Tensor, Tensor]], organism: str, device: torch.device
+    network: Enformer,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    organism: str,
+    device: torch.device,
+    rows: Sequence[int] | None = None,
 ) -> Tally:
     """Predicts every batch and adds up.
 
@@ -112,11 +116,13 @@ def tally(
         batches: uint8 [B, window] codes and float32 [B, bins, tracks] values.
         organism: Head.
         device: Where the network is.
+        rows: Rows of the head that the values' tracks are; None when they are all, in order.
 
     Returns:
         The sums.
     """
-    result = Tally(network.config.output_tracks[organism], device)
+    wanted = slice(None) if rows is None else list(rows)
+    result = Tally(network.config.output_tracks[organism] if rows is None else len(rows), device)
     for codes, values in batches:
-        result.update(predict(network, codes.to(device), organism), values.to(device))
+        result.update(predict(network, codes.to(device), organism)[..., wanted], values.to(device))
     return result
