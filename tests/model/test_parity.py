@@ -1,22 +1,27 @@
 """The published shape against enformer-pytorch, another implementation that reads the same weights."""
 
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from enformer_vep.model import attention
 from enformer_vep.model.checkpoints import load_model, tensor_shapes
 from enformer_vep.model.config import EnformerConfig
 from enformer_vep.model.enformer import Enformer, one_hot
 from enformer_vep.model.huggingface import HUGGING_FACE
+from enformer_vep.model.positional import positional_features
 from enformer_vep.model.randomised import random_network
 from tests.comparison import FLOAT32_NOISE, relative_error
 
 logger = logging.getLogger(__name__)
 
 WINDOW = 196_608
+TABLE_NOISE = 2e-4
+"""What TensorFlow's rounding of the gamma features costs; the wrong axis costs 4e-2."""
 
 
 def give_weights(theirs: torch.nn.Module, ours: Enformer) -> None:
@@ -29,28 +34,63 @@ def give_weights(theirs: torch.nn.Module, ours: Enformer) -> None:
     assert all(name.startswith("_trunk.") or name.endswith("num_batches_tracked") for name in missing)
 
 
-def centred(prediction: torch.Tensor) -> torch.Tensor:
-    """What varies along the sequence: the rest would agree whatever the network does."""
-    return prediction.double() - prediction.double().mean(dim=1, keepdim=True)
+def calibrate(network: Enformer) -> None:
+    """Sets the running statistics to those of a random sequence, so that what varies reaches the heads."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.train().momentum = 1.0
+    codes = torch.randint(0, 4, (1, 8192), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x = network.stem(one_hot(codes).transpose(1, 2))
+    for stage in network.tower:
+        x = stage(x)
+    x = x.transpose(1, 2)
+    for block in network.blocks:
+        x = block(x)
+    network.finish(x)
+    network.eval()
+
+
+def with_stored_gammas(gammas: torch.Tensor) -> Callable[[int, int], torch.Tensor]:
+    """Returns our positional table with TensorFlow's own values of the gamma features [2 T - 1, 32]."""
+    table = positional_features(1536, 192).clone()
+    table[:, 64:96] = gammas
+    table[:, 160:] = gammas * torch.sign(torch.arange(-1535, 1536))[:, None]
+    return lambda tokens, count: table
 
 
 @pytest.mark.slow
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
 @torch.no_grad()
-def test_full_size_model_agrees_with_enformer_pytorch(tmp_path: Path) -> None:
-    """With its stored table of gamma features: those it computes are divided along the wrong axis."""
+def test_full_size_model_agrees_with_enformer_pytorch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its stored table of gamma features: those it computes are divided along the wrong axis.
+
+    That table carries TensorFlow's rounding (2e-3 at worst), which ours does not: so once with each.
+    """
     package = pytest.importorskip("enformer_pytorch")
     theirs = package.Enformer.from_hparams(use_tf_gamma=True, use_checkpointing=False).eval()
-    give_weights(theirs, random_network(EnformerConfig(), seed=0))
+    random = random_network(EnformerConfig(), seed=0)
+    calibrate(random)
+    give_weights(theirs, random)
     torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
     theirs.config.save_pretrained(tmp_path)
+    del random
+    ours = load_model(tmp_path, None).network
     codes = np.random.default_rng(0).integers(0, 5, (1, WINDOW), dtype=np.uint8)
     x = one_hot(torch.from_numpy(codes))
-    ours = load_model(tmp_path, None).network(x)
     expected = theirs(x)
+    assert expected["human"].std(dim=1).mean() > 0.05 * expected["human"].mean()
+    compare(ours(x), expected, TABLE_NOISE)
+    gammas = package.modeling_enformer.TF_GAMMAS
+    monkeypatch.setattr(attention, "positional_features", with_stored_gammas(gammas))
+    compare(load_model(tmp_path, None).network(x), expected, FLOAT32_NOISE)
+
+
+def compare(ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor], tolerance: float) -> None:
     for organism, tracks in (("human", 5313), ("mouse", 1643)):
         assert ours[organism].shape == (1, 896, tracks)
-        error = relative_error(centred(ours[organism]), centred(expected[organism]))
+        error = relative_error(ours[organism], theirs[organism])
         logger.info("%s: relative error %.2e", organism, error)
-        assert error < FLOAT32_NOISE
+        assert error < tolerance
