@@ -17,7 +17,8 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import allele_pair
 from enformer_vep.model.checkpoints import LoadedModel, load_model
-from enformer_vep.pipeline import Scorer, check_variants, make_scorer, score_variants
+from enformer_vep.pieces import score_piece
+from enformer_vep.pipeline import Scorer, make_scorer
 from enformer_vep.results import ScoredVariant
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
@@ -132,8 +133,7 @@ def score(
     """
     reference = genome if isinstance(genome, Genome) else Genome(genome)
     alleles = read_variants(str(variants)) if isinstance(variants, str | Path) else variants
-    checked = check_variants(alleles, reference, scorer.window, scorer.settings.strict)
-    batches = score_variants(checked, reference, scorer)
+    batches = score_piece(alleles, reference, scorer)
     return to_frame(itertools.chain.from_iterable(batches), scorer.columns)
 
 

@@ -1,6 +1,7 @@
-"""The one result type that travels from the pipeline to every output format."""
+"""The one result type that travels from the pipeline to every output format, and the count of them."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,3 +22,39 @@ class ScoredVariant:
     variant: Variant
     status: Status
     values: npt.NDArray[np.float32] | None
+
+
+@dataclass
+class RunSummary:
+    """What happened in a run.
+
+    Attributes:
+        counts: Number of ALT alleles by status, those of an interrupted run that was continued included.
+        resumed: Alleles that were there already when this process began.
+        seconds: Wall-clock time of this process.
+    """
+
+    counts: Counter[Status] = field(default_factory=Counter)
+    resumed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def alleles(self) -> int:
+        """ALT alleles read, which is rows written."""
+        return self.counts.total()
+
+    @property
+    def rate(self) -> float:
+        """Alleles per second in this process."""
+        return (self.alleles - self.resumed) / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for `--summary`."""
+        return {
+            "alleles": self.alleles,
+            "scored": self.counts[Status.OK],
+            "by_status": {status.value: self.counts[status] for status in Status if self.counts[status]},
+            "resumed_after": self.resumed,
+            "seconds": round(self.seconds, 3),
+            "alleles_per_second": round(self.rate, 3),
+        }

@@ -1,20 +1,33 @@
 """One run of `enformer-vep score`, from file names to a finished table."""
 
 import logging
+import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from enformer_vep import __version__
 from enformer_vep.api import open_model, track_table
+from enformer_vep.cluster.files import Names, sha256_of, was_completed
+from enformer_vep.cluster.identity import run_identity
+from enformer_vep.cluster.journal import JournalContent, differences, read_journal
+from enformer_vep.cluster.manifest import Manifest, read_manifest
+from enformer_vep.cluster.resumable import FileFacts, ResumableTable, open_resumable
+from enformer_vep.cluster.shards import Shard, parse_shard
+from enformer_vep.cluster.stopping import StopRequest, stop_request
+from enformer_vep.cluster.workers import DevicePool, resolve_devices, shared_batch_size
 from enformer_vep.effects.devices import resolve_device
-from enformer_vep.genome.fasta import Genome
-from enformer_vep.genome.regions import Region, parse_region, read_regions_file
+from enformer_vep.errors import UsageError
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.genome.vcf import count_records, read_variants
-from enformer_vep.output.base import open_writer
+from enformer_vep.inputs import Source, open_source
+from enformer_vep.output.base import choose_writer, open_writer
+from enformer_vep.output.streams import STANDARD_OUTPUT, is_stream, require_writable
 from enformer_vep.output.summary import write_summary
-from enformer_vep.pipeline import RunSummary, check_variants, describe_run, make_scorer, run, score_variants
-from enformer_vep.results import ScoredVariant
+from enformer_vep.pieces import Table, check_variants, cut_pieces, score_pieces, write_rows
+from enformer_vep.pipeline import Scorer, describe_run, make_scorer
+from enformer_vep.results import RunSummary, ScoredVariant
 from enformer_vep.settings import ScoreRequest
 
 logger = logging.getLogger(__name__)
@@ -23,10 +36,25 @@ Progress = Callable[[int | None], AbstractContextManager[Callable[[ScoredVariant
 """Given the number of records (None when unknown), shows a bar; what it yields is called with every row."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Everything that is known before the first row."""
+
+    request: ScoreRequest
+    source: Source
+    scorer: Scorer
+    model_sha256: str
+    provenance: dict[str, object]
+    shard: Shard | None
+    progress: Progress
+    stop: StopRequest
+
+
 def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
     """Read, check, score, write.
 
-    Cheap checks come first: input, genome and options fail before weights are loaded.
+    Cheap checks come first: input, genome and options fail before weights are loaded. A run that writes a
+    file and was interrupted goes on where it stopped.
 
     Args:
         request: The whole run.
@@ -36,42 +64,216 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
         Counts and speed.
 
     Raises:
-        EnformerVepError: On bad input, options, weights or an unwritable destination.
+        EnformerVepError: On bad input, options, weights or an unwritable destination; `StoppedError` when a
+            signal asked for the end.
     """
-    regions = _regions(request)
-    genome = Genome(request.genome)
-    variants = read_variants(request.variants, regions, genome.contigs)
-    device = resolve_device(request.compute.device)
-    model = open_model(request.model, request.settings, request.compute)
-    table = track_table(model, request.settings.organism, request.targets)
-    scorer = make_scorer(model, table, request.settings, request.compute, device)
-    provenance = {"version": __version__, "genome": str(request.genome), **describe_run(model, scorer)}
-    logger.debug("%s", provenance)
-    checked = check_variants(variants, genome, scorer.window, request.settings.strict)
-    total = count_records(request.variants, regions)
-    if request.dry_run:
-        summary = _count(checked)
-    else:
-        with (
-            open_writer(request.output.destination, scorer.columns, tabix=request.output.tabix) as writer,
-            progress(total) as advance,
-        ):
-            summary = run(score_variants(checked, genome, scorer), writer, advance)
+    with stop_request() as stop:
+        request, shard = _resolve_shard(request)
+        _check_destinations(request)
+        source = open_source(request)
+        variants = source.variants()
+        names = _names(request, source)
+        run = _prepare(request, source, shard, names, progress, stop)
+        began = time.perf_counter()
+        if request.dry_run:
+            summary = _count(run, variants)
+        elif names is None:
+            summary = _write_stream(run, variants)
+        else:
+            summary = _write_file(run, names, variants)
+        summary.seconds = time.perf_counter() - began
     _report(summary, request.dry_run)
     if request.output.summary:
-        write_summary(str(request.output.summary), {**provenance, **summary.to_dict()})
+        write_summary(str(request.output.summary), {**run.provenance, **summary.to_dict()})
     return summary
 
 
-def _regions(request: ScoreRequest) -> tuple[Region, ...]:
-    given = tuple(parse_region(text) for text in request.regions)
-    return given + (tuple(read_regions_file(request.regions_file)) if request.regions_file else ())
+def _resolve_shard(request: ScoreRequest) -> tuple[ScoreRequest, Shard | None]:
+    if request.shard is None:
+        return request, None
+    shard = parse_shard(request.shard, os.environ)
+    destination = request.output.destination.replace("{shard}", str(shard.number))
+    if request.output.tabix:
+        raise UsageError("--tabix cannot index a shard: give it to enformer-vep merge")
+    return replace(request, shard=str(shard), output=replace(request.output, destination=destination)), shard
 
 
-def _count(checked: Iterator[tuple[Variant, Status]]) -> RunSummary:
+def _names(request: ScoreRequest, source: Source) -> Names | None:
+    """The files of a run that can be interrupted; None for a run that passes through once."""
+    streamed = is_stream(request.output.destination) or source.is_stream
+    if streamed and request.shard:
+        raise UsageError("--shard needs variants in a file and -o FILE")
+    return None if streamed or request.dry_run else Names.of(request.output.destination)
+
+
+def _prepare(
+    request: ScoreRequest,
+    source: Source,
+    shard: Shard | None,
+    names: Names | None,
+    progress: Progress,
+    stop: StopRequest,
+) -> _Run:
+    compute = request.compute
+    devices = resolve_devices(compute.devices)
+    device = resolve_device(compute.device) if not devices else resolve_device("cpu")
+    model = open_model(request.model, request.settings, compute)
+    table = track_table(model, request.settings.organism, request.targets)
+    sizes = _journalled_batch_size(names) if compute.batch_size is None else compute.batch_size
+    if sizes is None and devices:
+        sizes = shared_batch_size(model.config, devices)
+    compute = replace(compute, batch_size=sizes, devices=tuple(map(str, devices)))
+    scorer = make_scorer(model, table, request.settings, compute, device)
+    provenance = {"version": __version__, "genome": str(request.genome), **describe_run(model, scorer)}
+    if devices:
+        provenance["device"] = ", ".join(map(str, devices))
+    logger.debug("%s", provenance)
+    return _Run(request, source, scorer, model.sha256, provenance, shard, progress, stop)
+
+
+def _journalled_batch_size(names: Names | None) -> int | None:
+    """The size that an interrupted run found automatically: another one would change its rounding."""
+    found = read_journal(names.journal) if names else None
+    size = found.computed.get("batch-size") if found else None
+    return size if isinstance(size, int) else None
+
+
+def _check_destinations(request: ScoreRequest) -> None:
+    """Refuse destinations that cannot be written, or that would be written over something needed."""
+    output = request.output
+    destinations = [output.destination, *([str(output.summary)] if output.summary else [])]
+    inputs = {Path(name).resolve() for name in (request.variants, request.genome, request.model)}
+    for destination in destinations:
+        require_writable(destination)
+        if destination != STANDARD_OUTPUT and Path(destination).resolve() in inputs:
+            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
+    if len(set(destinations)) < len(destinations):
+        raise UsageError(f"-o and --summary both write to {output.destination}: choose two names")
+
+
+def _count(run: _Run, variants: Iterator[Variant]) -> RunSummary:
     summary = RunSummary()
+    checked = check_variants(variants, run.source.genome, run.scorer.window, run.request.settings.strict)
     summary.counts.update(status for _, status in checked)
     return summary
+
+
+def _write_stream(run: _Run, variants: Iterator[Variant]) -> RunSummary:
+    output, summary = run.request.output, RunSummary()
+    with open_writer(output.destination, run.scorer.columns, tabix=output.tabix) as table:
+        _write_rows(run, variants, table, summary, run.source.count(), 0)
+    return summary
+
+
+def _write_file(run: _Run, names: Names, variants: Iterator[Variant]) -> RunSummary:
+    output, size = run.request.output, run.request.compute.piece_size
+    make = choose_writer(output.destination, run.scorer.columns, tabix=output.tabix)
+    content = JournalContent(_identity(run), _computed(run), ())
+    done = None if output.overwrite else _already_complete(run, names, content)
+    if done is not None:
+        return done
+    pieces, total = _pieces(run)
+    with open_resumable(
+        names, content, make, run.stop, first_piece=0 if pieces is None else pieces.start, overwrite=output.overwrite
+    ) as table:
+        first = table.piece * size
+        if pieces is not None or first:
+            variants = run.source.variants(first, None if pieces is None else pieces.stop * size)
+        with run.stop.patience():
+            left = None if total is None else max(total - first, 0)
+            _write_rows(run, variants, table, table.summary, left, table.batches)
+        table.finish(_register(run, names, content, table) if run.shard else None)
+        return table.summary
+
+
+def _pieces(run: _Run) -> tuple[range | None, int | None]:
+    """The pieces of a shard, None for all, and the ordinal of the record after its last, if that is known."""
+    if run.shard is None:
+        return None, run.source.count()
+    size, records = run.request.compute.piece_size, run.source.count_exactly()
+    pieces = run.shard.pieces(-(-records // size))
+    return pieces, min(pieces.stop * size, records)
+
+
+def _write_rows(
+    run: _Run,
+    variants: Iterator[Variant],
+    table: Table,
+    summary: RunSummary,
+    total: int | None,
+    skipped_batches: int,
+) -> None:
+    request = run.request
+    pieces = cut_pieces(variants, request.compute.piece_size)
+    devices = run.request.compute.devices
+    pool = DevicePool(request, run.scorer.batch_size) if devices else nullcontext()
+    with pool as workers, run.progress(total) as advance:
+        scored = (
+            workers.score(pieces, skipped_batches)
+            if workers
+            else score_pieces(pieces, run.source.genome, run.scorer, skipped_batches)
+        )
+        write_rows(scored, table, summary, advance)
+
+
+def _identity(run: _Run) -> dict[str, object]:
+    described = run.provenance["settings"]
+    engine = described["engine"] if isinstance(described, dict) else ""
+    return run_identity(
+        run.request,
+        run.source.regions,
+        run.source.genome,
+        run.model_sha256,
+        run.scorer.columns,
+        run.scorer.window,
+        str(engine),
+    )
+
+
+def _computed(run: _Run) -> dict[str, object]:
+    return {"batch-size": run.scorer.batch_size, "device": run.provenance["device"]}
+
+
+def _already_complete(run: _Run, names: Names, content: JournalContent) -> RunSummary | None:
+    """The counts of a file that an earlier process completed; None when there is work to do."""
+    counts = None
+    if was_completed(names):
+        found = read_journal(names.journal)
+        if found and not differences(found.identity, content.identity):
+            counts = found.checkpoints[-1].counts
+    elif run.shard and names.target.is_file():
+        manifest = read_manifest(names.target)
+        if (
+            manifest
+            and not differences(manifest.identity, content.identity)
+            and manifest.sha256 == sha256_of(names.target)
+        ):
+            counts = manifest.counts
+    if counts is None:
+        return None
+    names.journal.unlink(missing_ok=True)
+    logger.info("%s is complete already: nothing to do (--overwrite scores it again)", names.destination)
+    return RunSummary(counts, counts.total())
+
+
+def _register(
+    run: _Run, names: Names, content: JournalContent, table: ResumableTable
+) -> Callable[[FileFacts], None]:
+    def register(facts: FileFacts) -> None:
+        assert run.shard is not None
+        Manifest(
+            names.target.name,
+            run.shard,
+            content.identity,
+            facts.computed,
+            table.summary.counts,
+            facts.size,
+            facts.sha256,
+            facts.header,
+            facts.trailer,
+        ).write(names.target.parent)
+
+    return register
 
 
 def _report(summary: RunSummary, dry_run: bool) -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from enformer_vep.errors import UsageError
 
+# Records per piece of work. Batches of 2, 4, 8 and 16 fill it evenly; small enough that a thousand shards of a
+# million records differ by an eighth, large enough for BGZF blocks that compress.
+PIECE_SIZE = 128
+
 
 class Score(StrEnum):
     """Names of the scores, as they appear in column names."""
@@ -84,6 +88,8 @@ class ScoreSettings:
         Raises:
             UsageError: Naming the value and what is allowed.
         """
+        if self.tracks is not None and not self.tracks.strip():
+            raise UsageError("--tracks is empty: leave it out for all tracks")
         for name, values in (("scores", self.scores), ("shifts", self.shifts)):
             if not values:
                 raise UsageError(f"--{name} is empty: leave it out for the default")
@@ -101,11 +107,16 @@ class ComputeSettings:
         device: "auto", "cpu", "cuda" or "cuda:N".
         batch_size: Alternates per batch; None to pick what fits.
         window: Window length in bp; None for the model's own.
+        devices: Devices to share the work among, each with a process of its own; empty for `device` alone,
+            in this process.
+        piece_size: Records per piece of work; batches never reach over the end of a piece.
     """
 
     device: str = "auto"
     batch_size: int | None = None
     window: int | None = None
+    devices: tuple[str, ...] = ()
+    piece_size: int = PIECE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +127,13 @@ class OutputSettings:
         destination: File name, or "-" for standard output.
         tabix: Also index the table.
         summary: JSON file for counts, settings and speed; None for none.
+        overwrite: Forget an unfinished or finished file of the same name.
     """
 
     destination: str = "-"
     tabix: bool = False
     summary: Path | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,7 @@ class ScoreRequest:
         regions_file: BED or region list; None for none.
         targets: Track table that takes precedence over the model's own.
         dry_run: Check and count only.
+        shard: Which contiguous block of the input, such as "3/8"; None for all of it.
     """
 
     variants: str
@@ -150,6 +164,7 @@ class ScoreRequest:
     regions_file: Path | None = None
     targets: Path | None = None
     dry_run: bool = False
+    shard: str | None = None
 
 
 def parse_scores(text: str) -> tuple[Score, ...]:
@@ -209,3 +224,19 @@ def parse_batch_size(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"cannot read --batch-size {text}: write auto, or how many alleles to run at once")
     return int(text)
+
+
+def parse_devices(text: str) -> tuple[str, ...]:
+    """Read "0,1", "cuda:0,cuda:1", "cpu,cpu" or "all" (left as it is: only PyTorch knows how many).
+
+    Raises:
+        UsageError: When nothing is named, or a GPU twice.
+    """
+    names = tuple(
+        f"cuda:{part}" if part.isdecimal() else part for part in map(str.strip, text.split(",")) if part
+    )
+    if not names or any(names.count(name) > 1 for name in names if name != "cpu"):
+        raise UsageError(
+            f"cannot read --devices {text}: write numbers of GPUs, each once, such as 0,1, or all"
+        )
+    return names

@@ -1,19 +1,20 @@
 """The invariant: every ALT allele that goes in comes out once, in order, whatever the batch size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from enformer_vep import pipeline
 from enformer_vep.effects.devices import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.pipeline import Scorer, check_variants, column_names, run, score_variants
-from enformer_vep.results import ScoredVariant
+from enformer_vep.pieces import Piece, cut_pieces, score_piece, score_pieces, write_rows
+from enformer_vep.pipeline import Scorer, column_names
+from enformer_vep.results import RunSummary, ScoredVariant
 from enformer_vep.settings import Score, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
 from tests.builders import make_fasta, random_sequence, targets_text
@@ -67,8 +68,7 @@ def mixed(genome: Genome) -> list[Variant]:
 
 
 def rows_of(genome: Genome, variants: Sequence[Variant], made: Scorer) -> list[ScoredVariant]:
-    checked = check_variants(variants, genome, made.window, made.settings.strict)
-    return [row for batch in score_variants(checked, genome, made) for row in batch]
+    return [row for batch in score_piece(variants, genome, made) for row in batch]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 1000])
@@ -93,16 +93,29 @@ def test_nothing_in_nothing_out(genome: Genome) -> None:
     assert rows_of(genome, [], scorer()) == []
 
 
-def test_a_long_run_of_unscorable_alleles_does_not_pile_up(
-    genome: Genome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline, "LARGEST_BACKLOG", 10)
-    variants = [Variant("chr9", position, ".", "A", "C") for position in range(1, 26)]
-    sizes = [
-        len(rows)
-        for rows in score_variants(check_variants(variants, genome, WINDOW, False), genome, scorer())
-    ]
-    assert sizes == [10, 10, 5]
+def test_batches_end_where_pieces_end(genome: Genome) -> None:
+    variants = [replace(variant, record=record) for record, variant in enumerate(mixed(genome))]
+    pieces = [list(piece.variants) for piece in cut_pieces(variants, 7)]
+    assert [variant for piece in pieces for variant in piece] == variants
+    assert [piece[0].record for piece in pieces] == list(range(0, len(variants), 7))
+    whole, alone = CountingEngine(), CountingEngine()
+    for piece in score_pieces(cut_pieces(variants, 7), genome, scorer(3, whole)):
+        list(piece.batches)
+    for number, piece in enumerate(pieces):
+        for one in score_pieces([Piece(number, piece)], genome, scorer(3, alone)):
+            list(one.batches)
+    assert whole.sizes == alone.sizes
+    assert max(whole.sizes) == 3
+
+
+def test_a_piece_goes_on_after_any_batch(genome: Genome) -> None:
+    variants = mixed(genome)
+    batches = list(score_piece(variants, genome, scorer(3)))
+    for done in range(len(batches) + 1):
+        rest = list(score_piece(variants, genome, scorer(3), done))
+        assert [[row.variant for row in rows] for rows in rest] == [
+            [row.variant for row in rows] for rows in batches[done:]
+        ]
 
 
 def test_strict_names_the_place(genome: Genome) -> None:
@@ -136,23 +149,27 @@ def test_alleles_of_one_record_share_the_reference_window(genome: Genome) -> Non
     assert seen == [1]
 
 
-def test_run_counts_and_flushes_after_each_batch(genome: Genome) -> None:
+def test_rows_are_counted_and_batches_and_pieces_reported(genome: Genome) -> None:
     class Recorder:
         events: list[str] = []  # noqa: RUF012
 
         def write(self, row: ScoredVariant) -> None:
             self.events.append("row")
 
-        def flush(self) -> None:
-            self.events.append("flush")
+        def end_batch(self) -> None:
+            self.events.append("batch")
+
+        def end_piece(self) -> None:
+            self.events.append("piece")
 
     variants = [snv(genome, 50), snv(genome, 60), Variant("chr9", 1, ".", "A", "C"), snv(genome, 70)]
-    writer, seen = Recorder(), list[ScoredVariant]()
-    batches = score_variants(check_variants(variants, genome, WINDOW, False), genome, scorer(2))
-    summary = run(batches, writer, seen.append)
-    assert writer.events == ["row", "row", "flush", "row", "row", "flush"]
+    table, seen, summary = Recorder(), list[ScoredVariant](), RunSummary(seconds=2.0)
+    pieces = score_pieces([Piece(0, variants)], genome, scorer(2))
+    write_rows(pieces, table, summary, seen.append)
+    assert table.events == ["row", "row", "batch", "row", "row", "batch", "piece"]
     assert len(seen) == summary.alleles == 4
     assert summary.to_dict()["by_status"] == {"ok": 3, "unknown_contig": 1}
+    assert summary.rate == 2.0
 
 
 def test_column_names_have_scores_outermost() -> None:

@@ -104,7 +104,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show(sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted: nothing was left under the output's name")
+        _say("interrupted: run the same command again to go on (a file takes its name when complete)")
         return INTERRUPTED
     except Stopped as error:
         _say("stopped: nothing was left under the output's name")

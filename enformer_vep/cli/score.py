@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
+from enformer_vep.errors import UsageError
 from enformer_vep.settings import (
+    PIECE_SIZE,
     ComputeSettings,
     OutputSettings,
     Precision,
@@ -15,6 +17,7 @@ from enformer_vep.settings import (
     ScoreSettings,
     parse_batch_size,
     parse_bins,
+    parse_devices,
     parse_scores,
     parse_shifts,
 )
@@ -46,6 +49,7 @@ SCORES_HELP = "Comma-separated, or all. " + " ".join(f"{score}: {score.descripti
     show_default=True,
     help="Table to write; .gz is BGZF, - is standard output.",
 )
+@click.option("--overwrite", is_flag=True, help="Start anew where an interrupted run would be continued.")
 @click.option("--tabix", is_flag=True, help="Also write a tabix index of the .gz table.")
 @click.option("--summary", type=FILE, help="Write counts, settings and speed to this JSON file.")
 @click.option("-s", "--scores", default="SAD", show_default=True, help=SCORES_HELP)
@@ -81,6 +85,21 @@ SCORES_HELP = "Comma-separated, or all. " + " ".join(f"{score}: {score.descripti
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
 @click.option(
+    "--devices", help="Share the work among several GPUs of this machine: 0,1,2,3, or all. Same bytes as one."
+)
+@click.option(
+    "--shard",
+    help="Only block I of N: 3/8, or auto/8 (or auto) for the number of this array task (SLURM, SGE, PBS, LSF). "
+    "{shard} in -o stands for the number. Join the blocks with enformer-vep merge.",
+)
+@click.option(
+    "--piece-size",
+    type=click.IntRange(min=1),
+    default=PIECE_SIZE,
+    show_default=True,
+    help="Records per piece of work; shards and devices get whole pieces.",
+)
+@click.option(
     "--precision",
     type=click.Choice(list(Precision), case_sensitive=False),
     default=Precision.FLOAT32,
@@ -102,6 +121,8 @@ def score(**options: Any) -> None:
     enformer-vep score variants.vcf.gz -f hg38.fa > scores.tsv
     enformer-vep score variants.vcf.gz -f hg38.fa -t assay:CAGE -s SAD,SADR --rc -o cage.tsv.gz --tabix
     bcftools view -i 'AF>0.01' all.bcf | enformer-vep score - -f hg38.fa -t CNhs11841 | head
+
+    A run with -o FILE that was interrupted, however roughly, goes on when the same command is given again.
     """
     from enformer_vep.cli.progress import is_terminal, record_progress
     from enformer_vep.scoring import score_file
@@ -122,17 +143,22 @@ def _request(
     precision: str,
     strict: bool,
     device: str,
+    devices: str | None,
     batch_size: str,
     window: int | None,
+    piece_size: int,
     output: str,
     tabix: bool,
     summary: Path | None,
+    overwrite: bool,
     variants: str,
     fasta: Path,
     regions: tuple[str, ...],
     **rest: Any,
 ) -> ScoreRequest:
-    """Sort options into settings; `rest` (model, regions_file, targets, dry_run) goes through by name."""
+    """Sort options into settings; `rest` (model, regions_file, targets, ...) goes through by name."""
+    if devices is not None and device != "auto":
+        raise UsageError("--device and --devices exclude each other: name all devices in --devices")
     settings = ScoreSettings(
         scores=parse_scores(scores),
         centre_bins=parse_bins(bins),
@@ -147,8 +173,14 @@ def _request(
         variants=variants,
         genome=fasta,
         settings=settings,
-        compute=ComputeSettings(device, parse_batch_size(batch_size), window),
-        output=OutputSettings(output, tabix, summary),
+        compute=ComputeSettings(
+            device,
+            parse_batch_size(batch_size),
+            window,
+            devices=parse_devices(devices) if devices is not None else (),
+            piece_size=piece_size,
+        ),
+        output=OutputSettings(output, tabix, summary, overwrite),
         regions=regions,
         **rest,
     )

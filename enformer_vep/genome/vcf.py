@@ -21,19 +21,22 @@ from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.regions import Region, RegionFilter, merge_regions
 from enformer_vep.genome.streams import ByteStream, as_pipe
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.vcf_index import count_indexed, find_index
-from enformer_vep.genome.vcf_text import Record, parse_record, read_header, read_records
+from enformer_vep.genome.vcf_index import ContigStart, find_contig_start, find_index
+from enformer_vep.genome.vcf_text import Record, parse_record, read_header, read_records, skip_records
 
 logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
-_BCF_MAGIC = b"BCF\2"
-_COUNTED_BYTES = 64 << 20
-_READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
+BCF_MAGIC = b"BCF\2"
+READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
 
 
 def read_variants(
-    path: str, regions: Sequence[Region] = (), known_contigs: Collection[str] = ()
+    path: str,
+    regions: Sequence[Region] = (),
+    known_contigs: Collection[str] = (),
+    first_record: int = 0,
+    end_record: int | None = None,
 ) -> Iterator[Variant]:
     """Reads variants, one for every ALT allele, in the order of the input.
 
@@ -48,77 +51,82 @@ def read_variants(
             matched both ways (`1` and `chr1`).
         known_contigs: Contigs that exist besides those of the header and the index, such as the genome's; a
             region on any other is an error.
+        first_record: Begin with this record, counted from 0 after regions were applied. Without regions, the
+            records before it are not parsed, and with a current index their contigs are not even read.
+        end_record: Stop before this record.
 
     Returns:
-        Variants. `record` counts the records that were read, from 0; `alternate` is "." where there is none.
+        Variants. `record` counts the records, from 0; `alternate` is "." where there is none.
 
     Raises:
         InputError: The input is missing, empty, truncated, damaged or malformed, or a region lies on a contig
             that nobody knows. Also while iterating: a row is never left out silently.
     """
-    variants = _explode(_read(path, regions, known_contigs))
+    if regions:
+        records = itertools.islice(_read(path, regions, known_contigs), first_record, end_record)
+    else:
+        wanted = None if end_record is None else max(end_record - first_record, 0)
+        records = itertools.islice(_read(path, (), (), first_record), wanted)
+    variants = _explode(records, first_record)
     first = tuple(itertools.islice(variants, 1))
     return itertools.chain(first, variants)
 
 
-def count_records(path: str, regions: Sequence[Region] = ()) -> int | None:
-    """Counts records for a progress bar, if that is cheap.
-
-    Args:
-        path: As for `read_variants`.
-        regions: As for `read_variants`.
-
-    Returns:
-        Records (not ALT alleles) from the index, or by reading when the file is below 64 MiB; None when it is
-        not known: standard input, regions, a large file without index, or a file that cannot be read.
-    """
-    file = Path(path)
-    if path == STANDARD_INPUT or regions or not file.is_file():
-        return None
-    index = find_index(file)
-    if index is not None:
-        return count_indexed(index)
-    return _count_lines(file) if file.stat().st_size <= _COUNTED_BYTES else None
-
-
-def _count_lines(file: Path) -> int | None:
-    try:
-        with file.open("rb") as raw:
-            stream = ByteStream(raw, str(file))
-            if stream.peek(len(_BCF_MAGIC)) == _BCF_MAGIC:
-                return None
-            return sum(1 for line in stream.content if not (line.startswith(b"#") or line.isspace()))
-    except (*_READ_ERRORS, InputError):
-        return None
-
-
-def _explode(records: Iterator[Record]) -> Iterator[Variant]:
-    for ordinal, (contig, position, identifier, reference, alternates) in enumerate(records):
+def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
+    numbered = enumerate(records, start=first)
+    for ordinal, (contig, position, identifier, reference, alternates) in numbered:
         for allele, alternate in enumerate(alternates, start=1):
             yield Variant(contig, position, identifier, reference, alternate, ordinal, allele)
 
 
-def _read(path: str, regions: Sequence[Region], known_contigs: Collection[str]) -> Iterator[Record]:
+def _read(
+    path: str, regions: Sequence[Region], known_contigs: Collection[str], first: int = 0
+) -> Iterator[Record]:
     name = "VCF from standard input" if path == STANDARD_INPUT else f"VCF file {path}"
+    index = None
     if path != STANDARD_INPUT:
         head = bgzf.read_head(Path(path), "VCF")
         if bgzf.is_bgzf(head):
             bgzf.require_complete(Path(path), "VCF")
-        index = find_index(Path(path)) if regions and bgzf.is_bgzf(head) else None
-        if index is not None:
-            yield from _read_indexed(Path(path), index, regions, known_contigs, name)
-            return
+            index = find_index(Path(path)) if regions or first else None
+    if index is not None and regions:
+        yield from _read_indexed(Path(path), index, regions, known_contigs, name)
+        return
+    start = find_contig_start(index, first) if index is not None else None
+    if start is not None:
+        yield from _read_from(Path(path), start, first - start.first_record, name)
+        return
     with _open(path) as raw:
         stream = ByteStream(raw, name)
-        records = _read_stream(stream, regions, known_contigs)
+        records = _read_stream(stream, regions, known_contigs, first)
         with _read_errors(name):
             yield from records
             stream.check_complete()
 
 
+def _read_from(path: Path, start: ContigStart, skipped: int, name: str) -> Iterator[Record]:
+    """Reads from a contig's beginning, without the records that are skipped, to the end of the file."""
+    with _read_errors(name), path.open("rb") as raw:
+        stream = ByteStream(raw, name)
+        if stream.peek(len(BCF_MAGIC)) == BCF_MAGIC:
+            with _variant_file(str(path)) as bcf:
+                bcf.seek(start.virtual_offset)
+                yield from map(_from_pysam, itertools.islice(bcf, skipped, None))
+            return
+        header = read_header(stream.content, name)
+        raw.seek(start.virtual_offset >> 16)
+        stream = ByteStream(raw, name)
+        stream.content.read(start.virtual_offset & 0xFFFF)
+        passed = start.first_record + skip_records(stream.content, skipped)
+        yield from read_records(stream.content, header, name, passed)
+
+
 @contextmanager
 def _open(path: str) -> Iterator[BinaryIO]:
     if path == STANDARD_INPUT:
+        # Python has None in its place when the process was started without it, as by `<&-`.
+        if sys.stdin is None:
+            raise InputError("standard input is closed; pipe a VCF in or name a file")
         yield sys.stdin.buffer
     else:
         with Path(path).open("rb") as handle:
@@ -131,7 +139,7 @@ def _read_errors(name: str) -> Iterator[None]:
     verbosity = pysam.set_verbosity(0)
     try:
         yield
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise InputError(f"{name} is damaged or truncated ({reason}); copy or make it again") from None
     finally:
@@ -139,16 +147,17 @@ def _read_errors(name: str) -> Iterator[None]:
 
 
 def _read_stream(
-    stream: ByteStream, regions: Sequence[Region], known_contigs: Collection[str]
+    stream: ByteStream, regions: Sequence[Region], known_contigs: Collection[str], first: int
 ) -> Iterator[Record]:
-    if stream.peek(len(_BCF_MAGIC)) == _BCF_MAGIC:
+    if stream.peek(len(BCF_MAGIC)) == BCF_MAGIC:
         with as_pipe(stream) as pipe, _variant_file(pipe) as bcf:
             declared = {str(contig) for contig in bcf.header.contigs}
-            records: Iterator[Record] = map(_from_pysam, bcf)
+            records: Iterator[Record] = map(_from_pysam, itertools.islice(bcf, first, None))
             yield from _select(records, regions, declared, known_contigs, stream.name)
     else:
         header = read_header(stream.content, stream.name)
-        records = read_records(stream.content, header, stream.name)
+        passed = skip_records(stream.content, first)
+        records = read_records(stream.content, header, stream.name, passed)
         yield from _select(records, regions, set(header.contigs), known_contigs, stream.name)
 
 
@@ -177,7 +186,7 @@ def _read_indexed(
     path: Path, index: Path, regions: Sequence[Region], known: Collection[str], name: str
 ) -> Iterator[Record]:
     with _read_errors(name), path.open("rb") as raw:
-        is_bcf = ByteStream(raw, name).peek(len(_BCF_MAGIC)) == _BCF_MAGIC
+        is_bcf = ByteStream(raw, name).peek(len(BCF_MAGIC)) == BCF_MAGIC
     reader = _read_indexed_bcf if is_bcf else _read_indexed_text
     with _read_errors(name):
         yield from reader(path, index, regions, known, name)

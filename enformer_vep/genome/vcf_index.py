@@ -7,7 +7,9 @@ import gzip
 import logging
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,19 @@ def find_index(path: Path) -> Path | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class ContigStart:
+    """Where a contig's records begin.
+
+    Attributes:
+        first_record: 0-based ordinal of the contig's first record in the file.
+        virtual_offset: Its BGZF virtual offset: compressed offset of the block << 16 | offset in the block.
+    """
+
+    first_record: int
+    virtual_offset: int
+
+
 def count_indexed(index: Path) -> int | None:
     """Counts the records of an indexed file.
 
@@ -43,54 +58,85 @@ def count_indexed(index: Path) -> int | None:
     Returns:
         The number of records; None when the index does not say or cannot be read.
     """
+    contigs = _read_contigs(index)
+    return None if contigs is None else sum(contig.records for contig in contigs)
+
+
+def find_contig_start(index: Path, record: int) -> ContigStart | None:
+    """Finds the last contig that begins at or before a record.
+
+    Args:
+        index: A `.tbi` or `.csi` file.
+        record: 0-based ordinal of a record in the file.
+
+    Returns:
+        Where that contig begins; None when the index does not say.
+    """
+    found, first = None, 0
+    for contig in sorted(_read_contigs(index) or (), key=lambda contig: contig.virtual_offset):
+        if contig.records and first <= record:
+            found = ContigStart(first, contig.virtual_offset)
+        first += contig.records
+    return found
+
+
+class _Contig(NamedTuple):
+    records: int
+    virtual_offset: int
+
+
+def _read_contigs(index: Path) -> list[_Contig] | None:
     try:
         content = gzip.decompress(index.read_bytes())
-        counts = _Counts(content)
-        return counts.of_tbi() if content[:4] == b"TBI\1" else counts.of_csi()
+        contigs = _Contigs(content)
+        return contigs.of_tbi() if content[:4] == b"TBI\1" else contigs.of_csi()
     except (OSError, EOFError, zlib.error, struct.error):
         return None
 
 
-class _Counts:
+class _Contigs:
     """Walks through an index; only the pseudo-bin of each contig, which holds the counts, is looked at."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._offset = 4  # past the magic
 
-    def of_tbi(self) -> int | None:
+    def of_tbi(self) -> list[_Contig] | None:
         contigs, *_, names_length = self._take("<8i")
         self._offset += names_length
-        total = 0
+        found = []
         for _ in range(contigs):
-            count = self._contig(_TBI_META_BIN, loffset_size=0)
-            if count is None:
+            contig = self._contig(_TBI_META_BIN, loffset_size=0)
+            if contig is None:
                 return None
-            total += count
+            found.append(contig)
             (intervals,) = self._take("<i")
             self._offset += 8 * intervals
-        return total
+        return found
 
-    def of_csi(self) -> int | None:
+    def of_csi(self) -> list[_Contig] | None:
         _, depth, extra = self._take("<3i")
         self._offset += extra
         (contigs,) = self._take("<i")
         meta_bin = ((1 << (3 * (depth + 1))) - 1) // 7 + 1
-        counts = [self._contig(meta_bin, loffset_size=8) for _ in range(contigs)]
-        return None if None in counts else sum(count or 0 for count in counts)
+        found = [self._contig(meta_bin, loffset_size=8) for _ in range(contigs)]
+        known = [contig for contig in found if contig is not None]
+        return known if len(known) == len(found) else None
 
-    def _contig(self, meta_bin: int, loffset_size: int) -> int | None:
-        """Records of the contig at hand: 0 when it has no bins at all, None when it does not tell."""
+    def _contig(self, meta_bin: int, loffset_size: int) -> _Contig | None:
+        """The contig at hand: without records when it has no bins at all, None when it does not tell."""
         (bins,) = self._take("<i")
-        count = 0 if bins == 0 else None
+        contig = _Contig(0, 0) if bins == 0 else None
         for _ in range(bins):
             (number,) = self._take("<I")
             self._offset += loffset_size
             (chunks,) = self._take("<i")
             if number == meta_bin:
-                (count,) = struct.unpack_from("<Q", self._content, self._offset + _CHUNK_SIZE)
+                # Two chunks: where the contig's records begin and end, how many are mapped and unmapped.
+                begin, _, records, _ = struct.unpack_from("<4Q", self._content, self._offset)
+                contig = _Contig(records, begin)
             self._offset += _CHUNK_SIZE * chunks
-        return count
+        return contig
 
     def _take(self, layout: str) -> tuple[int, ...]:
         values = struct.unpack_from(layout, self._content, self._offset)

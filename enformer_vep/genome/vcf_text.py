@@ -69,13 +69,31 @@ def read_header(lines: Iterator[bytes], name: str) -> Header:
     raise InputError(f"{name} has no #CHROM line; the file is cut short or is not a VCF")
 
 
-def read_records(lines: Iterator[bytes], header: Header, name: str) -> Iterator[Record]:
+def skip_records(lines: Iterator[bytes], count: int) -> int:
+    """Passes over rows without parsing them.
+
+    Args:
+        lines: Lines of a VCF, from a row on.
+        count: Rows to pass over, if there are so many; blank lines are no rows.
+
+    Returns:
+        How many lines that was.
+    """
+    passed = 0
+    while count and (line := next(lines, b"")):
+        passed += 1
+        count -= not line.isspace()
+    return passed
+
+
+def read_records(lines: Iterator[bytes], header: Header, name: str, passed: int = 0) -> Iterator[Record]:
     """Parses the rows after the header.
 
     Args:
         lines: Lines of a VCF, from the first after its header.
         header: The header.
         name: What messages call the VCF.
+        passed: Lines between the header and the first of `lines`.
 
     Yields:
         One record for every row, in order. Blank lines hold nothing and are passed over with a warning.
@@ -84,7 +102,7 @@ def read_records(lines: Iterator[bytes], header: Header, name: str) -> Iterator[
         InputError: A row cannot be understood; the message names its line.
     """
     blank_seen = False
-    for number, line in enumerate(lines, start=header.line_count + 1):
+    for number, line in enumerate(lines, start=header.line_count + passed + 1):
         if line.isspace():
             if not blank_seen:
                 logger.warning("%s, line %d: blank line passed over (said once)", name, number)

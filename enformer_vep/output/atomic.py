@@ -74,36 +74,52 @@ def complete_or_absent(destination: str | Path) -> Iterator[Path]:
         OutputError: The destination is a folder, or cannot be created or renamed. Whatever is raised, an
             interrupt included, nothing new is left under the name and the sibling is gone.
     """
-    target = Path(destination).resolve()
-    _refuse_folders(target, destination)
+    target = resolve_target(destination)
     temporary = target.with_name(f".partial-{secrets.token_hex(4)}-{target.name}")
     with explained(destination):
-        _create(temporary, target)
+        create(temporary, target)
     try:
         yield temporary
         with explained(destination):
-            _take_name(temporary, target)
+            take_name(temporary, target)
     finally:
         for leftover in (temporary, *_indexes(temporary)):
             with suppress(OSError):
                 leftover.unlink()
 
 
-def _refuse_folders(target: Path, destination: str | Path) -> None:
+def resolve_target(destination: str | Path) -> Path:
+    """The file that a destination stands for, symbolic links followed.
+
+    Raises:
+        OutputError: The destination is a folder, or its folder does not exist.
+    """
+    target = Path(destination).resolve()
     if target.is_dir():
         raise OutputError(f"{destination}: is a folder; give a file name inside it")
     if not target.parent.is_dir():
         raise OutputError(f"{destination}: the folder {target.parent} does not exist; make the folder first")
+    return target
 
 
-def _create(temporary: Path, target: Path) -> None:
+def create(temporary: Path, target: Path) -> None:
+    """Makes an empty file that respects the umask and has the permissions of the file it will replace.
+
+    Raises:
+        OSError: It is there already, or cannot be made.
+    """
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW_FILE_MODE)
     os.close(descriptor)
     if target.exists():
         shutil.copymode(target, temporary)
 
 
-def _take_name(temporary: Path, target: Path) -> None:
+def take_name(temporary: Path, target: Path) -> None:
+    """Renames a complete file, already on disk, and the indexes beside it; an old index goes.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
     for stale in _indexes(target):
         stale.unlink(missing_ok=True)
     new_indexes = [path for path in _indexes(temporary) if path.exists()]
@@ -112,6 +128,37 @@ def _take_name(temporary: Path, target: Path) -> None:
     temporary.replace(target)
     for path in new_indexes:
         path.replace(target.with_name(target.name + path.suffix))
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder survive a power cut, on file systems that can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_complete(path: Path, content: bytes) -> None:
+    """Writes a small file that is complete and on disk as soon as it has its name.
+
+    Only one process may write it at a time. A kill may leave `path` + .new behind, which the next one takes.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    temporary = path.with_name(path.name + ".new")
+    with explained(path):
+        temporary.unlink(missing_ok=True)
+        create(temporary, path)
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
 
 
 def _indexes(path: Path) -> tuple[Path, ...]:

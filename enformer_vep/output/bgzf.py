@@ -29,8 +29,8 @@ class ByteSink(Protocol):
 class BgzfEncoder:
     """Cuts a byte stream into BGZF blocks.
 
-    Block limits depend on the content alone, never on how it was divided into calls, so the same content
-    always gives the same bytes.
+    Block limits depend on the content and on where `end_piece` was called, never on how the content was
+    divided into calls of `write`, so the same content always gives the same bytes.
 
     Args:
         sink: Receives whole blocks.
@@ -46,13 +46,19 @@ class BgzfEncoder:
         while len(self._pending) >= _BLOCK_BYTES:
             self._emit(_BLOCK_BYTES)
 
-    def flush(self) -> None:
-        """Does nothing: a block that ends early would make the bytes depend on the batch size."""
+    @property
+    def pending(self) -> bytes:
+        """What was taken and is not in a block yet; an encoder that takes it first goes on from here."""
+        return bytes(self._pending)
+
+    def end_piece(self) -> None:
+        """Ends the block at hand, so that what follows can be cut off or joined to another file."""
+        if self._pending:
+            self._emit(len(self._pending))
 
     def finish(self) -> None:
         """Emits the last block and the end-of-file marker."""
-        if self._pending:
-            self._emit(len(self._pending))
+        self.end_piece()
         self._sink.write(EOF_MARKER)
 
     def _emit(self, size: int) -> None:

@@ -1,6 +1,7 @@
 """An index for a sorted BGZF table, so that a region's rows are found without reading the rest."""
 
 from pathlib import Path
+from typing import cast
 
 from enformer_vep.errors import OutputError
 from enformer_vep.genome.variants import Variant
@@ -8,6 +9,8 @@ from enformer_vep.output.atomic import explained
 
 # A .tbi index holds positions up to here; beyond it htslib needs .csi.
 _LARGEST_TBI_POSITION = 1 << 29
+
+_State = tuple[list[str], str | None, int, int]
 
 
 class TabixIndex:
@@ -41,6 +44,15 @@ class TabixIndex:
         self._contig = variant.contig
         self._position = variant.position
         self._largest_position = max(self._largest_position, variant.position)
+
+    def state(self) -> list[object]:
+        """What it remembers of the rows so far, as plain JSON values."""
+        return [sorted(self._contigs), self._contig, self._position, self._largest_position]
+
+    def restore(self, state: object) -> None:
+        """Goes on from a state."""
+        contigs, self._contig, self._position, self._largest_position = cast(_State, state)
+        self._contigs = set(contigs)
 
     def build(self, path: Path) -> None:
         """Writes the index beside a complete table, as `path` + .tbi (.csi for positions beyond 2^29).

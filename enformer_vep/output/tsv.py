@@ -1,12 +1,13 @@
 """The plain table: one row per ALT allele, tab separated, BGZF when the name ends in .gz."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.variants import Status
-from enformer_vep.output.bgzf import BgzfEncoder
-from enformer_vep.output.streams import ByteStream, is_stream, open_stream
+from enformer_vep.output.bgzf import EOF_MARKER, BgzfEncoder, ByteSink
+from enformer_vep.output.streams import is_stream
 from enformer_vep.output.tabix import TabixIndex
 from enformer_vep.results import ScoredVariant
 
@@ -19,26 +20,43 @@ _NOT_SCORED = b"\tNA"
 
 
 class TsvWriter:
-    """Writes rows as they come.
+    """Writes rows as they come (`enformer_vep.output.base.ScoreWriter`).
 
     A value that is not finite is written as `nan`, `inf` or `-inf`: it was computed. `NA` stands in rows
     whose STATUS is not `ok`, and only there.
 
     Args:
-        sink: Takes the text, UTF-8.
+        sink: Takes the file's bytes.
         columns: Names of the value columns, in the order of `ScoredVariant.values`.
+        compressed: Write BGZF.
         index: The index to be made of the table, if any.
     """
 
     def __init__(
-        self, sink: ByteStream | BgzfEncoder, columns: Sequence[str], index: TabixIndex | None = None
+        self,
+        sink: ByteSink,
+        columns: Sequence[str],
+        *,
+        compressed: bool = False,
+        index: TabixIndex | None = None,
     ) -> None:
-        self._sink = sink
+        self._encoder = BgzfEncoder(sink) if compressed else None
+        self._text: ByteSink = self._encoder or sink
         self._index = index
+        self._header = "\t".join((*VARIANT_COLUMNS, *columns)).encode() + b"\n"
         # One format string for all columns is three times as fast as one call per value.
         self._scored = _VALUE * len(columns) + b"\n"
         self._not_scored = _NOT_SCORED * len(columns) + b"\n"
-        sink.write("\t".join((*VARIANT_COLUMNS, *columns)).encode() + b"\n")
+
+    @property
+    def trailer_bytes(self) -> int:
+        """How many bytes `finish` adds."""
+        return len(EOF_MARKER) if self._encoder else 0
+
+    def begin(self) -> None:
+        """Writes the header."""
+        self._text.write(self._header)
+        self.end_piece()
 
     def write(self, row: ScoredVariant) -> None:
         """Writes one row.
@@ -53,11 +71,38 @@ class TsvWriter:
         """
         if self._index is not None:
             self._index.check(row.variant)
-        self._sink.write(_identity(row).encode() + self._values(row))
+        self._text.write(_identity(row).encode() + self._values(row))
 
-    def flush(self) -> None:
-        """Hands the rows written so far on to whoever reads the destination; call it after each batch."""
-        self._sink.flush()
+    def end_piece(self) -> None:
+        """Ends the BGZF block, so that pieces are joined by joining their bytes."""
+        if self._encoder:
+            self._encoder.end_piece()
+
+    def finish(self) -> None:
+        """Writes what ends the file."""
+        if self._encoder:
+            self._encoder.finish()
+
+    def complete(self, path: Path) -> None:
+        """Makes the index of the file, which is complete and still has its temporary name."""
+        if self._index is not None:
+            self._index.build(path)
+
+    def state(self) -> dict[str, object]:
+        """What is held back, and what the index has to remember: plain JSON values."""
+        state: dict[str, object] = {}
+        if self._encoder and self._encoder.pending:
+            state["pending"] = base64.b85encode(self._encoder.pending).decode()
+        if self._index is not None:
+            state["order"] = self._index.state()
+        return state
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Goes on from a state, in place of `begin`."""
+        if self._encoder and "pending" in state:
+            self._encoder.write(base64.b85decode(str(state["pending"])))
+        if self._index is not None:
+            self._index.restore(state["order"])
 
     def _values(self, row: ScoredVariant) -> bytes:
         if (row.status is Status.OK) == (row.values is None):
@@ -70,34 +115,31 @@ class TsvWriter:
             raise ValueError(f"{row.variant}: {row.values.shape} values do not fit the columns") from error
 
 
-@contextmanager
-def open_tsv(destination: str, columns: Sequence[str], *, tabix: bool = False) -> Iterator[TsvWriter]:
-    """Opens a table for one block of code.
+def tsv_writer(
+    destination: str, columns: Sequence[str], *, tabix: bool = False
+) -> Callable[[ByteSink], TsvWriter]:
+    """Prepares a table.
 
     Args:
         destination: "-" for standard output, or a file name; .gz and .bgz mean BGZF.
         columns: Names of the value columns.
-        tabix: Write an index beside the file. Rows must then come sorted.
+        tabix: Make an index beside the file. Rows must then come sorted.
 
-    Yields:
-        The writer. The file appears when the block succeeds and is absent otherwise.
+    Returns:
+        A function that makes the writer, given where its bytes go.
 
     Raises:
         UsageError: `tabix` for a destination that is not a BGZF file.
-        OutputError: The destination cannot be written, or rows are not sorted and `tabix` is set.
-        BrokenPipeError: Nobody reads the other end any more.
     """
     compressed = destination.endswith(BGZF_SUFFIXES)
     if tabix and (not compressed or is_stream(destination)):
         raise UsageError(f"--tabix cannot index {destination}; give -o a file name that ends in .gz")
-    index = TabixIndex(destination) if tabix else None
-    with open_stream(destination, finish=index.build if index else None) as stream:
-        if compressed:
-            encoder = BgzfEncoder(stream)
-            yield TsvWriter(encoder, columns, index)
-            encoder.finish()
-        else:
-            yield TsvWriter(stream, columns, index)
+
+    def make(sink: ByteSink) -> TsvWriter:
+        index = TabixIndex(destination) if tabix else None
+        return TsvWriter(sink, columns, compressed=compressed, index=index)
+
+    return make
 
 
 def _identity(row: ScoredVariant) -> str:

@@ -12,7 +12,8 @@ from enformer_vep.errors import InputError
 from enformer_vep.genome.bgzf import EOF_MARKER
 from enformer_vep.genome.regions import Region
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.vcf import count_records, read_variants
+from enformer_vep.genome.vcf import read_variants
+from enformer_vep.genome.vcf_count import count_every_record, count_records
 from tests.builders import index_variants, make_bcf, make_vcf, vcf_text
 
 RECORDS = [
@@ -362,3 +363,46 @@ def test_standard_input_without_descriptor(tmp_path, monkeypatch):
     content = write(tmp_path, "bcf").read_bytes()
     monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
     assert list(read_variants("-")) == VARIANTS
+
+
+@pytest.mark.parametrize("setting", ["plain", "bgzf", "bcf", "bgzf+tbi", "bgzf+csi", "bcf+csi"])
+def test_reading_from_the_middle(tmp_path, setting):
+    kind, _, index = setting.partition("+")
+    path = write(tmp_path, kind)
+    if index:
+        index_variants(path, csi=index == "csi")
+    for first in range(len(RECORDS) + 1):
+        for end in range(first, len(RECORDS) + 1):
+            wanted = [variant for variant in VARIANTS if first <= variant.record < end]
+            assert list(read_variants(str(path), first_record=first, end_record=end)) == wanted
+
+
+def test_records_before_the_first_are_not_parsed(tmp_path):
+    path = make_vcf(tmp_path / "v.vcf", ["chr1\tnonsense", *RECORDS])
+    assert [variant.id for variant in read_variants(str(path), first_record=3)] == [".", "none"]
+
+
+def test_an_index_spares_the_contigs_before(tmp_path):
+    path = make_vcf(
+        tmp_path / "v.vcf.gz", [("chr1", 9 + i, "x" * 50, "A", "C") for i in range(9000)] + RECORDS[3:]
+    )
+    index_variants(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + 40] = bytes(40)  # damage in the middle of chr1
+    stamp = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert [variant.id for variant in read_variants(str(path), first_record=9000)] == ["none"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "bgzf", "bcf"])
+def test_there_is_nothing_beyond_the_end(tmp_path, kind):
+    assert list(read_variants(str(write(tmp_path, kind)), first_record=len(RECORDS) + 1)) == []
+
+
+@pytest.mark.parametrize("setting", ["plain", "bgzf", "bcf"])
+def test_count_every_record(tmp_path, setting):
+    path = str(write(tmp_path, setting))
+    assert count_every_record(path) == len(RECORDS)
+    assert count_every_record(path, [Region("chr1", 0, 25)]) == 2

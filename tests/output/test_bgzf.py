@@ -24,7 +24,6 @@ def encode(*pieces: bytes) -> bytes:
     encoder = BgzfEncoder(collected)
     for piece in pieces:
         encoder.write(piece)
-        encoder.flush()
     encoder.finish()
     return collected.data
 
