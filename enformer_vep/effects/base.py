@@ -1,6 +1,7 @@
 """What every effect engine takes and gives."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +19,7 @@ class EffectBatch:
     Attributes:
         reference: uint8 [G, L], base codes of the distinct reference windows.
         alternate: uint8 [B, L], base codes of the alternate windows.
-        owner: int64 [B], the row of `reference` that each alternate belongs to.
+        owner: int64 [B], the row of `reference` that each alternate belongs to; ascending.
     """
 
     reference: Tensor
@@ -38,6 +39,15 @@ class EffectBatch:
         return EffectBatch(
             _reverse_complement(self.reference), _reverse_complement(self.alternate), self.owner
         )
+
+    def split(self, references: int) -> Iterator["EffectBatch"]:
+        """Batches of at most so many reference windows each, in order, every alternate with its own."""
+        first_rows = torch.searchsorted(
+            self.owner, torch.arange(0, len(self.reference), references, device=self.owner.device)
+        )
+        for start, end in itertools.pairwise([*first_rows.tolist(), len(self)]):
+            if end > start:
+                yield self._part(start, end)
 
     def halves(self) -> tuple["EffectBatch", "EffectBatch"]:
         """Two batches of half the alternates, in order."""
@@ -60,6 +70,21 @@ class Effect:
 
     reference: Tensor
     delta: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """How much an engine computes at a time; bounds memory, and changes numbers by rounding at most.
+
+    With one at a time (what a CPU does) an alternate's numbers do not depend on its neighbours at all.
+
+    Attributes:
+        references: Whole windows in the convolutions.
+        alternates: Alternates in the transformer.
+    """
+
+    references: int = 1
+    alternates: int = 1
 
 
 class EffectEngine(Protocol):

@@ -1,16 +1,18 @@
 """The engine that carries (reference, change) through the network instead of subtracting two predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.base import Effect, EffectBatch
+from enformer_vep.effects.base import Effect, EffectBatch, Portions
 from enformer_vep.effects.edits import Edits, affected_tokens, find_edits, with_margin
+from enformer_vep.effects.head import SelectedHead
 from enformer_vep.effects.local import Stretch, propagate_stage
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.effects.products import Products
-from enformer_vep.effects.propagation import Carried, propagate_block, propagate_final, propagate_head
+from enformer_vep.effects.propagation import propagate_block, propagate_final, trace_block, trace_final
+from enformer_vep.effects.reference import convolve_stage
 from enformer_vep.model.enformer import Enformer, one_hot
 from enformer_vep.settings import Precision
 
@@ -30,6 +32,7 @@ class DeltaEngine:
         tracks: Rows of the head that are wanted; all when None.
         bins: Output bins that are wanted.
         precision: Arithmetic of convolutions and matrix products; everything else is at least float32.
+        portions: How much to compute at a time.
     """
 
     def __init__(
@@ -39,12 +42,11 @@ class DeltaEngine:
         tracks: Sequence[int] | None,
         bins: slice,
         precision: Precision = Precision.FLOAT32,
+        portions: Portions = Portions(),  # noqa: B008 (frozen)
     ) -> None:
-        self._network, self._bins, self._precision = network, bins, precision
+        self._network, self._bins, self._precision, self._portions = network, bins, precision, portions
         self._products = Products(precision)
-        head = network.head(organism)
-        rows = slice(None) if tracks is None else torch.tensor(tracks, device=head.weight.device)
-        self._weight, self._bias = head.weight.detach()[rows], head.bias.detach()[rows]
+        self._head = SelectedHead.of(network, organism, tracks)
 
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict.
@@ -55,36 +57,56 @@ class DeltaEngine:
         Returns:
             Reference prediction and delta, [B, bins, tracks].
         """
-        with arithmetic(self._precision, self._weight.device):
-            carried = self._convolve(batch)
-            carried = self._transform(carried)
-            carried = propagate_final(self._network.final, carried, self._products)
-            with torch.autocast(self._weight.device.type, enabled=False):
-                carried = propagate_head(self._weight, self._bias, carried)
-            return Effect(carried.reference[batch.owner], carried.change)
+        with arithmetic(self._precision, self._head.device):
+            effects = [self._predict(part) for part in batch.split(self._portions.references)]
+        return Effect(
+            torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects])
+        )
 
-    def _transform(self, carried: Carried) -> Carried:
-        """Transformer and crop; the last block computes only what is kept."""
+    def _predict(self, batch: EffectBatch) -> Effect:
+        x, change = self._convolve(batch)
         blocks, kept = self._network.transformer_blocks, self._network.kept_tokens(self._bins)
-        for block in blocks[:-1]:
-            carried = propagate_block(block, carried, self._products)
-        return propagate_block(blocks[-1], carried, self._products, kept) if blocks else carried.keep(kept)
+        for block in blocks:
+            trace = trace_block(block, x, kept if block is blocks[-1] else None)
+            parts = [
+                propagate_block(block, trace, change[rows], batch.owner[rows], self._products)
+                for rows in self._rows(len(batch))
+            ]
+            x, change = trace.output, torch.cat(parts)
+        if not blocks:
+            x, change = x[:, kept], change[:, kept]
+        return self._finish(x, change, batch.owner)
 
-    def _convolve(self, batch: EffectBatch) -> Carried:
-        """Tokens of the reference windows and what the alternates change in them."""
+    def _finish(self, x: Tensor, change: Tensor, owner: Tensor) -> Effect:
+        final, head = self._network.final, self._head
+        trace = trace_final(final, head, x)
+        parts = [
+            propagate_final(final, head, trace, change[rows], owner[rows], self._products)
+            for rows in self._rows(len(owner))
+        ]
+        return Effect(trace.prediction[owner], torch.cat(parts))
+
+    def _rows(self, count: int) -> Iterator[slice]:
+        step = self._portions.alternates
+        return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+    def _convolve(self, batch: EffectBatch) -> tuple[Tensor, Tensor]:
+        """Tokens of the reference windows [G, T, C] and what the alternates change in them [B, T, C]."""
         edits = find_edits(batch)
-        local = edits.width <= WIDEST_LOCAL_EDIT
-        x = one_hot(batch.reference, self._weight.dtype).transpose(1, 2)
-        stretch = _first_stretch(batch, edits, local, x.dtype)
+        local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
+        x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
+        groups = [local[rows] for rows in self._rows(len(local))]
+        stretches = [_first_stretch(batch, edits, rows, x.dtype) for rows in groups]
         for stage in self._network.stages:
-            stretch = propagate_stage(stage, x, stretch, self._products)
-            x = stage(x)
-        tokens = x.transpose(1, 2).to(self._weight.dtype)
+            stretches = [propagate_stage(stage, x, stretch, self._products) for stretch in stretches]
+            x = convolve_stage(stage, x)
+        tokens = x.transpose(1, 2).to(self._head.dtype).contiguous()
         change = tokens.new_zeros(len(batch), *tokens.shape[1:])
-        _place(change, local.nonzero()[:, 0], stretch)
-        for row in (~local).nonzero()[:, 0].tolist():
+        for rows, stretch in zip(groups, stretches, strict=True):
+            _place(change, rows, stretch)
+        for row in (edits.width > WIDEST_LOCAL_EDIT).nonzero()[:, 0].tolist():
             self._convolve_moved_side(change[row], batch, row, edits, tokens)
-        return Carried(tokens, change, batch.owner)
+        return tokens, change
 
     def _convolve_moved_side(
         self, change: Tensor, batch: EffectBatch, row: int, edits: Edits, tokens: Tensor
@@ -97,19 +119,21 @@ class DeltaEngine:
         affected = affected_tokens(config, int(edits.start[row]), int(edits.end[row]))
         convolved = with_margin(config, affected)
         bases = slice(convolved.start * config.bin_width, convolved.stop * config.bin_width)
-        moved = self._network.convolve(one_hot(batch.alternate[row : row + 1, bases], tokens.dtype))[0]
-        middle = slice(affected.start - convolved.start, affected.stop - convolved.start)
-        change[affected] = moved[middle].to(tokens.dtype) - tokens[batch.owner[row], affected]
+        x = one_hot(batch.alternate[row : row + 1, bases], tokens.dtype).transpose(1, 2)
+        for stage in self._network.stages:
+            x = convolve_stage(stage, x)
+        moved = x[0].t()[affected.start - convolved.start : affected.stop - convolved.start]
+        change[affected] = moved.to(tokens.dtype) - tokens[batch.owner[row], affected]
 
 
-def _first_stretch(batch: EffectBatch, edits: Edits, local: Tensor, dtype: torch.dtype) -> Stretch:
-    """The change of the one-hot input, for the alternates with a local edit."""
-    owner, start = batch.owner[local], edits.start[local]
-    width = max(int(edits.width[local].max()), 1) if len(owner) else 1
+def _first_stretch(batch: EffectBatch, edits: Edits, rows: Tensor, dtype: torch.dtype) -> Stretch:
+    """The change of the one-hot input, for alternates with a local edit."""
+    owner, start = batch.owner[rows], edits.start[rows]
+    width = max(int(edits.width[rows].max()), 1)
     positions = start[:, None] + torch.arange(width, device=start.device)
     inside = positions < batch.alternate.shape[1]
     clamped = positions.clamp(max=batch.alternate.shape[1] - 1)
-    alternate = batch.alternate[local].gather(1, clamped)
+    alternate = batch.alternate[rows].gather(1, clamped)
     reference = batch.reference[owner[:, None], clamped]
     change = one_hot(alternate, dtype) - one_hot(reference, dtype)
     return Stretch(owner, start, torch.where(inside[:, :, None], change, 0).transpose(1, 2))

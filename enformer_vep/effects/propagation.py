@@ -1,7 +1,9 @@
 """The change of everything above the convolutions: transformer, final block and head.
 
-Linear maps act on the change directly; the others through `differences`. Shapes: G reference windows,
-B alternates, H heads, T tokens, Q queries, C channels.
+The reference goes through a layer once and leaves a trace of what the changes need; then every alternate's
+change follows. Linear maps act on a change directly; the others through `differences`.
+Shapes: G reference windows, B alternates, H heads, T tokens, Q wanted tokens, N bins, C channels.
+`owner` [B] is the row of the reference that each alternate belongs to.
 """
 
 from dataclasses import dataclass
@@ -17,161 +19,129 @@ from enformer_vep.effects.differences import (
     softmax_difference,
     softplus_difference,
 )
+from enformer_vep.effects.head import SelectedHead
 from enformer_vep.effects.products import Products
 from enformer_vep.model.attention import RelativeAttention, align_relative
-from enformer_vep.model.enformer import ConvBlock, FeedForward, TransformerBlock, gelu, softplus
+from enformer_vep.model.enformer import ConvBlock, TransformerBlock, gelu, softplus
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What travels through the network.
+class BlockTrace:
+    """What a transformer block computed for the reference.
 
     Attributes:
-        reference: [G, positions, channels].
-        change: [B, positions, channels], alternate minus reference.
-        owner: int64 [B], the row of `reference` that each alternate belongs to.
+        x: [G, T, C], input.
+        kept: Tokens that are wanted; None for all.
+        query: [G, H, Q, K], scaled.
+        keys: [G, H, T, K].
+        values: [G, H, T, V].
+        weights: [G, H, Q, T], attention maps.
+        middle: [G, Q, C], after attention and its residual connection.
+        hidden: [G, Q, 2 C], before the ReLU.
+        output: [G, Q, C].
     """
 
-    reference: Tensor
-    change: Tensor
-    owner: Tensor
-
-    def keep(self, positions: slice | None) -> "Carried":
-        """Only some positions; all when None."""
-        if positions is None:
-            return self
-        return Carried(self.reference[:, positions], self.change[:, positions], self.owner)
-
-    def plus(self, other: "Carried") -> "Carried":
-        """Residual connection."""
-        return Carried(self.reference + other.reference, self.change + other.change, self.owner)
+    x: Tensor
+    kept: slice | None
+    query: Tensor
+    keys: Tensor
+    values: Tensor
+    weights: Tensor
+    middle: Tensor
+    hidden: Tensor
+    output: Tensor
 
 
-def propagate_block(
-    block: TransformerBlock, carried: Carried, products: Products, kept: slice | None = None
-) -> Carried:
-    """Carry a change through one transformer block.
+def trace_block(block: TransformerBlock, x: Tensor, kept: slice | None = None) -> BlockTrace:
+    """The block's own forward pass, with its intermediate values kept.
 
     Args:
         block: The block, in eval mode.
-        carried: Tokens, [.., T, C].
-        products: Arithmetic of the change.
+        x: [G, T, C].
         kept: Tokens that are wanted; all when None.
 
     Returns:
-        Tokens, [.., Q, C].
+        The trace; its `output` is what the block returns.
     """
-    normalised = _layer_norm(block.attention_norm, carried)
-    attended = _attention(block.attention, normalised, products, kept)
-    carried = carried.keep(kept).plus(attended)
-    return carried.plus(
-        _feed_forward(block.feed_forward, _layer_norm(block.feed_forward_norm, carried), products)
-    )
+    attention, layer = block.attention, block.feed_forward
+    normalised = block.attention_norm(x)
+    query = attention.split(attention.query(_keep(normalised, kept))) * attention.key_size**-0.5
+    keys, values = attention.split(attention.key(normalised)), attention.split(attention.value(normalised))
+    weights = torch.softmax(_logits(attention, query, keys, kept), dim=-1)
+    middle = _keep(x, kept) + attention.output(_merge(weights.to(values) @ values))
+    hidden = layer.expand(block.feed_forward_norm(middle))
+    output = middle + layer.contract(torch.relu(hidden))
+    return BlockTrace(x, kept, query, keys, values, weights, middle, hidden, output)
 
 
-def propagate_final(block: ConvBlock, carried: Carried, products: Products) -> Carried:
-    """Carry a change through the final pointwise block and the GELU after it.
+def propagate_block(
+    block: TransformerBlock, trace: BlockTrace, change: Tensor, owner: Tensor, products: Products
+) -> Tensor:
+    """Carry changes through a transformer block.
 
     Args:
-        block: The block of width 1, in eval mode.
-        carried: Bins, [.., N, C].
+        block: The block that left the trace.
+        trace: Reference values.
+        change: [B, T, C], change of the block's input.
+        owner: int64 [B].
         products: Arithmetic of the change.
 
     Returns:
-        Bins, [.., N, 2 C].
+        [B, Q, C], change of the block's output.
     """
-    norm, weight = block.norm, block.conv.weight[:, :, 0]
-    assert norm.running_var is not None
-    assert norm.running_mean is not None
-    slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    normalised = Carried(
-        (carried.reference - norm.running_mean) * slope + norm.bias, carried.change * slope, carried.owner
-    )
-    return _gelu(_linear(_gelu(normalised), weight, block.conv.bias, products))
+    norm, layer = block.attention_norm, block.feed_forward
+    moved = layer_norm_difference(trace.x[owner], change, norm.weight, norm.eps)
+    change = _keep(change, trace.kept) + _attention_change(block.attention, trace, moved, owner, products)
+    norm = block.feed_forward_norm
+    moved = layer_norm_difference(trace.middle[owner], change, norm.weight, norm.eps)
+    hidden_change = products.linear(moved, layer.expand.weight)
+    activated = relu_difference(trace.hidden[owner].to(hidden_change), hidden_change)
+    return change + products.linear(activated, layer.contract.weight)
 
 
-def propagate_head(weight: Tensor, bias: Tensor, carried: Carried) -> Carried:
-    """Carry a change through a head, in the head's own precision.
-
-    Args:
-        weight: [tracks, 2 C].
-        bias: [tracks].
-        carried: Bins, [.., N, 2 C].
-
-    Returns:
-        Predictions, [.., N, tracks].
-    """
-    logits = F.linear(carried.reference.to(weight.dtype), weight, bias)
-    logit_change = F.linear(carried.change.to(weight.dtype), weight)
-    change = softplus_difference(logits[carried.owner], logit_change)
-    return Carried(softplus(logits), change, carried.owner)
-
-
-def _layer_norm(norm: torch.nn.LayerNorm, carried: Carried) -> Carried:
-    moved = layer_norm_difference(carried.reference[carried.owner], carried.change, norm.weight, norm.eps)
-    return Carried(norm(carried.reference), moved, carried.owner)
-
-
-def _gelu(carried: Carried) -> Carried:
-    change = gelu_difference(carried.reference[carried.owner].to(carried.change), carried.change)
-    return Carried(gelu(carried.reference), change, carried.owner)
-
-
-def _linear(carried: Carried, weight: Tensor, bias: Tensor | None, products: Products) -> Carried:
-    return Carried(
-        F.linear(carried.reference, weight, bias), products.linear(carried.change, weight), carried.owner
-    )
-
-
-def _attention(
-    attention: RelativeAttention, carried: Carried, products: Products, kept: slice | None
-) -> Carried:
-    """Attention, with every product that the change takes part in spelled out.
+def _attention_change(
+    attention: RelativeAttention, trace: BlockTrace, moved: Tensor, owner: Tensor, products: Products
+) -> Tensor:
+    """Change of attention, with every product that the change takes part in spelled out.
 
     With q' = q + dq and so on: d(q k) = dq k + q' dk, and d(p v) = dp v' + p dv.
     """
-    owner, split = carried.owner, attention.split
-    query = _scaled_query(attention, carried.keep(kept), products)
-    key = _linear(carried, attention.key.weight, None, products)
-    value = _linear(carried, attention.value.weight, None, products)
-    keys, key_change = split(key.reference), split(key.change)
-    values, value_change = split(value.reference), split(value.change)
-    weights = torch.softmax(_logits(attention, split(query.reference), keys, kept), dim=-1)
-    logit_change = _logit_change(attention, query, keys[owner], key_change, products, kept)
-    own_weights = weights[owner]
-    weights_change = softmax_difference(own_weights, logit_change)
-    mixed_change = products.matmul(weights_change, values[owner] + value_change)
-    mixed_change += products.matmul(value_change.transpose(2, 3), own_weights.transpose(2, 3)).transpose(2, 3)
-    mixed = Carried(_merge(weights.to(values) @ values), _merge(mixed_change), owner)
-    return _linear(mixed, attention.output.weight, attention.output.bias, products)
+    query_change = products.linear(_keep(moved, trace.kept), attention.query.weight)
+    query_change = attention.split(query_change) * attention.key_size**-0.5
+    key_change = attention.split(products.linear(moved, attention.key.weight))
+    value_change = attention.split(products.linear(moved, attention.value.weight))
+    weights = trace.weights[owner]
+    logit_change = _logit_change(attention, trace, owner, query_change, key_change, products)
+    weights_change = softmax_difference(weights, logit_change)
+    mixed_change = products.matmul(weights_change, trace.values[owner] + value_change)
+    mixed_change += _from_right(products, weights, value_change)
+    return products.linear(_merge(mixed_change), attention.output.weight)
 
 
-def _scaled_query(attention: RelativeAttention, carried: Carried, products: Products) -> Carried:
-    query = _linear(carried, attention.query.weight, None, products)
-    scale = attention.key_size**-0.5
-    return Carried(query.reference * scale, query.change * scale, query.owner)
+def _logit_change(
+    attention: RelativeAttention,
+    trace: BlockTrace,
+    owner: Tensor,
+    query_change: Tensor,
+    key_change: Tensor,
+    products: Products,
+) -> Tensor:
+    keys, new_query = trace.keys[owner], trace.query[owner] + query_change + attention.content_bias[:, None]
+    change = products.matmul(query_change, keys.transpose(2, 3))
+    change += _from_right(products, new_query, key_change.transpose(2, 3))
+    relative = products.matmul(query_change, _relative_keys(attention, keys.shape[2]))
+    return change.add_(_aligned(relative, keys.shape[2], trace.kept))
+
+
+def _from_right(products: Products, left: Tensor, change: Tensor) -> Tensor:
+    """`left` times `change`, by a product whose first operand is the change."""
+    return products.matmul(change.transpose(2, 3), left.transpose(2, 3)).transpose(2, 3)
 
 
 def _logits(attention: RelativeAttention, query: Tensor, keys: Tensor, kept: slice | None) -> Tensor:
     content = (query + attention.content_bias[:, None]) @ keys.transpose(2, 3)
     relative = (query + attention.position_bias[:, None]) @ _relative_keys(attention, keys.shape[2])
-    return content + _aligned(relative, keys.shape[2], kept)
-
-
-def _logit_change(
-    attention: RelativeAttention,
-    query: Carried,
-    keys: Tensor,
-    key_change: Tensor,
-    products: Products,
-    kept: slice | None,
-) -> Tensor:
-    query_change = attention.split(query.change)
-    new_query = attention.split(query.reference)[query.owner] + query_change + attention.content_bias[:, None]
-    change = products.matmul(key_change, new_query.transpose(2, 3)).transpose(2, 3)
-    change += products.matmul(query_change, keys.transpose(2, 3))
-    relative = products.matmul(query_change, _relative_keys(attention, keys.shape[2]))
-    return change.add_(_aligned(relative, keys.shape[2], kept))
+    return content.add_(_aligned(relative, keys.shape[2], kept))
 
 
 def _relative_keys(attention: RelativeAttention, tokens: int) -> Tensor:
@@ -186,8 +156,74 @@ def _merge(mixed: Tensor) -> Tensor:
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _feed_forward(layer: FeedForward, carried: Carried, products: Products) -> Carried:
-    hidden = _linear(carried, layer.expand.weight, layer.expand.bias, products)
-    change = relu_difference(hidden.reference[carried.owner].to(hidden.change), hidden.change)
-    activated = Carried(torch.relu(hidden.reference), change, carried.owner)
-    return _linear(activated, layer.contract.weight, layer.contract.bias, products)
+def _keep(x: Tensor, kept: slice | None) -> Tensor:
+    return x if kept is None else x[:, kept]
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTrace:
+    """What the final block and a head computed for the reference.
+
+    Attributes:
+        normalised: [G, N, C], after BatchNorm.
+        hidden: [G, N, 2 C], before the last GELU.
+        logits: [G, N, tracks], before the softplus.
+    """
+
+    normalised: Tensor
+    hidden: Tensor
+    logits: Tensor
+
+    @property
+    def prediction(self) -> Tensor:
+        """[G, N, tracks]."""
+        return softplus(self.logits)
+
+
+def trace_final(block: ConvBlock, head: SelectedHead, x: Tensor) -> FinalTrace:
+    """Final pointwise block and head, with their intermediate values kept.
+
+    Args:
+        block: The block of width 1, in eval mode.
+        head: Wanted tracks; computed in their own precision.
+        x: [G, N, C].
+
+    Returns:
+        The trace.
+    """
+    slope = _slope(block)
+    assert block.norm.running_mean is not None
+    normalised = (x - block.norm.running_mean) * slope + block.norm.bias
+    hidden = F.linear(gelu(normalised), block.conv.weight[:, :, 0], block.conv.bias)
+    with torch.autocast(x.device.type, enabled=False):
+        hidden = hidden.to(head.dtype)
+        logits = F.linear(gelu(hidden), head.weight, head.bias)
+    return FinalTrace(normalised, hidden, logits)
+
+
+def propagate_final(
+    block: ConvBlock, head: SelectedHead, trace: FinalTrace, change: Tensor, owner: Tensor, products: Products
+) -> Tensor:
+    """Carry changes through the final block, the head and its softplus.
+
+    Args:
+        block: The block that left the trace.
+        head: The head that left the trace.
+        trace: Reference values.
+        change: [B, N, C].
+        owner: int64 [B].
+        products: Arithmetic of the change; the head's is its own.
+
+    Returns:
+        [B, N, tracks], alternate minus reference prediction.
+    """
+    change = gelu_difference(trace.normalised[owner].to(change), change * _slope(block))
+    change = products.linear(change, block.conv.weight[:, :, 0]).to(head.dtype)
+    change = gelu_difference(trace.hidden[owner], change)
+    with torch.autocast(change.device.type, enabled=False):
+        return softplus_difference(trace.logits[owner], F.linear(change, head.weight))
+
+
+def _slope(block: ConvBlock) -> Tensor:
+    assert block.norm.running_var is not None
+    return block.norm.weight * (block.norm.running_var + block.norm.eps).rsqrt()

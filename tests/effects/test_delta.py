@@ -58,7 +58,7 @@ def batches(draw: st.DrawFn) -> EffectBatch:
     )
     gap = draw(st.integers(0, WINDOW - 100))
     references[:, gap : gap + draw(st.integers(0, 100))] = 4
-    owners = draw(st.lists(st.integers(0, len(references) - 1), min_size=1, max_size=5))
+    owners = sorted(draw(st.lists(st.integers(0, len(references) - 1), min_size=1, max_size=5)))
     rows = [draw(alternates(references[owner])) for owner in owners]
     return EffectBatch(references, torch.stack(rows), torch.tensor(owners))
 
