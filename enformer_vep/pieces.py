@@ -18,8 +18,9 @@ import numpy.typing as npt
 from enformer_vep.errors import InputError
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.sharing import Placed, WindowCounter, group_by_window, place_in_shared_window
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.genome.windows import AllelePair, allele_pair
+from enformer_vep.genome.windows import AllelePair, allele_pair, centred_window
 from enformer_vep.results import RunSummary, ScoredVariant
 from enformer_vep.settings import ScoreSettings
 
@@ -138,13 +139,28 @@ def score_piece(
         Batches of rows, one row per allele.
     """
     checked = check_variants(variants, genome, scorer.window, scorer.settings.strict)
-    for batch in itertools.islice(_batches(checked, scorer.batch_size), skipped_batches, None):
-        scored = [variant for variant, status in batch if status is Status.OK]
-        values = iter(scorer.score(_views(scored, genome, scorer)) if scored else ())
-        yield [
-            ScoredVariant(variant, status, next(values) if status is Status.OK else None)
-            for variant, status in batch
-        ]
+    batches = _batches(checked, scorer.batch_size, scorer.settings.share_windows)
+    for batch in itertools.islice(batches, skipped_batches, None):
+        yield _score_batch(batch, genome, scorer)
+
+
+def _score_batch(
+    batch: Sequence[tuple[Variant, Status]], genome: Genome, scorer: PieceScorer
+) -> list[ScoredVariant]:
+    within = scorer.settings.share_windows
+    scorable = (variant for variant, status in batch if status is Status.OK)
+    placed = [one for group in group_by_window(scorable, within) for one in place_in_shared_window(group)]
+    values = scorer.score(_views(placed, genome, scorer)) if placed else ()
+    results = zip(placed, values, strict=True)
+    rows = []
+    for variant, status in batch:
+        if status is Status.OK:
+            place, row = next(results)
+            start = centred_window(variant.contig, variant.start, scorer.window, place.shift).start
+            rows.append(ScoredVariant(variant, status, row, start if within else None))
+        else:
+            rows.append(ScoredVariant(variant, status, None))
+    return rows
 
 
 def score_pieces(
@@ -191,24 +207,28 @@ def write_rows(
 
 
 def _batches(
-    checked: Iterable[tuple[Variant, Status]], batch_size: int
+    checked: Iterable[tuple[Variant, Status]], batch_size: int, within: int
 ) -> Iterator[list[tuple[Variant, Status]]]:
-    """Cut the stream after every `batch_size` alleles to score."""
+    """Cut the stream after every `batch_size` windows; alleles of one window stay together."""
     batch: list[tuple[Variant, Status]] = []
-    to_score = 0
+    windows = WindowCounter(within)
     for variant, status in checked:
-        batch.append((variant, status))
-        to_score += status is Status.OK
-        if to_score == batch_size:
+        if status is Status.OK and windows.add(variant) > batch_size:
             yield batch
-            batch, to_score = [], 0
+            batch = []
+            windows = WindowCounter(within)
+            windows.add(variant)
+        batch.append((variant, status))
     if batch:
         yield batch
 
 
-def _views(variants: Sequence[Variant], genome: Genome, scorer: PieceScorer) -> list[list[AllelePair]]:
+def _views(placed: Sequence[Placed], genome: Genome, scorer: PieceScorer) -> list[list[AllelePair]]:
     return [
-        [allele_pair(genome, variant, _contig(genome, variant), scorer.window, shift) for variant in variants]
+        [
+            allele_pair(genome, one.variant, _contig(genome, one.variant), scorer.window, one.shift + shift)
+            for one in placed
+        ]
         for shift in scorer.settings.shifts
     ]
 

@@ -10,11 +10,12 @@ import torch
 
 from enformer_vep.effects.averaging import predict_averaged
 from enformer_vep.effects.base import Effect, EffectEngine, make_batch
-from enformer_vep.effects.devices import MemoryGuard, automatic_batch_size
-from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.devices import automatic_batch_size, automatic_portions
+from enformer_vep.effects.engines import make_engine
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.windows import AllelePair, centre_index
 from enformer_vep.model.checkpoints import LoadedModel
+from enformer_vep.results import WINDOW_START
 from enformer_vep.scores import centred_bins, compute_scores
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tracks.selection import select_tracks
@@ -44,6 +45,11 @@ class Scorer:
     device: torch.device
     engine: EffectEngine
     settings: ScoreSettings
+
+    @property
+    def table_columns(self) -> tuple[str, ...]:
+        """What stands right of STATUS: the value columns, after the window's start when windows are shared."""
+        return (WINDOW_START, *self.columns) if self.settings.share_windows else self.columns
 
     def effect(self, views: Sequence[Sequence[AllelePair]]) -> Effect:
         """Predict, averaged over strands and shifts.
@@ -102,14 +108,15 @@ def make_scorer(
         raise UsageError(f"--bins center:{settings.centre_bins}: {error}") from None
     _require_variant_in_window(settings.shifts, config.window)
     network = model.network.to(device)
-    engine = PairEngine(network, organism, tracks, bins, settings.precision)
+    portions = automatic_portions(config, device)
+    engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
     return Scorer(
         columns=column_names(settings.scores, tracks, table),
         tracks=tracks,
         window=config.window,
         batch_size=compute.batch_size or automatic_batch_size(config, device),
         device=device,
-        engine=MemoryGuard(engine),
+        engine=engine,
         settings=settings,
     )
 
@@ -143,7 +150,8 @@ def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:
             "reverse_complement": settings.reverse_complement,
             "shifts": list(settings.shifts),
             "precision": settings.precision.value,
-            "engine": "pair",
+            "engine": settings.engine.value,
+            "share_windows": settings.share_windows,
             "batch_size": scorer.batch_size,
         },
         "device": _device_name(scorer.device),

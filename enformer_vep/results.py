@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from enformer_vep.genome.variants import Status, Variant
 
+WINDOW_START = "WINDOW_START"
+"""Column with the 1-based first position of a shared window; when there, it comes before the scores."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredVariant:
@@ -17,11 +20,13 @@ class ScoredVariant:
         variant: The ALT allele that came in.
         status: `Status.OK`, or the reason why there are no values.
         values: float32 [columns], in the order of the run's columns; None unless the status is OK.
+        window_start: 0-based start of the (unshifted) window, when windows are shared; else None.
     """
 
     variant: Variant
     status: Status
     values: npt.NDArray[np.float32] | None
+    window_start: int | None = None
 
 
 @dataclass

@@ -49,6 +49,13 @@ DESCRIPTIONS: Mapping[Score, str] = {
 }
 
 
+class Engine(StrEnum):
+    """How an effect is computed."""
+
+    DELTA = "delta"
+    PAIR = "pair"
+
+
 class Precision(StrEnum):
     """Arithmetic of convolutions and matrix products; reductions and scores are float32 or better."""
 
@@ -70,6 +77,8 @@ class ScoreSettings:
         reverse_complement: Average over both strands.
         shifts: Window shifts in bp to average over.
         precision: Arithmetic of the network.
+        engine: How effects are computed.
+        share_windows: Alleles within so many bp are scored in one reference window; 0 for a window each.
         strict: A REF that differs from the genome is an error, not a row.
     """
 
@@ -80,6 +89,8 @@ class ScoreSettings:
     reverse_complement: bool = False
     shifts: tuple[int, ...] = (0,)
     precision: Precision = Precision.FLOAT32
+    engine: Engine = Engine.DELTA
+    share_windows: int = 0
     strict: bool = False
 
     def __post_init__(self) -> None:

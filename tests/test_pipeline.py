@@ -138,6 +138,21 @@ def test_shifts_move_the_window_not_the_variant(genome: Genome) -> None:
     np.testing.assert_allclose(shifted[0].values, rows_of(genome, variants, scorer())[0].values, rtol=1e-6)
 
 
+@pytest.mark.parametrize("within", [1, 7, 30])
+def test_shared_windows_hold_every_allele_in_place(genome: Genome, within: int) -> None:
+    """Counts of letters do not depend on where in the window the variant lies."""
+    variants = mixed(genome)
+    plain = rows_of(genome, variants, scorer())
+    shared = rows_of(genome, variants, scorer(share_windows=within))
+    assert [row.variant for row in shared] == variants
+    for one, two in zip(plain, shared, strict=True):
+        np.testing.assert_array_equal(one.values, two.values)
+        if two.window_start is not None:
+            usual = two.variant.start - (WINDOW // 2 - 1)
+            assert abs(two.window_start - usual) <= (within + 1) // 2
+    assert [row.window_start is not None for row in shared] == [row.status is Status.OK for row in shared]
+
+
 def test_alleles_of_one_record_share_the_reference_window(genome: Genome) -> None:
     reference = base(genome, 100)
     alleles = [Variant("chr1", 100, ".", reference, letter) for letter in "ACGT" if letter != reference]
@@ -166,7 +181,7 @@ def test_rows_are_counted_and_batches_and_pieces_reported(genome: Genome) -> Non
     table, seen, summary = Recorder(), list[ScoredVariant](), RunSummary(seconds=2.0)
     pieces = score_pieces([Piece(0, variants)], genome, scorer(2))
     write_rows(pieces, table, summary, seen.append)
-    assert table.events == ["row", "row", "batch", "row", "row", "batch", "piece"]
+    assert table.events == ["row", "row", "row", "batch", "row", "batch", "piece"]
     assert len(seen) == summary.alleles == 4
     assert summary.to_dict()["by_status"] == {"ok": 3, "unknown_contig": 1}
     assert summary.rate == 2.0

@@ -10,6 +10,7 @@ from enformer_vep.errors import UsageError
 from enformer_vep.settings import (
     PIECE_SIZE,
     ComputeSettings,
+    Engine,
     OutputSettings,
     Precision,
     Score,
@@ -107,6 +108,20 @@ SCORES_HELP = "Comma-separated, or all. " + " ".join(f"{score}: {score.descripti
     help="Arithmetic of the network. Below float32, small effects drown in rounding.",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(list(Engine), case_sensitive=False),
+    default=Engine.DELTA,
+    show_default=True,
+    help="delta carries the change through the network; pair subtracts two predictions (slower, plain).",
+)
+@click.option(
+    "--share-windows",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Score alleles within this many bp in one reference window: faster; adds the column WINDOW_START.",
+)
+@click.option(
     "--strict",
     is_flag=True,
     help="Stop at a REF that differs from the genome instead of writing ref_mismatch.",
@@ -141,6 +156,8 @@ def _request(
     reverse_complement: bool,
     shifts: str,
     precision: str,
+    engine: str,
+    share_windows: int,
     strict: bool,
     device: str,
     devices: str | None,
@@ -167,6 +184,8 @@ def _request(
         reverse_complement=reverse_complement,
         shifts=parse_shifts(shifts),
         precision=Precision(precision),
+        engine=Engine(engine),
+        share_windows=share_windows,
         strict=strict,
     )
     return ScoreRequest(

@@ -59,6 +59,8 @@ def run_identity(
         "rc": settings.reverse_complement,
         "shifts": ",".join(map(str, settings.shifts)),
         "precision": settings.precision.value,
+        "engine": settings.engine.value,
+        "share-windows": settings.share_windows,
         "strict": settings.strict,
         "window": window,
         "engine": engine,

@@ -4,15 +4,16 @@ import logging
 
 import torch
 
-from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine, Portions
 from enformer_vep.errors import EnformerVepError, UsageError
 from enformer_vep.model.config import EnformerConfig
 
 logger = logging.getLogger(__name__)
 
 LARGEST_AUTOMATIC_BATCH = 16
-# Copies of the widest activation that the first convolution stage keeps alive, measured, with some room.
+# Copies of the widest activation, and of one layer's attention maps, that are alive at once, with some room.
 LIVE_ACTIVATIONS = 7
+LIVE_MAPS = 8
 
 
 def resolve_device(name: str) -> torch.device:
@@ -44,20 +45,42 @@ def resolve_device(name: str) -> torch.device:
 
 
 def automatic_batch_size(config: EnformerConfig, device: torch.device) -> int:
-    """How many windows fit at once.
+    """How many alleles to hand to an engine at once.
 
     Args:
         config: Shape of the model.
         device: Where it runs.
 
     Returns:
-        1 on a CPU, where a single window already keeps every core busy; else what free memory allows.
+        1 on a CPU, where one allele already keeps every core busy; else as many as the convolutions take.
+    """
+    return 1 if device.type == "cpu" else automatic_portions(config, device).references
+
+
+def automatic_portions(config: EnformerConfig, device: torch.device) -> Portions:
+    """How much an engine may compute at a time.
+
+    Args:
+        config: Shape of the model.
+        device: Where it runs.
+
+    Returns:
+        One at a time on a CPU; on a GPU what its free memory allows: windows by the activations of the first
+        convolution stage, alternates by the attention maps of one layer.
     """
     if device.type == "cpu":
-        return 1
-    widest_activation = config.window * config.channels // 2 * torch.float32.itemsize
+        return Portions()
     free, _ = torch.cuda.mem_get_info(device)
-    return max(1, min(LARGEST_AUTOMATIC_BATCH, int(0.9 * free) // (LIVE_ACTIVATIONS * widest_activation)))
+    activation = config.window * config.channels // 2 * torch.float32.itemsize
+    maps = config.attention_heads * config.tokens**2 * torch.float32.itemsize
+    return Portions(
+        references=_fitting(0.9 * free, LIVE_ACTIVATIONS * activation),
+        alternates=_fitting(0.5 * free, LIVE_MAPS * maps),
+    )
+
+
+def _fitting(available: float, each: int) -> int:
+    return max(1, min(LARGEST_AUTOMATIC_BATCH, int(available) // each))
 
 
 class MemoryGuard:

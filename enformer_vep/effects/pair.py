@@ -55,7 +55,9 @@ class PairEngine:
 
     def _predict_tracks(self, codes: Tensor) -> Tensor:
         """[windows, L] to [windows, bins, tracks]."""
-        return torch.cat([self._predict_portion(part) for part in torch.split(codes, self._portions.references)])
+        return torch.cat(
+            [self._predict_portion(part) for part in torch.split(codes, self._portions.references)]
+        )
 
     def _predict_portion(self, codes: Tensor) -> Tensor:
         embedding = self._network.embed(one_hot(codes, self._head.dtype), self._bins)

@@ -9,7 +9,7 @@ from enformer_vep.genome.variants import Status
 from enformer_vep.output.bgzf import EOF_MARKER, BgzfEncoder, ByteSink
 from enformer_vep.output.streams import is_stream
 from enformer_vep.output.tabix import TabixIndex
-from enformer_vep.results import ScoredVariant
+from enformer_vep.results import WINDOW_START, ScoredVariant
 
 VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 BGZF_SUFFIXES = (".gz", ".bgz")
@@ -27,7 +27,8 @@ class TsvWriter:
 
     Args:
         sink: Takes the file's bytes.
-        columns: Names of the value columns, in the order of `ScoredVariant.values`.
+        columns: Names of the value columns, in the order of `ScoredVariant.values`; `WINDOW_START` may come
+            before them.
         compressed: Write BGZF.
         index: The index to be made of the table, if any.
     """
@@ -45,7 +46,8 @@ class TsvWriter:
         self._index = index
         self._header = "\t".join((*VARIANT_COLUMNS, *columns)).encode() + b"\n"
         # One format string for all columns is three times as fast as one call per value.
-        self._scored = _VALUE * len(columns) + b"\n"
+        self._with_window = WINDOW_START in columns[:1]
+        self._scored = _VALUE * (len(columns) - self._with_window) + b"\n"
         self._not_scored = _NOT_SCORED * len(columns) + b"\n"
 
     @property
@@ -110,9 +112,14 @@ class TsvWriter:
         if row.values is None:
             return self._not_scored
         try:
-            return self._scored % tuple(row.values.tolist())
+            return self._window(row) + self._scored % tuple(row.values.tolist())
         except TypeError as error:
             raise ValueError(f"{row.variant}: {row.values.shape} values do not fit the columns") from error
+
+    def _window(self, row: ScoredVariant) -> bytes:
+        if not self._with_window:
+            return b""
+        return _NOT_SCORED if row.window_start is None else b"\t%d" % (row.window_start + 1)
 
 
 def tsv_writer(

@@ -120,6 +120,20 @@ def test_strands_and_shifts_are_averages(score: Command) -> None:
     )
 
 
+def test_engines_agree(score: Command) -> None:
+    np.testing.assert_allclose(values(score("--engine", "pair")), values(score()), rtol=5e-3, atol=5e-6)
+
+
+def test_shared_windows_say_which(score: Command) -> None:
+    shared = score("--share-windows", "200")
+    assert shared.table[0][6] == "WINDOW_START"
+    starts = [row[6] for row in shared.table[1:]]
+    assert starts[0] == str(100 - 1023)
+    assert len(set(starts[1:5])) == 1, "four alleles within 200 bp"
+    assert starts[5] == "NA"
+    assert "WINDOW_START" not in score().table[0]
+
+
 def test_bins_around_the_variant(score: Command) -> None:
     everything = values(score("-s", "D1"))
     assert (values(score("-s", "D1", "--bins", "center:2")) <= everything).all()

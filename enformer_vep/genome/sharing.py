@@ -1,0 +1,89 @@
+"""Which variants are scored in one and the same reference window."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from enformer_vep.genome.variants import Variant
+
+LARGEST_GROUP = 64
+"""Alleles of one window at a time: bounds the memory that their changes take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A variant and where its window lies.
+
+    Attributes:
+        variant: The ALT allele.
+        shift: How far its window lies from the one centred on it, in bp along the genome.
+    """
+
+    variant: Variant
+    shift: int = 0
+
+
+def group_by_window(variants: Iterable[Variant], within: int) -> Iterator[list[Variant]]:
+    """Put consecutive variants together that one window can serve.
+
+    Args:
+        variants: ALT alleles; only neighbours in this order share.
+        within: Largest distance in bp between the first REF bases of a group; 0 for alleles of one position.
+
+    Yields:
+        Groups of at most `LARGEST_GROUP` alleles, in order.
+    """
+    group: list[Variant] = []
+    windows = WindowCounter(within)
+    for variant in variants:
+        before = windows.count
+        if windows.add(variant) > before and group:
+            yield group
+            group = []
+        group.append(variant)
+    if group:
+        yield group
+
+
+class WindowCounter:
+    """Says as variants pass which of them need a new window.
+
+    Args:
+        within: As for `group_by_window`.
+    """
+
+    def __init__(self, within: int) -> None:
+        self.count = 0
+        self._within = within
+        self._contig, self._low, self._high, self._alleles = "", 0, 0, 0
+
+    def add(self, variant: Variant) -> int:
+        """Take the next variant; returns the number of windows so far, its own included."""
+        low, high = min(self._low, variant.position), max(self._high, variant.position)
+        joins = (
+            variant.contig == self._contig and high - low <= self._within and self._alleles < LARGEST_GROUP
+        )
+        if self.count and joins:
+            self._low, self._high, self._alleles = low, high, self._alleles + 1
+        else:
+            self.count += 1
+            self._contig, self._low, self._high, self._alleles = (
+                variant.contig,
+                variant.position,
+                variant.position,
+                1,
+            )
+        return self.count
+
+
+def place_in_shared_window(group: Sequence[Variant]) -> list[Placed]:
+    """Centre one window on the middle of a group.
+
+    Args:
+        group: From `group_by_window`.
+
+    Returns:
+        The variants, each at most half the group's extent (rounded up) from the usual centre.
+    """
+    positions = [variant.position for variant in group]
+    middle = (min(positions) + max(positions)) // 2
+    return [Placed(variant, middle - variant.position) for variant in group]

@@ -1,0 +1,51 @@
+"""Groups and their windows, by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from enformer_vep.genome import sharing
+from enformer_vep.genome.sharing import group_by_window, place_in_shared_window
+from enformer_vep.genome.variants import Variant
+from enformer_vep.genome.windows import centred_window
+
+
+def at(*positions: int, contig: str = "chr1") -> list[Variant]:
+    return [Variant(contig, position, ".", "A", "C") for position in positions]
+
+
+def grouped(variants: list[Variant], within: int) -> list[list[int]]:
+    return [[variant.position for variant in group] for group in group_by_window(variants, within)]
+
+
+@pytest.mark.parametrize(
+    ("positions", "within", "groups"),
+    [
+        ((10, 10, 11), 0, [[10, 10], [11]]),
+        ((10, 15, 20, 21), 10, [[10, 15, 20], [21]]),
+        ((20, 10, 15, 31), 10, [[20, 10, 15], [31]]),
+        ((), 5, []),
+    ],
+)
+def test_groups(positions: tuple[int, ...], within: int, groups: list[list[int]]) -> None:
+    assert grouped(at(*positions), within) == groups
+
+
+def test_contigs_do_not_mix() -> None:
+    assert grouped(at(5) + at(5, contig="chr2"), 100) == [[5], [5]]
+
+
+def test_groups_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "LARGEST_GROUP", 2)
+    assert grouped(at(1, 1, 1, 1, 1), 0) == [[1, 1], [1, 1], [1]]
+
+
+@given(st.lists(st.integers(1, 300), max_size=30), st.integers(0, 60))
+def test_one_window_serves_a_group(positions: list[int], within: int) -> None:
+    groups = list(group_by_window(at(*positions), within))
+    assert [variant.position for group in groups for variant in group] == positions
+    for group in groups:
+        placed = place_in_shared_window(group)
+        windows = {centred_window("chr1", one.variant.start, 100, one.shift) for one in placed}
+        assert len(windows) == 1
+        assert all(abs(one.shift) <= (within + 1) // 2 for one in placed)
