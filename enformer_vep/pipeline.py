@@ -107,6 +107,11 @@ def make_scorer(
     except ValueError as error:
         raise UsageError(f"--bins center:{settings.centre_bins}: {error}") from None
     _require_variant_in_window(settings.shifts, config.window)
+    predicted = config.target_length * config.bin_width
+    if settings.share_windows > predicted:
+        raise UsageError(
+            f"--share-windows {settings.share_windows}: at most {predicted}, or variants leave the bins that are predicted"
+        )
     network = model.network.to(device)
     portions = automatic_portions(config, device)
     engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)

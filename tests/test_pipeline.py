@@ -138,7 +138,7 @@ def test_shifts_move_the_window_not_the_variant(genome: Genome) -> None:
     np.testing.assert_allclose(shifted[0].values, rows_of(genome, variants, scorer())[0].values, rtol=1e-6)
 
 
-@pytest.mark.parametrize("within", [1, 7, 30])
+@pytest.mark.parametrize("within", [1, 4, 13])
 def test_shared_windows_hold_every_allele_in_place(genome: Genome, within: int) -> None:
     """Counts of letters do not depend on where in the window the variant lies."""
     variants = mixed(genome)

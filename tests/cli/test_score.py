@@ -196,6 +196,7 @@ BAD_OPTIONS = {
     "tabix of text": (("-o", "x.tsv", "--tabix"), "tabix"),
     "other format": (("-o", "x.xlsx"), ".tsv"),
     "window": (("--window", "1000"), "multiple"),
+    "share windows": (("--share-windows", "5000"), "at most 1024"),
     "no such option": (("--frobnicate",), "frobnicate"),
 }
 
