@@ -222,8 +222,6 @@ def _write_rows(
 
 
 def _identity(run: _Run) -> dict[str, object]:
-    described = run.provenance["settings"]
-    engine = described["engine"] if isinstance(described, dict) else ""
     return run_identity(
         run.request,
         run.source.regions,
@@ -231,7 +229,6 @@ def _identity(run: _Run) -> dict[str, object]:
         run.model_sha256,
         run.scorer.table_columns,
         run.scorer.window,
-        str(engine),
     )
 
 

@@ -15,6 +15,8 @@ from enformer_vep.errors import EnformerVepError
 # Command name to the module and function that hold it: a command's module is imported only to run or list it.
 COMMANDS = {
     "score": ("enformer_vep.cli.score", "score"),
+    "merge": ("enformer_vep.cli.merge", "merge"),
+    "plan": ("enformer_vep.cli.plan", "plan"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),
     "download": ("enformer_vep.cli.download", "download"),

@@ -26,7 +26,6 @@ def run_identity(
     model_sha256: str,
     columns: Sequence[str],
     window: int,
-    engine: str,
 ) -> dict[str, object]:
     """Everything that fixes the bytes of a run's output, as flat JSON values.
 
@@ -40,7 +39,6 @@ def run_identity(
         model_sha256: Hash of its weights.
         columns: Names of its value columns.
         window: Window length in bp.
-        engine: Name of the effect engine.
 
     Returns:
         Names in the words of the command line, to say what differs.
@@ -63,7 +61,6 @@ def run_identity(
         "share-windows": settings.share_windows,
         "strict": settings.strict,
         "window": window,
-        "engine": engine,
         "batch-size": compute.batch_size or "auto",
         "piece-size": compute.piece_size,
         "shard": request.shard or "none",

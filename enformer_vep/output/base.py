@@ -8,6 +8,7 @@ from typing import Protocol
 from enformer_vep.errors import UsageError
 from enformer_vep.output.bgzf import ByteSink
 from enformer_vep.output.streams import open_stream
+from enformer_vep.output.tabix import TabixIndex
 from enformer_vep.output.tsv import BGZF_SUFFIXES, tsv_writer
 from enformer_vep.results import ScoredVariant
 
@@ -102,6 +103,18 @@ def choose_writer(destination: str, columns: Sequence[str], *, tabix: bool = Fal
     if suffixes and suffixes[-1].lower() in _OTHER_FORMATS:
         raise UsageError(f"{destination}: cannot write {suffixes[-1]} files; name the table .tsv or .tsv.gz")
     return tsv_writer(destination, columns, tabix=tabix)
+
+
+def index_table(destination: str) -> Callable[[Path], None]:
+    """What makes the index of a table that was not written row by row, when its rows are sorted.
+
+    Args:
+        destination: The name that the user gave, for messages.
+
+    Returns:
+        A function that takes the complete file, which may still have a temporary name.
+    """
+    return TabixIndex(destination).build
 
 
 @contextmanager

@@ -27,9 +27,8 @@ class Outcome:
         return [line.split("\t") for line in self.out.splitlines()]
 
 
-@pytest.fixture
-def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Runs `enformer-vep` with the given words."""
+def runner(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """A function that runs the command with the given words."""
 
     def run(*words: object) -> Outcome:
         capfd.readouterr()
@@ -39,6 +38,12 @@ def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
         return Outcome(int(exit_.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs `enformer-vep` with the given words."""
+    return runner(capfd)
 
 
 @pytest.fixture(scope="session")
