@@ -57,12 +57,17 @@ class Engine(StrEnum):
 
 
 class Precision(StrEnum):
-    """Arithmetic of convolutions and matrix products; reductions and scores are float32 or better."""
+    """Arithmetic of convolutions and matrix products; reductions and scores are float32 or better.
+
+    `mixed` keeps the reference in float32 and carries changes in bfloat16 (delta engine only; with the pair
+    engine it is float32).
+    """
 
     FLOAT32 = "float32"
     TF32 = "tf32"
     FLOAT16 = "fp16"
     BFLOAT16 = "bf16"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True)

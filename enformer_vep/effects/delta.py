@@ -1,52 +1,30 @@
 """The engine that carries (reference, change) through the network instead of subtracting two predictions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.base import Effect, EffectBatch, Portions
+from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.effects.edits import Edits, affected_tokens, find_edits, with_margin
-from enformer_vep.effects.head import SelectedHead
 from enformer_vep.effects.local import Stretch, propagate_stage
+from enformer_vep.effects.network_engine import NetworkEngine
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.effects.products import Products
 from enformer_vep.effects.propagation import propagate_block, propagate_final, trace_block, trace_final
 from enformer_vep.effects.reference import convolve_stage
-from enformer_vep.model.enformer import Enformer, one_hot
-from enformer_vep.settings import Precision
+from enformer_vep.model.enformer import one_hot
 
 WIDEST_LOCAL_EDIT = 64
 """Base pairs. Wider stretches of changed bases (an indel's reaches to the window's end) are convolved in full."""
 
 
-class DeltaEngine:
+class DeltaEngine(NetworkEngine):
     """Predicts each reference window once and carries every alternate's change through the network.
 
     Equal to `PairEngine` in float64 to rounding, and accurate however small the effect is. Substitutions cost
     next to nothing in the convolutions; of an indel only the side that moved is convolved again.
-
-    Args:
-        network: The model, in eval mode, on the device that is to be used.
-        organism: Which head.
-        tracks: Rows of the head that are wanted; all when None.
-        bins: Output bins that are wanted.
-        precision: Arithmetic of convolutions and matrix products; everything else is at least float32.
-        portions: How much to compute at a time.
     """
-
-    def __init__(
-        self,
-        network: Enformer,
-        organism: str,
-        tracks: Sequence[int] | None,
-        bins: slice,
-        precision: Precision = Precision.FLOAT32,
-        portions: Portions = Portions(),  # noqa: B008 (frozen)
-    ) -> None:
-        self._network, self._bins, self._precision, self._portions = network, bins, precision, portions
-        self._products = Products(precision)
-        self._head = SelectedHead.of(network, organism, tracks)
 
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict.
@@ -65,11 +43,12 @@ class DeltaEngine:
 
     def _predict(self, batch: EffectBatch) -> Effect:
         x, change = self._convolve(batch)
+        products = Products(self._precision)
         blocks, kept = self._network.transformer_blocks, self._network.kept_tokens(self._bins)
         for block in blocks:
             trace = trace_block(block, x, kept if block is blocks[-1] else None)
             parts = [
-                propagate_block(block, trace, change[rows], batch.owner[rows], self._products)
+                propagate_block(block, trace, change[rows], batch.owner[rows], products)
                 for rows in self._rows(len(batch))
             ]
             x, change = trace.output, torch.cat(parts)
@@ -79,9 +58,9 @@ class DeltaEngine:
 
     def _finish(self, x: Tensor, change: Tensor, owner: Tensor) -> Effect:
         final, head = self._network.final, self._head
-        trace = trace_final(final, head, x)
+        trace, products = trace_final(final, head, x), Products(self._precision)
         parts = [
-            propagate_final(final, head, trace, change[rows], owner[rows], self._products)
+            propagate_final(final, head, trace, change[rows], owner[rows], products)
             for rows in self._rows(len(owner))
         ]
         return Effect(trace.prediction[owner], torch.cat(parts))
@@ -95,10 +74,11 @@ class DeltaEngine:
         edits = find_edits(batch)
         local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
         x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
+        products = Products(self._precision)
         groups = [local[rows] for rows in self._rows(len(local))]
         stretches = [_first_stretch(batch, edits, rows, x.dtype) for rows in groups]
         for stage in self._network.stages:
-            stretches = [propagate_stage(stage, x, stretch, self._products) for stretch in stretches]
+            stretches = [propagate_stage(stage, x, stretch, products) for stretch in stretches]
             x = convolve_stage(stage, x)
         tokens = x.transpose(1, 2).to(self._head.dtype).contiguous()
         change = tokens.new_zeros(len(batch), *tokens.shape[1:])

@@ -8,7 +8,11 @@ from torch import Tensor
 
 from enformer_vep.settings import Precision
 
-_OPERAND = {Precision.FLOAT16: torch.float16, Precision.BFLOAT16: torch.bfloat16}
+_OPERAND = {
+    Precision.FLOAT16: torch.float16,
+    Precision.BFLOAT16: torch.bfloat16,
+    Precision.MIXED: torch.bfloat16,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,11 @@ class Products:
     def _multiply(self, left: Tensor, right: Tensor) -> Tensor:
         assert self._operand is not None
         left, right = left.to(self._operand), right.to(self._operand)
-        if left.device.type == "cpu" and self._operand is torch.float16:
-            # The same operands; few CPUs multiply float16, and none of them faster than float32.
-            return left.float() @ right.float()
-        return (left @ right).float()
+        with torch.autocast(left.device.type, enabled=False):
+            if left.device.type == "cpu" and self._operand is torch.float16:
+                # The same operands; few CPUs multiply float16, and none of them faster than float32.
+                return left.float() @ right.float()
+            return (left @ right).float()
 
 
 def _scale(change: Tensor) -> Tensor:

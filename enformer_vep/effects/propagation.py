@@ -19,7 +19,7 @@ from enformer_vep.effects.differences import (
     softmax_difference,
     softplus_difference,
 )
-from enformer_vep.effects.head import SelectedHead
+from enformer_vep.effects.network_engine import SelectedHead
 from enformer_vep.effects.products import Products
 from enformer_vep.model.attention import RelativeAttention, align_relative
 from enformer_vep.model.enformer import ConvBlock, TransformerBlock, gelu, softplus

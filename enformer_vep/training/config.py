@@ -42,11 +42,16 @@ class InitConfig:
 
     Attributes:
         model: Model to fine-tune, anything that `--model` accepts; None to start from random weights.
+        heads: "new" for random heads of the data's sizes, "keep" for the model's own.
         freeze: "none", "trunk" or "layers:N", see `enformer_vep.training.optimizer.frozen_layers`.
     """
 
     model: str | None = None
+    heads: str = "new"
     freeze: str = "none"
+
+    def __post_init__(self) -> None:
+        _require_choice("init.heads", self.heads, ("new", "keep"))
 
 
 @dataclass(frozen=True, slots=True)

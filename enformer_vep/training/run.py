@@ -60,19 +60,29 @@ def make_network(config: TrainingConfig) -> Enformer:
         config: What to do.
 
     Returns:
-        Random weights, or those of `init.model` under new heads.
+        Random weights, or those of `init.model`, under its own heads or new ones.
     """
     tracks = {data.organism: len(targets_of(data)) for data in config.data}
     torch.manual_seed(config.run.seed)
     if config.init.model is None:
         return Enformer(config.shape(tracks))
-    return _new_heads(load_model(config.init.model, organisms=()).network, config, tracks)
+    keeps_heads = config.init.heads == "keep"
+    trained = load_model(config.init.model, organisms=None if keeps_heads else ()).network
+    return _take_weights(trained, config, tracks)
 
 
-def _new_heads(trunk: Enformer, config: TrainingConfig, tracks: dict[str, int]) -> Enformer:
-    """Puts the weights of a trunk under heads of other sizes."""
-    network = Enformer(_fine_tuned_shape(trunk.config, config, tracks))
-    weights = {name: weight for name, weight in trunk.state_dict().items() if not name.startswith("heads.")}
+def _take_weights(trained: Enformer, config: TrainingConfig, tracks: dict[str, int]) -> Enformer:
+    """Puts the weights of a trained network under heads for the data."""
+    shape = _fine_tuned_shape(trained.config, config, tracks)
+    for organism, head in trained.heads.items():
+        if organism in tracks and head.out_features != tracks[organism]:
+            raise UsageError(
+                f"init.heads: {config.init.model} has {head.out_features} {organism} tracks, the data "
+                f'{tracks[organism]}: use heads = "new"'
+            )
+    network = Enformer(shape)
+    names = network.state_dict().keys()
+    weights = {name: weight for name, weight in trained.state_dict().items() if name in names}
     network.load_state_dict(weights, strict=False)
     return network
 

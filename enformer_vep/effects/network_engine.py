@@ -1,4 +1,4 @@
-"""The rows of a head that a run needs."""
+"""What every engine that runs the network has in common."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from enformer_vep.effects.base import Portions
 from enformer_vep.model.enformer import Enformer
+from enformer_vep.settings import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,28 @@ class SelectedHead:
     def dtype(self) -> torch.dtype:
         """Type of its numbers, and of everything that is not computed in a lower precision."""
         return self.weight.dtype
+
+
+class NetworkEngine:
+    """A network, the part of its output that is wanted, and how to compute it.
+
+    Args:
+        network: The model, in eval mode, on the device that is to be used.
+        organism: Which head.
+        tracks: Rows of the head that are wanted; all when None. Only these are computed.
+        bins: Output bins that are wanted.
+        precision: Arithmetic of convolutions and matrix products; everything else is at least float32.
+        portions: How much to compute at a time.
+    """
+
+    def __init__(
+        self,
+        network: Enformer,
+        organism: str,
+        tracks: Sequence[int] | None,
+        bins: slice,
+        precision: Precision = Precision.FLOAT32,
+        portions: Portions = Portions(),  # noqa: B008 (frozen)
+    ) -> None:
+        self._network, self._bins, self._precision, self._portions = network, bins, precision, portions
+        self._head = SelectedHead.of(network, organism, tracks)
