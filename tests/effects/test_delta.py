@@ -5,12 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enformer_vep.effects import reference
 from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.effects.delta import DeltaEngine
 from enformer_vep.effects.edits import affected_tokens, find_edits, receptive_reach
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.model.config import EnformerConfig
-from enformer_vep.model.enformer import Enformer
+from enformer_vep.model.enformer import Enformer, one_hot
 from enformer_vep.settings import Precision
 from tests.builders import randomise
 
@@ -140,8 +141,6 @@ def test_the_reach_is_the_networks_own() -> None:
     """Convolving one changed base changes tokens within the stated reach and none beyond."""
     network = small_network(6, layers=0).double()
     batch = substitutions(1)
-    from enformer_vep.model.enformer import one_hot
-
     before, after = (
         network.convolve(one_hot(codes, torch.float64)) for codes in (batch.reference, batch.alternate)
     )
@@ -149,3 +148,13 @@ def test_the_reach_is_the_networks_own() -> None:
     affected = affected_tokens(network.config, 11, 12)
     assert changed.min() >= affected.start
     assert changed.max() < affected.stop
+
+
+@pytest.mark.parametrize("chunk", [16, 48, 256, 4096])
+def test_convolutions_in_chunks_are_the_modules(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "CHUNK", chunk)
+    network = small_network(8).double()
+    x = one_hot(substitutions(1).alternate, torch.float64).transpose(1, 2)
+    for stage in network.stages:
+        torch.testing.assert_close(reference.convolve_stage(stage, x), stage(x), rtol=1e-12, atol=1e-13)
+        x = stage(x)
