@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 METADATA_KEY = "enformer_vep"
 """The one metadata entry of our files: JSON. (safetensors writes several entries in random order.)"""
+OWN_NAME = "model.safetensors"
+"""What training calls the model in a run's directory."""
 CROP = 320
 """Tokens that the published model cuts from each side."""
 
@@ -85,7 +87,7 @@ def open_checkpoint(source: str | Path, geometry: Geometry, *, offline: bool = F
 
     Args:
         source: "enformer" (the official weights), "example" (the model that is part of this package), or a
-            path: a file of ours; a directory with config.json and model.safetensors or pytorch_model.bin, or
+            path: a file of ours; the directory of a training run; a directory with config.json and model.safetensors or pytorch_model.bin, or
             either of these files; DeepMind's TensorFlow checkpoint (prefix, .index file or directory).
         geometry: What to change about the sequence.
         offline: Never use the network.
@@ -140,6 +142,8 @@ def _open_path(path: Path, geometry: Geometry) -> Checkpoint:
     prefix = sonnet.find_prefix(path)
     if prefix is not None:
         return _open_sonnet(prefix, path, geometry)
+    if (path / OWN_NAME).is_file():
+        return replace(_open_safetensors(path / OWN_NAME, geometry), name=path.resolve().name)
     if path.is_dir():
         raise ModelError(
             f"{path}: a directory with neither config.json nor one TensorFlow checkpoint: "

@@ -114,7 +114,8 @@ def _draw_group(panel: Any, values: Figures, height: float, colour: str, label: 
     if np.isfinite(values).any():
         mean = np.nanmean(values)
         panel.plot([mean], [height], "k|", markersize=16, markeredgewidth=2)
-        panel.text(0.995, height, f"{mean:.2f}", ha="right", va="center", fontsize="small", color=colour)
+        beside = {"transform": panel.get_yaxis_transform(), "va": "center", "fontsize": "small"}
+        panel.text(1.01, height, f"{mean:.2f}", color=colour, **beside)
 
 
 def _largest(groups: dict[str, list[int]]) -> dict[str, list[int]]:

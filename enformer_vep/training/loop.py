@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _DROPOUT_STREAM = 2
+_RECORD_LINE = "step %(step)d: loss %(train_loss).4f, validation %(valid_loss).4f, r %(valid_correlation).4f"
 
 
 @dataclass
@@ -164,8 +165,11 @@ class Trainer:
         return 0 < self._config.run.patience <= self.progress.stale
 
     def _prepare(self) -> nn.Module:
-        if self._accelerator.num_processes > 1:
-            # The published training computes BatchNorm's statistics over all replicas.
+        processes, device = self._accelerator.num_processes, self._accelerator.device
+        if self._accelerator.is_main_process:
+            logger.info("training on %s with %d process%s", device, processes, "es" if processes > 1 else "")
+        if processes > 1 and device.type == "cuda":
+            # The published training computes BatchNorm's statistics over all replicas; torch can on GPUs only.
             nn.SyncBatchNorm.convert_sync_batchnorm(self._network)  # type: ignore[no-untyped-call]
         learner = Learner(self._network)
         if self._config.run.compile:
@@ -246,11 +250,8 @@ class Trainer:
         self.progress.records.append(record)
         improved = record["valid_correlation"] > self.progress.best
         self.progress.stale = 0 if improved else self.progress.stale + 1
-        logger.info(
-            "step %(step)d: loss %(train_loss).4f, validation %(valid_loss).4f, r %(valid_correlation).4f",
-            record,
-        )
         if self._accelerator.is_main_process:
+            logger.info(_RECORD_LINE, record)
             write_metrics(self._folder, self.progress.records)
             plot_curves(self._folder, self.progress.records)
         if improved:

@@ -6,8 +6,10 @@ tensorflow/core/lib/io/record_writer.h.
 """
 
 import struct
+import weakref
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,13 +45,15 @@ class RecordStream:
             raise InputError(
                 f"TFRecord file {path} cannot be read ({error.strerror}); check the path"
             ) from None
+        # Readers are dropped without ceremony when a worker or a test ends.
+        self._finalizer = weakref.finalize(self, self._file.close)
         self._inflater = zlib.decompressobj()
         self._buffer = bytearray()
         self.position = 0
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        self._finalizer()
 
     def at_end(self) -> bool:
         """Whether there are no more records.
@@ -128,11 +132,10 @@ def count_records(path: Path) -> int:
     Raises:
         InputError: The file is damaged or truncated.
     """
-    stream = RecordStream(path)
-    while not stream.at_end():
-        stream.skip()
-    stream.close()
-    return stream.position
+    with closing(RecordStream(path)) as stream:
+        while not stream.at_end():
+            stream.skip()
+        return stream.position
 
 
 def _load_checksum() -> Callable[[bytes], int]:
