@@ -328,8 +328,11 @@ def test_no_config_beside_the_weights(hub_copy: Path) -> None:
     (hub_copy / "config.json").unlink()
     with pytest.raises(ModelError, match=r"model\.safetensors: neither .*config\.json"):
         load_model(hub_copy / "model.safetensors")
-    with pytest.raises(ModelError, match=r"copy: a directory with neither config\.json"):
-        load_model(hub_copy)
+
+
+def test_directory_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r": a directory with neither config\.json"):
+        load_model(tmp_path)
 
 
 def test_no_weights_beside_the_config(hub_copy: Path) -> None:
