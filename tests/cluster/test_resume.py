@@ -88,7 +88,9 @@ def test_a_death_at_the_beginning_or_the_end(
     assert complete(request_for(destination), Toy(crash_in=name, after=after)).code == 77
     assert complete(request_for(destination)).code == 0
     assert destination.read_bytes() == expected[suffix]
-    assert [path.name for path in tmp_path.iterdir()] == [destination.name]
+    # A kill may leave the empty file with which it was tried whether the folder can be written.
+    names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".partial-")}
+    assert names == {destination.name}
 
 
 @pytest.fixture
