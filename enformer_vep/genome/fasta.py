@@ -9,6 +9,7 @@ import threading
 import weakref
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _COMPRESSED_SUFFIXES = (".gz", ".bgz")
 _SNIFFED_BYTES = 1 << 20
+_READ_AHEAD = 1 << 20
 _READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError, zlib.error, pyfaidx.FetchError)
 
 
@@ -105,6 +107,16 @@ class Genome:
         return b"N" * (first - start) + self._read(contig, first, last) + b"N" * (end - last)
 
     def _read(self, contig: str, start: int, end: int) -> bytes:
+        """Letters from the block at hand, else from the file; windows that move along a contig read ahead."""
+        block: _Stretch | None = getattr(self._local, "block", None)
+        if block is None or not block.covers(contig, start, end):
+            follows = block is not None and block.overlaps(contig, start)
+            ahead = min(end + _READ_AHEAD, self._contigs[contig]) if follows else end
+            block = _Stretch(contig, start, self._read_file(contig, start, ahead))
+            self._local.block = block
+        return block.letters[start - block.start : end - block.start]
+
+    def _read_file(self, contig: str, start: int, end: int) -> bytes:
         try:
             letters: bytes = self._handle().fetch(contig, start + 1, end).encode("ascii", "replace").upper()
         except _READ_ERRORS as error:
@@ -130,6 +142,21 @@ class Genome:
         if kind not in self._mappings_logged:
             self._mappings_logged.add(kind)
             logger.info("Contig names are matched (%s): %r is %r in %s", kind, name, candidate, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Letters of a contig that were read last."""
+
+    contig: str
+    start: int
+    letters: bytes
+
+    def covers(self, contig: str, start: int, end: int) -> bool:
+        return self.overlaps(contig, start) and end <= self.start + len(self.letters)
+
+    def overlaps(self, contig: str, start: int) -> bool:
+        return contig == self.contig and self.start <= start <= self.start + len(self.letters)
 
 
 def _check_format(path: Path) -> bool:

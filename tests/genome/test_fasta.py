@@ -325,3 +325,13 @@ def test_index_of_another_fasta(tmp_path):
     Path(f"{path}.fai").write_text("rubbish\n")
     with pytest.raises(InputError, match=r"index that cannot be used.*delete"):
         Genome(path)
+
+
+def test_windows_that_move_along_read_the_same_as_windows_that_jump(tmp_path: Path) -> None:
+    random = np.random.default_rng(12)
+    text = {"a": random_sequence(random, 5000), "b": random_sequence(random, 3000)}
+    genome = Genome(make_fasta(tmp_path / "g.fa", text))
+    starts = [0, 10, 10, 500, 480, 900, 4800, 0, 2500]
+    for contig, start in [*(("a", one) for one in starts), ("b", 0), ("b", 700), ("a", 710)]:
+        expected = text[contig][start : start + 400].ljust(400, "N").encode()
+        assert genome.fetch(contig, start, start + 400) == expected
