@@ -1,6 +1,6 @@
 """What the example model can do on chr22, which it was never trained on, beside an untrained one of its shape.
 
-    python benchmarks/example_model.py --data DATA [--model example] [--tiles N] [--peaks N]
+    python benchmarks/example_model.py --data DATA [--model example] [--tiles N] [--variants N] [--peaks N]
 
 DATA is a folder with (example_data/README.md says where they come from):
 
@@ -81,7 +81,7 @@ class Line:
 
 def main() -> None:
     options = parse_arguments()
-    data = read_data(options.data)
+    data = read_data(options.data, options.variants)
     peaks = list(choose_sites(data, options.peaks))
     model = load_model(options.model, window=options.window, target_length=options.target_length)
     report = {"another model": coverage_lines(data.coverage, data)}
@@ -94,6 +94,7 @@ def main() -> None:
         ]
     text = table(report)
     print(text, end="")
+    options.output.parent.mkdir(exist_ok=True)
     options.output.write_text(text)
 
 
@@ -104,13 +105,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=int)
     parser.add_argument("--target-length", type=int)
     parser.add_argument("--tiles", type=int, help="predict only so many evenly spaced windows of chr22")
+    parser.add_argument("--variants", type=int, help="score only so many evenly spaced MPRA variants")
     parser.add_argument("--peaks", type=int, default=100, help="number of motifs to disrupt")
     results = Path(__file__).parent / "results"
     parser.add_argument("--output", type=Path, default=results / "example_model.tsv")
     return parser.parse_args()
 
 
-def read_data(folder: Path) -> Data:
+def read_data(folder: Path, variant_count: int | None) -> Data:
     fasta = folder / "genome" / "hg38.subset.fa.gz"
     with (folder / "tracks.tsv").open() as handle:
         tracks = list(csv.DictReader(handle, delimiter="\t"))
@@ -121,14 +123,15 @@ def read_data(folder: Path) -> Data:
     starts = range(0, bins, CHUNK_BINS)
     coverage = [reader.values(CONTIG, s * BIN_WIDTH, min(CHUNK_BINS, bins - s)) for s in starts]
     variants, effects = read_mpra(folder / "variants" / "kircher_mpra.GP1BB.hg38.tsv")
+    chosen = spread(len(variants), variant_count)
     return Data(
         genome=Genome(fasta),
         identifiers=[target.identifier for target in targets],
         assays=[target.description.partition(":")[0] for target in targets],
         coverage=np.concatenate(coverage),
         regions=np.loadtxt(folder / "k562" / "K562.DHS.chr22.counts.bed", usecols=(1, 2, 3)),
-        variants=variants,
-        effects=effects,
+        variants=[variants[index] for index in chosen],
+        effects=effects[chosen],
     )
 
 
@@ -158,7 +161,8 @@ def predict_contig(network: Enformer, genome: Genome, tiles: int | None) -> Arra
     shape = network.config
     bins = genome.contigs[CONTIG] // BIN_WIDTH
     result = np.full((bins, shape.output_tracks["human"]), np.nan, dtype=np.float32)
-    for first in tqdm(tile_starts(bins, shape.target_length, tiles), unit="window", disable=None):
+    starts = range(0, bins, shape.target_length)
+    for first in tqdm([starts[index] for index in spread(len(starts), tiles)], unit="window", disable=None):
         start = (first - shape.crop) * BIN_WIDTH
         codes = encode(genome.fetch(CONTIG, start, start + shape.window))
         if (codes < 4).any():
@@ -168,11 +172,9 @@ def predict_contig(network: Enformer, genome: Genome, tiles: int | None) -> Arra
     return result
 
 
-def tile_starts(bins: int, length: int, tiles: int | None) -> list[int]:
-    starts = list(range(0, bins, length))
-    if tiles is None or tiles >= len(starts):
-        return starts
-    return [starts[index] for index in np.linspace(0, len(starts) - 1, tiles).astype(int)]
+def spread(count: int, wanted: int | None) -> list[int]:
+    """All of 0 .. count - 1, or so many of them at even distances."""
+    return np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int).tolist()
 
 
 def coverage_lines(predicted: Array, data: Data, tracks: bool = False) -> list[Line]:
