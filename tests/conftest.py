@@ -1,6 +1,8 @@
 """Fixtures that every part of the tests may use."""
 
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # `from tests.builders import ...` works under a bare `pytest` as well as under `python -m pytest`.
 sys.path.insert(0, str(REPOSITORY))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undoes what a command that ran in this process did to the package's logger."""
+    logger = logging.getLogger("enformer_vep")
+    handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:] = handlers
+    logger.propagate = propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

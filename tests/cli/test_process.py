@@ -5,11 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from enformer_vep.cli.process import Stopped, stopped_in_order
+from enformer_vep.genome.fasta import Genome
 from tests.builders import bgzip
+from tests.cli.conftest import Outcome
 
 PROGRAM = [sys.executable, "-m", "enformer_vep"]
 
@@ -32,35 +36,63 @@ def long_input(vcf: Path, tmp_path: Path) -> Path:
 def wait_for_output(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Until an unfinished output file has rows in it."""
     for _ in range(1200):
-        if process.poll() is not None or any(path.stat().st_size > 2_000 for path in folder.glob("*.part")):
+        if process.poll() is not None or any(path.stat().st_size > 500 for path in folder.glob("*.part")):
             return
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    ("kill", "code"),
-    [
-        (signal.SIGKILL, -signal.SIGKILL),
-        (signal.SIGINT, 130),
-        (signal.SIGTERM, 143),
-        (signal.SIGUSR1, 143),
-    ],
-)
-def test_a_killed_run_leaves_what_it_needs_to_go_on(
-    kill: signal.Signals, code: int, long_input: Path, fasta: Path, small_model: Path, tmp_path: Path
-) -> None:
-    output = tmp_path / "output" / "scores.tsv"
-    output.parent.mkdir()
-    process = start("score", long_input, "-f", fasta, "-m", small_model, "-o", output, "--device", "cpu")
-    wait_for_output(output.parent, process)
-    assert process.poll() is None
-    process.send_signal(kill)
-    _, error = process.communicate()
-    assert process.returncode == code
-    assert not output.exists()
-    assert {path.name for path in output.parent.iterdir()} == {"scores.tsv.part", "scores.tsv.journal"}
-    assert b"Traceback" not in error
-    assert kill is signal.SIGKILL or b"run the same command again" in error
+Killed = tuple[subprocess.Popen[bytes], Path]
+
+ENDS = {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@pytest.fixture
+def killed(long_input: Path, fasta: Path, small_model: Path, tmp_path: Path) -> Iterator[dict[int, Killed]]:
+    """A run for every signal, all at the same time because starting takes longest."""
+    Genome(fasta)  # its index is made once, before they all want it
+    runs = {}
+    for kill in ENDS:
+        output = tmp_path / kill.name / "scores.tsv"
+        output.parent.mkdir()
+        words = ("-f", fasta, "-m", small_model, "-t", "0", "-o", output, "--device", "cpu")
+        runs[kill] = start("score", long_input, *words), output
+    yield runs
+    for process, _ in runs.values():
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_run_leaves_what_it_needs_to_go_on(killed: dict[int, Killed]) -> None:
+    for kill, (process, output) in killed.items():
+        wait_for_output(output.parent, process)
+        assert process.poll() is None
+        process.send_signal(kill)
+    for kill, (process, output) in killed.items():
+        _, error = process.communicate()
+        assert process.returncode == ENDS[kill], error
+        assert not output.exists()
+        assert {path.name for path in output.parent.iterdir()} == {"scores.tsv.part", "scores.tsv.journal"}
+        assert b"Traceback" not in error
+        assert kill is signal.SIGKILL or b"run the same command again" in error
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_unwind_what_is_under_way(number: signal.Signals) -> None:
+    with pytest.raises(Stopped) as stopped, stopped_in_order():
+        os.kill(os.getpid(), number)
+        signal.pause()
+    assert stopped.value.exit_code == 128 + number
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """As under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopped_in_order():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_closed_pipe_is_quiet(long_input: Path, fasta: Path, small_model: Path) -> None:
@@ -74,15 +106,30 @@ def test_a_closed_pipe_is_quiet(long_input: Path, fasta: Path, small_model: Path
     assert process.wait() in (0, -signal.SIGPIPE)
 
 
-def test_standard_input(vcf: Path, fasta: Path, small_model: Path, tmp_path: Path) -> None:
-    options = ["-f", str(fasta), "-m", str(small_model), "--device", "cpu"]
-    from_file = subprocess.run([*PROGRAM, "score", str(vcf), *options], capture_output=True, check=True)
+def test_standard_input(
+    command: Callable[..., Outcome], vcf: Path, fasta: Path, small_model: Path, tmp_path: Path
+) -> None:
+    options = [str(word) for word in ("-f", fasta, "-m", small_model, "--device", "cpu")]
     compressed = bgzip(tmp_path / "variants.vcf.gz", vcf.read_bytes()).read_bytes()
-    for text in (vcf.read_bytes(), compressed):
-        piped = subprocess.run(
-            [*PROGRAM, "score", "-", *options], input=text, capture_output=True, check=True
-        )
-        assert piped.stdout == from_file.stdout
+    piped = subprocess.run(
+        [*PROGRAM, "score", "-", *options], input=compressed, capture_output=True, check=True
+    )
+    assert piped.stdout.decode() == command("score", vcf, *options).out
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_a_missing_standard_stream_is_not_taken_by_a_file(descriptor: int, tmp_path: Path) -> None:
+    """As under `2>&-`: what is said on standard error must not land in the next file that is opened."""
+    check = (
+        "import os, sys\n"
+        "from enformer_vep.cli.process import replace_missing_streams\n"
+        "replace_missing_streams()\n"
+        "sys.stderr.write('words')\n"
+        f"sys.exit(open({str(tmp_path / 'output')!r}, 'w').fileno() < 3)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", check], preexec_fn=lambda: os.close(descriptor))
+    assert done.returncode == 0
+    assert (tmp_path / "output").read_text() == ""
 
 
 def test_help_does_not_import_torch() -> None:
@@ -105,10 +152,10 @@ def test_version_and_module_entry() -> None:
     assert done.stdout.startswith("enformer-vep ")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str) -> None:
-    done = subprocess.run([*PROGRAM, "completion", shell], capture_output=True, text=True, check=True)
-    assert "_ENFORMER_VEP_COMPLETE" in done.stdout
+def test_completion() -> None:
+    for shell in ("bash", "zsh", "fish"):
+        done = subprocess.run([*PROGRAM, "completion", shell], capture_output=True, text=True, check=True)
+        assert "_ENFORMER_VEP_COMPLETE" in done.stdout
     environment = {
         **os.environ,
         "_ENFORMER_VEP_COMPLETE": "bash_complete",

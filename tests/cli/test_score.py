@@ -167,6 +167,11 @@ def test_empty_vcf_gives_a_header(score: Command, tmp_path: Path) -> None:
 def test_environment_variables_stand_for_options(score: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENFORMER_VEP_SCORE_TRACKS", "2")
     assert score().table[0][6:] == ["SAD_TRACK2"]
+    both_strands = score("--rc")
+    monkeypatch.setenv("ENFORMER_VEP_SCORE_RC", "1")
+    monkeypatch.setenv("ENFORMER_VEP_SCORE_QUIET", "1")
+    assert score().out == both_strands.out
+    assert score("-r", "chr2").err == ""
 
 
 def test_swapping_alleles_negates(
@@ -197,6 +202,12 @@ BAD_OPTIONS = {
     "other format": (("-o", "x.xlsx"), ".tsv"),
     "window": (("--window", "1000"), "multiple"),
     "share windows": (("--share-windows", "5000"), "at most 1024"),
+    "shift out of the window": (("--shifts", "0,1024"), "-1024 to 1023"),
+    "no tracks": (("-t", ""), "--tracks is empty"),
+    "no scores": (("-s", ","), "--scores is empty"),
+    "missing regions file": (("-R", "none.bed"), "none.bed does not exist"),
+    "one name for two files": (("-o", "x.tsv", "--summary", "x.tsv"), "two names"),
+    "summary in a missing folder": (("--summary", "none/s.json"), "make the folder first"),
     "no such option": (("--frobnicate",), "frobnicate"),
 }
 
@@ -268,13 +279,52 @@ def test_broken_input_is_one_line_that_names_it(
 
 
 @pytest.mark.parametrize(
-    ("destination", "expected"), [("no/such/folder/scores.tsv", "no/such/folder"), (".", "folder")]
+    ("destination", "expected"),
+    [("no/such/folder/scores.tsv", "no/such/folder"), (".", "folder"), ("new_folder/", "is a folder")],
 )
 def test_unwritable_destination(score: Command, destination: str, expected: str) -> None:
     outcome = score("-q", "-o", destination)
     assert outcome.code in (1, 2)
     assert expected in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_destinations_are_looked_at_before_the_model(
+    command: Command, vcf: Path, fasta: Path, tmp_path: Path
+) -> None:
+    outcome = command(
+        "score", vcf, "-f", fasta, "-m", tmp_path / "none", "-q", "-o", tmp_path / "no" / "x.tsv"
+    )
+    assert "make the folder first" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["-o", "--summary"])
+def test_an_input_is_not_written_over(
+    score: Command, vcf: Path, fasta: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(vcf.parent)
+    for path in (vcf, fasta):
+        before = path.read_bytes()
+        outcome = score(option, f"./{path.name}")
+        assert outcome.code == 2
+        assert "is an input of this run" in outcome.err
+        assert path.read_bytes() == before
+
+
+def test_dressed_up_input(score: Command, vcf: Path, tmp_path: Path) -> None:
+    """Other line ends, compression, contig names and letter case; no contig lines: the same values."""
+    expected = values(score())
+    text = vcf.read_text()
+    (tmp_path / "windows.vcf").write_text(text.replace("\n", "\r\n"), newline="")
+    (tmp_path / "plain_gzip.vcf.gz").write_bytes(gzip.compress(text.encode()))
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+    bare = [(row[0].removeprefix("chr"), row[1], "rs1;ñ名", *map(str.lower, row[3:5])) for row in rows]
+    make_vcf(tmp_path / "bare.vcf", bare, contigs=())
+    for name in ("windows.vcf", "plain_gzip.vcf.gz", "bare.vcf"):
+        np.testing.assert_array_equal(values(score(variants=tmp_path / name)), expected)
+    outcome = score(variants=tmp_path / "bare.vcf")
+    assert outcome.table[1][:5] == [*map(str, bare[0])]
+    assert outcome.err.count("Contig names are matched") == 1
 
 
 def test_contig_that_the_genome_lacks_is_a_status(score: Command, tmp_path: Path) -> None:

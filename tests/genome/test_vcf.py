@@ -406,3 +406,9 @@ def test_count_every_record(tmp_path, setting):
     path = str(write(tmp_path, setting))
     assert count_every_record(path) == len(RECORDS)
     assert count_every_record(path, [Region("chr1", 0, 25)]) == 2
+
+
+def test_closed_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="standard input is closed"):
+        read_variants("-")

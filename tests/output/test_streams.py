@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from enformer_vep.errors import OutputError
-from enformer_vep.output.streams import is_stream, open_stream
+from enformer_vep.output.streams import is_stream, open_stream, require_writable
 
 needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
@@ -129,4 +129,33 @@ def test_a_failing_finish_leaves_nothing(tmp_path):
 
     with pytest.raises(OutputError), open_stream(str(tmp_path / "scores.tsv"), finish=finish):
         pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closed_standard_output(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(OutputError, match="standard output is closed; name a file"):
+        require_writable("-")
+    with pytest.raises(OutputError, match="standard output is closed"), open_stream("-"):
+        pass
+
+
+def test_looking_whether_a_file_could_be_written_leaves_all_as_it_was(tmp_path):
+    (tmp_path / "old.tsv").write_text("old")
+    (tmp_path / "old.tsv.tbi").write_text("index")
+    for name in ("old.tsv", "new.tsv"):
+        require_writable(str(tmp_path / name))
+    require_writable("-")
+    require_writable("/dev/null")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.tsv", "old.tsv.tbi"]
+    assert (tmp_path / "old.tsv").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "is a folder"), ("new/", "is a folder"), ("none/x.tsv", "make the folder first")],
+)
+def test_what_could_not_be_written_is_known_early(tmp_path, name, message):
+    with pytest.raises(OutputError, match=message):
+        require_writable(f"{tmp_path}/{name}")
     assert list(tmp_path.iterdir()) == []
