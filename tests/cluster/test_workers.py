@@ -16,7 +16,7 @@ from tests.cluster.toy import Toy, complete, start
 TWO = ComputeSettings(devices=("cpu", "cpu"), piece_size=50)
 
 
-@pytest.mark.parametrize("suffix", ["tsv", "tsv.gz"])
+@pytest.mark.parametrize("suffix", [pytest.param("tsv", marks=pytest.mark.slow), "tsv.gz"])
 def test_two_workers_write_what_one_writes(
     request_for: Request, expected: dict[str, bytes], suffix: str, tmp_path: Path
 ) -> None:
@@ -37,6 +37,7 @@ def test_a_dead_worker_s_piece_is_done_elsewhere(
     assert "trying elsewhere" in error
 
 
+@pytest.mark.slow
 def test_a_piece_that_kills_twice_fails_the_run(
     request_for: Request, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_piece_that_kills_twice_fails_the_run(
     assert (tmp_path / "scores.tsv").read_bytes() == expected["tsv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_one_worker_goes_on_where_two_were_stopped(
     request_for: Request, expected: dict[str, bytes], number: int, tmp_path: Path
