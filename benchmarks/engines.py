@@ -58,6 +58,7 @@ def run_ours(engine: str, precision: str, device: torch.device, alternates: int)
     from enformer_vep.effects.base import EffectBatch
     from enformer_vep.effects.devices import automatic_portions
     from enformer_vep.effects.engines import make_engine
+    from enformer_vep.effects.memory import keep_freed_memory
     from enformer_vep.model.config import EnformerConfig
     from enformer_vep.model.enformer import Enformer
     from enformer_vep.scores import compute_scores
@@ -66,6 +67,8 @@ def run_ours(engine: str, precision: str, device: torch.device, alternates: int)
     config = EnformerConfig(output_tracks={"human": 5313})
     network = Enformer(config).eval().requires_grad_(False).to(device)
     portions = automatic_portions(config, device)
+    if device.type == "cpu":
+        keep_freed_memory()
     made = make_engine(Engine(engine), network, "human", None, slice(0, 896), Precision(precision), portions)
     reference, alternate = codes(alternates)
     batch = EffectBatch(reference, alternate, torch.zeros(alternates, dtype=torch.int64)).to(device)

@@ -12,6 +12,7 @@ from enformer_vep.effects.averaging import predict_averaged
 from enformer_vep.effects.base import Effect, EffectEngine, make_batch
 from enformer_vep.effects.devices import automatic_batch_size, automatic_portions
 from enformer_vep.effects.engines import make_engine
+from enformer_vep.effects.memory import keep_freed_memory
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.windows import AllelePair, centre_index
 from enformer_vep.model.checkpoints import LoadedModel
@@ -113,6 +114,8 @@ def make_scorer(
             f"--share-windows {settings.share_windows}: at most {predicted}, or variants leave the bins that are predicted"
         )
     network = model.network.to(device)
+    if device.type == "cpu":
+        keep_freed_memory()
     portions = automatic_portions(config, device)
     engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
     return Scorer(
