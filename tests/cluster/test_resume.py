@@ -34,11 +34,12 @@ def kill_in_turn(request_for: Request, destination: Path, kills: int, seed: int)
     """Kills a run at random moments until it is through; gives how often it came to a kill."""
     dice = random.Random(seed)
     part, killed = Path(f"{destination}.part"), 0
-    total = 1.15 * RECORDS / (kills + 3)
-    toy = Toy(delay=0.001)
+    step = 0.8 * RECORDS / kills
+    # Slower for more kills, so that rows are left for each of them.
+    toy = Toy(delay=(kills / 1000) ** 2)
     while killed < kills:
         process = start(request_for(destination), toy)
-        goal = rows_in(destination) + dice.uniform(0, 2 * total) * 0.5
+        goal = rows_in(destination) + dice.uniform(0, step)
         while process.is_alive() and rows_in(destination) < goal:
             time.sleep(0.002)
         time.sleep(dice.uniform(0, 0.01))
