@@ -22,7 +22,7 @@ def spearman_columns(columns: Array, y: Array) -> Array:
 
 def standard_ranks(columns: Array) -> Array:
     """Ranks (ties share their mean) with mean 0 and length 1; 0 for a constant column."""
-    ranks = pd.DataFrame(columns).rank().to_numpy()
+    ranks = pd.DataFrame(columns).rank().to_numpy(copy=True)
     ranks = ranks - ranks.mean(axis=0)
     length = np.sqrt((ranks**2).sum(axis=0))
     return ranks / np.where(length > 0, length, 1)
