@@ -1,6 +1,7 @@
 """Fixtures that every part of the tests may use."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,10 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Threads only wait for each other over models as small as these, and the more so the busier the machine. For
+# torch in this process and in those that tests start; not loaded yet.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # `from tests.builders import ...` works under a bare `pytest` as well as under `python -m pytest`.
 sys.path.insert(0, str(REPOSITORY))
