@@ -42,6 +42,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.model.checkpoints import LoadedModel, load_model
 from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.settings import ScoreSettings
 from enformer_vep.training.coverage import BigWigReader
 from enformer_vep.training.targets import parse_targets
 
@@ -52,6 +53,7 @@ PEAK_HALF_WIDTH = 128
 PEAK_SPACING_BINS = 16
 CONTROL_DISTANCE = 1000
 CHUNK_BINS = 16_384
+SHARED_WINDOW = 512
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,8 @@ def dhs_lines(predicted: Array, data: Data) -> list[Line]:
 
 def sad(model: LoadedModel, genome: Genome, variants: Sequence[Variant]) -> Array:
     """SAD of every variant and track, float64 [variants, tracks]."""
-    scores = score(variants, genome, open_scorer(model))
+    settings = ScoreSettings(share_windows=SHARED_WINDOW)
+    scores = score(variants, genome, open_scorer(model, settings))
     refused = scores[scores["STATUS"] != Status.OK.value]
     if len(refused):
         raise SystemExit(f"cannot be scored: {refused.iloc[0].tolist()[:6]}")
