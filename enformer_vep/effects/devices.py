@@ -109,7 +109,9 @@ class MemoryGuard:
         if self._limit is None or len(batch) <= self._limit:
             try:
                 return self._engine.predict(batch)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
                 self._lower_limit(len(batch))
         first, second = batch.halves()
         effects = self.predict(first), self.predict(second)
@@ -121,8 +123,13 @@ class MemoryGuard:
     def _lower_limit(self, size: int) -> None:
         if size == 1:
             raise EnformerVepError(
-                "one variant does not fit into the device's memory: use --device cpu"
+                "one variant does not fit into memory: use a smaller --window, or --device cpu instead of a GPU"
             ) from None
         self._limit = size // 2
         torch.cuda.empty_cache()
         logger.warning("out of device memory with %d alleles at once: going on with %d", size, self._limit)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """On a CPU torch raises a plain RuntimeError, told apart by its words only."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from enformer_vep.effects.base import EffectBatch
+from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.effects.devices import MemoryGuard, automatic_batch_size, resolve_device
 from enformer_vep.errors import EnformerVepError, UsageError
 from enformer_vep.model.config import EnformerConfig
@@ -40,6 +40,22 @@ def test_what_did_not_fit_once_is_not_tried_again() -> None:
 def test_one_variant_that_does_not_fit_is_an_error_with_a_remedy() -> None:
     with pytest.raises(EnformerVepError, match="--device cpu"):
         MemoryGuard(CountingEngine(capacity=0)).predict(random_batch(3))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", EnformerVepError),
+        ("mat1 and mat2 shapes cannot be multiplied", RuntimeError),
+    ],
+)
+def test_memory_of_a_cpu_is_told_from_other_errors(words: str, expected: type[Exception]) -> None:
+    class FailingEngine(CountingEngine):
+        def predict(self, batch: EffectBatch) -> Effect:
+            raise RuntimeError(words)
+
+    with pytest.raises(expected):
+        MemoryGuard(FailingEngine()).predict(random_batch(3))
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "mps", "cpu:x"])
