@@ -111,7 +111,8 @@ def make_scorer(
     predicted = config.target_length * config.bin_width
     if settings.share_windows > predicted:
         raise UsageError(
-            f"--share-windows {settings.share_windows}: at most {predicted}, or variants leave the bins that are predicted"
+            f"--share-windows {settings.share_windows}: at most {predicted}, "
+            "or variants leave the bins that are predicted"
         )
     network = model.network.to(device)
     if device.type == "cpu":

@@ -77,7 +77,9 @@ SCORES_HELP = "Comma-separated, or all. " + " ".join(f"{score}: {score.descripti
     "-r", "--region", "regions", multiple=True, help="Only chr22:1000-2000 (1-based); can be repeated."
 )
 @click.option("-R", "--regions-file", type=FILE, help="Only the regions of this BED file or list.")
-@click.option("--window", type=click.IntRange(min=1), help="Window in bp; default: the model's, 196608.")
+@click.option(
+    "--window", type=click.IntRange(1, 4_194_304), help="Window in bp; default: the model's, 196608."
+)
 @click.option(
     "--batch-size",
     default="auto",

@@ -87,8 +87,9 @@ def open_checkpoint(source: str | Path, geometry: Geometry, *, offline: bool = F
 
     Args:
         source: "enformer" (the official weights), "example" (the model that is part of this package), or a
-            path: a file of ours; the directory of a training run; a directory with config.json and model.safetensors or pytorch_model.bin, or
-            either of these files; DeepMind's TensorFlow checkpoint (prefix, .index file or directory).
+            path: a file of ours; the directory of a training run; a directory with config.json and
+            model.safetensors or pytorch_model.bin, or either of these files; DeepMind's TensorFlow
+            checkpoint (prefix, .index file or directory).
         geometry: What to change about the sequence.
         offline: Never use the network.
 
