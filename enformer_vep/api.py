@@ -19,7 +19,7 @@ from enformer_vep.genome.windows import allele_pair
 from enformer_vep.model.checkpoints import LoadedModel, load_model
 from enformer_vep.pieces import score_piece
 from enformer_vep.pipeline import Scorer, make_scorer
-from enformer_vep.results import WINDOW_START, ScoredVariant
+from enformer_vep.results import Layout, ScoredVariant
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
 
@@ -134,32 +134,25 @@ def score(
     reference = genome if isinstance(genome, Genome) else Genome(genome)
     alleles = read_variants(str(variants)) if isinstance(variants, str | Path) else variants
     batches = score_piece(alleles, reference, scorer)
-    shared = scorer.settings.share_windows > 0
-    return to_frame(itertools.chain.from_iterable(batches), scorer.columns, shared)
+    return to_frame(itertools.chain.from_iterable(batches), scorer.layout)
 
 
-def to_frame(rows: Iterable[ScoredVariant], columns: tuple[str, ...], shared: bool = False) -> pd.DataFrame:
-    """Gather rows into a data frame; see `score`. `shared` adds the 1-based WINDOW_START after STATUS."""
+def to_frame(rows: Iterable[ScoredVariant], layout: Layout) -> pd.DataFrame:
+    """Gather rows into a data frame; see `score`. The layout's context columns come after STATUS."""
     described, values = [], []
-    missing = np.full(len(columns), np.nan, dtype=np.float32)
+    missing = np.full(len(layout.values), np.nan, dtype=np.float32)
+    no_context = (None,) * len(layout.context)
     for row in rows:
         variant = row.variant
-        start = pd.NA if row.window_start is None else row.window_start + 1
-        described.append(
-            (
-                variant.contig,
-                variant.position,
-                variant.id,
-                variant.reference,
-                variant.alternate,
-                row.status.value,
-                start,
-            )
-        )
+        identity = (variant.contig, variant.position, variant.id, variant.reference, variant.alternate)
+        described.append((*identity, row.status.value, *(row.context or no_context)))
         values.append(missing if row.values is None else row.values)
-    left = pd.DataFrame(described, columns=[*VARIANT_COLUMNS, WINDOW_START]).astype({WINDOW_START: "Int64"})
-    right = pd.DataFrame(np.array(values, dtype=np.float32).reshape(-1, len(columns)), columns=list(columns))
-    return pd.concat([left if shared else left.drop(columns=WINDOW_START), right], axis=1)
+    types = {column.name: "Int64" if column.kind is int else "string" for column in layout.context}
+    left = pd.DataFrame(described, columns=[*VARIANT_COLUMNS, *types]).astype(types)
+    right = pd.DataFrame(
+        np.array(values, dtype=np.float32).reshape(-1, len(missing)), columns=list(layout.values)
+    )
+    return pd.concat([left, right], axis=1)
 
 
 def predict_effect(

@@ -157,7 +157,7 @@ def _score_batch(
         if status is Status.OK:
             place, row = next(results)
             start = centred_window(variant.contig, variant.start, scorer.window, place.shift).start
-            rows.append(ScoredVariant(variant, status, row, start if within else None))
+            rows.append(ScoredVariant(variant, status, row, (start + 1,) if within else ()))
         else:
             rows.append(ScoredVariant(variant, status, None))
     return rows
@@ -193,14 +193,17 @@ def write_rows(
     Args:
         pieces: Scored pieces, in order.
         table: Where rows go.
-        summary: Rows are counted here, before the batch they belong to is reported to the table.
+        summary: Alleles are counted here, before the batch they belong to is reported to the table.
         progress: Called after each row.
     """
+    variant = None
     for piece in pieces:
         for rows in piece.batches:
             for row in rows:
                 table.write(row)
-                summary.counts[row.status] += 1
+                if row.variant is not variant:
+                    variant = row.variant
+                    summary.counts[row.status] += 1
                 progress(row)
             table.end_batch()
         table.end_piece()

@@ -16,7 +16,7 @@ from enformer_vep.effects.memory import keep_freed_memory
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.windows import AllelePair, centre_index
 from enformer_vep.model.checkpoints import LoadedModel
-from enformer_vep.results import WINDOW_START
+from enformer_vep.results import WINDOW_START, Layout, ValueBlock
 from enformer_vep.scores import centred_bins, compute_scores
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tracks.selection import select_tracks
@@ -30,7 +30,7 @@ class Scorer:
     """A model made ready for one run.
 
     Attributes:
-        columns: Names of the value columns, one per score and track: "SAD_ENCFF136DBS".
+        layout: Columns of the rows: a block of all tracks per score.
         tracks: Rows of the head, in column order.
         window: Window length in bp.
         batch_size: Alternates per batch.
@@ -39,18 +39,13 @@ class Scorer:
         settings: What was asked for.
     """
 
-    columns: tuple[str, ...]
+    layout: Layout
     tracks: tuple[int, ...]
     window: int
     batch_size: int
     device: torch.device
     engine: EffectEngine
     settings: ScoreSettings
-
-    @property
-    def table_columns(self) -> tuple[str, ...]:
-        """What stands right of STATUS: the value columns, after the window's start when windows are shared."""
-        return (WINDOW_START, *self.columns) if self.settings.share_windows else self.columns
 
     def effect(self, views: Sequence[Sequence[AllelePair]]) -> Effect:
         """Predict, averaged over strands and shifts.
@@ -120,7 +115,7 @@ def make_scorer(
     portions = automatic_portions(config, device)
     engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
     return Scorer(
-        columns=column_names(settings.scores, tracks, table),
+        layout=make_layout(settings, tracks, table),
         tracks=tracks,
         window=config.window,
         batch_size=compute.batch_size or automatic_batch_size(config, device),
@@ -140,10 +135,12 @@ def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
             )
 
 
-def column_names(scores: Sequence[str], tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
-    """Names like "SAD_ENCFF136DBS", or "SAD_5110" without a track table; scores outermost."""
-    labels = [table[track].identifier if table is not None else str(track) for track in tracks]
-    return tuple(f"{score}_{label}" for score in scores for label in labels)
+def make_layout(settings: ScoreSettings, tracks: Sequence[int], table: TrackTable | None) -> Layout:
+    """Columns of a run; tracks without a table are named by their index, such as "SAD_5110"."""
+    labels = tuple(table[track].identifier if table is not None else str(track) for track in tracks)
+    titles = tuple(table[track].description for track in tracks) if table is not None else ()
+    blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
+    return Layout(blocks, (WINDOW_START,) if settings.share_windows else ())
 
 
 def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:

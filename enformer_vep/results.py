@@ -8,8 +8,75 @@ import numpy.typing as npt
 
 from enformer_vep.genome.variants import Status, Variant
 
-WINDOW_START = "WINDOW_START"
-"""Column with the 1-based first position of a shared window; when there, it comes before the scores."""
+
+@dataclass(frozen=True, slots=True)
+class ContextColumn:
+    """A column that says where a row's values come from; it stands between STATUS and the values.
+
+    Attributes:
+        name: As in the header.
+        kind: Type of its cells.
+        description: For formats that carry one.
+    """
+
+    name: str
+    kind: type[int] | type[str]
+    description: str
+
+
+WINDOW_START = ContextColumn("WINDOW_START", int, "1-based first position of the shared reference window")
+GENE_ID = ContextColumn("GENE_ID", str, "Gene whose transcription start sites were read out")
+GENE_NAME = ContextColumn("GENE_NAME", str, "Name of the gene")
+TSS_DISTANCE = ContextColumn(
+    "TSS_DISTANCE", int, "First REF base minus the gene's start, in bp, positive downstream on its strand"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueBlock:
+    """The value columns of one score.
+
+    Attributes:
+        score: Such as "SAD".
+        labels: What the score was taken of: tracks, groups of tracks, or components.
+        description: What the score is, in one line.
+        titles: Descriptions of the labels; empty when there are none.
+    """
+
+    score: str
+    labels: tuple[str, ...]
+    description: str = ""
+    titles: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names like "SAD_ENCFF136DBS"."""
+        return tuple(f"{self.score}_{label}" for label in self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What stands in a row right of STATUS.
+
+    Attributes:
+        blocks: The value columns, in the order of `ScoredVariant.values`.
+        context: Columns before them, in the order of `ScoredVariant.context`.
+        notes: Model and settings in words, for formats that carry such; no path and no time.
+    """
+
+    blocks: tuple[ValueBlock, ...]
+    context: tuple[ContextColumn, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Names of the value columns."""
+        return tuple(column for block in self.blocks for column in block.columns)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns right of STATUS."""
+        return (*(column.name for column in self.context), *self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +84,18 @@ class ScoredVariant:
     """One output row.
 
     Attributes:
-        variant: The ALT allele that came in.
+        variant: The ALT allele that came in. An allele has several rows when it is scored for several genes;
+            they follow each other and share this very object.
         status: `Status.OK`, or the reason why there are no values.
-        values: float32 [columns], in the order of the run's columns; None unless the status is OK.
-        window_start: 0-based start of the (unshifted) window, when windows are shared; else None.
+        values: float32 [value columns], in the order of the run's layout; None unless the status is OK.
+        context: Cells of the layout's context columns; None in a cell, or no cells at all, where there is
+            nothing to say.
     """
 
     variant: Variant
     status: Status
     values: npt.NDArray[np.float32] | None
-    window_start: int | None = None
+    context: tuple[int | str | None, ...] = ()
 
 
 @dataclass
@@ -45,7 +114,7 @@ class RunSummary:
 
     @property
     def alleles(self) -> int:
-        """ALT alleles read, which is rows written."""
+        """ALT alleles read, each of which has at least one row."""
         return self.counts.total()
 
     @property

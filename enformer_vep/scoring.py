@@ -160,14 +160,14 @@ def _count(run: _Run, variants: Iterator[Variant]) -> RunSummary:
 
 def _write_stream(run: _Run, variants: Iterator[Variant]) -> RunSummary:
     output, summary = run.request.output, RunSummary()
-    with open_writer(output.destination, run.scorer.table_columns, tabix=output.tabix) as table:
+    with open_writer(output.destination, run.scorer.layout, tabix=output.tabix) as table:
         _write_rows(run, variants, table, summary, run.source.count(), 0)
     return summary
 
 
 def _write_file(run: _Run, names: Names, variants: Iterator[Variant]) -> RunSummary:
     output, size = run.request.output, run.request.compute.piece_size
-    make = choose_writer(output.destination, run.scorer.table_columns, tabix=output.tabix)
+    make = choose_writer(output.destination, run.scorer.layout, tabix=output.tabix)
     content = JournalContent(_identity(run), _computed(run), ())
     done = None if output.overwrite else _already_complete(run, names, content)
     if done is not None:
@@ -227,7 +227,7 @@ def _identity(run: _Run) -> dict[str, object]:
         run.source.regions,
         run.source.genome,
         run.model_sha256,
-        run.scorer.table_columns,
+        run.scorer.layout.columns,
         run.scorer.window,
     )
 

@@ -12,9 +12,9 @@ from enformer_vep.effects.devices import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.pieces import Piece, cut_pieces, score_piece, score_pieces, write_rows
-from enformer_vep.pipeline import Scorer, column_names
-from enformer_vep.results import RunSummary, ScoredVariant
+from enformer_vep.pieces import Piece, ScoredPiece, cut_pieces, score_piece, score_pieces, write_rows
+from enformer_vep.pipeline import Scorer, make_layout
+from enformer_vep.results import Layout, RunSummary, ScoredVariant, ValueBlock
 from enformer_vep.settings import Score, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
 from tests.builders import make_fasta, random_sequence, targets_text
@@ -31,7 +31,7 @@ def genome(tmp_path: Path) -> Genome:
 
 def scorer(batch_size: int = 3, engine: CountingEngine | None = None, **settings: object) -> Scorer:
     return Scorer(
-        columns=("SAD_A", "SAD_T"),
+        layout=Layout((ValueBlock("SAD", ("A", "T")),)),
         tracks=(0, 1),
         window=WINDOW,
         batch_size=batch_size,
@@ -147,10 +147,10 @@ def test_shared_windows_hold_every_allele_in_place(genome: Genome, within: int) 
     assert [row.variant for row in shared] == variants
     for one, two in zip(plain, shared, strict=True):
         np.testing.assert_array_equal(one.values, two.values)
-        if two.window_start is not None:
-            usual = two.variant.start - (WINDOW // 2 - 1)
-            assert abs(two.window_start - usual) <= (within + 1) // 2
-    assert [row.window_start is not None for row in shared] == [row.status is Status.OK for row in shared]
+        if two.context:
+            usual = two.variant.position - (WINDOW // 2 - 1)
+            assert abs(two.context[0] - usual) <= (within + 1) // 2  # type: ignore[operator]
+    assert [bool(row.context) for row in shared] == [row.status is Status.OK for row in shared]
 
 
 def test_alleles_of_one_record_share_the_reference_window(genome: Genome) -> None:
@@ -162,6 +162,19 @@ def test_alleles_of_one_record_share_the_reference_window(genome: Genome) -> Non
     engine.predict = lambda batch: seen.append(len(batch.reference)) or predict(batch)  # type: ignore[method-assign,func-returns-value]
     rows_of(genome, alleles, scorer(3, engine))
     assert seen == [1]
+
+
+def test_an_allele_with_several_rows_counts_once() -> None:
+    class Nothing:
+        def write(self, row: ScoredVariant) -> None: ...
+        def end_batch(self) -> None: ...
+        def end_piece(self) -> None: ...
+
+    one, two = Variant("1", 1, ".", "A", "C"), Variant("1", 1, ".", "A", "C")
+    rows = [ScoredVariant(variant, Status.OK, np.zeros(1, np.float32)) for variant in (one, one, two, one)]
+    summary = RunSummary()
+    write_rows([ScoredPiece(0, [rows[:1], rows[1:3]])], Nothing(), summary, lambda row: None)
+    assert summary.alleles == 2
 
 
 def test_rows_are_counted_and_batches_and_pieces_reported(genome: Genome) -> None:
@@ -189,13 +202,15 @@ def test_rows_are_counted_and_batches_and_pieces_reported(genome: Genome) -> Non
 
 def test_column_names_have_scores_outermost() -> None:
     table = TrackTable.from_text(targets_text(["CAGE:a", "CAGE:a", "DNASE:b"]))
-    assert column_names([Score.SAD, Score.D1], [2, 0], table) == (
+    settings = ScoreSettings((Score.SAD, Score.D1))
+    assert make_layout(settings, [2, 0], table).columns == (
         "SAD_TRACK2",
         "SAD_TRACK0",
         "D1_TRACK2",
         "D1_TRACK0",
     )
-    assert column_names([Score.SAD], [5110], None) == ("SAD_5110",)
+    assert make_layout(ScoreSettings(), [5110], None).columns == ("SAD_5110",)
+    assert make_layout(ScoreSettings(share_windows=2), [0], None).columns == ("WINDOW_START", "SAD_0")
 
 
 @pytest.mark.parametrize(

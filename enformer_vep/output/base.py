@@ -1,6 +1,6 @@
 """What every output format offers, and which one a file name asks for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Protocol
@@ -10,7 +10,7 @@ from enformer_vep.output.bgzf import ByteSink
 from enformer_vep.output.streams import open_stream
 from enformer_vep.output.tabix import TabixIndex
 from enformer_vep.output.tsv import BGZF_SUFFIXES, tsv_writer
-from enformer_vep.results import ScoredVariant
+from enformer_vep.results import Layout, ScoredVariant
 
 # Names that promise another format than the one that would be in the file.
 _OTHER_FORMATS = frozenset(
@@ -84,13 +84,13 @@ class OpenTable:
         self._writer.end_piece()
 
 
-def choose_writer(destination: str, columns: Sequence[str], *, tabix: bool = False) -> WriterFactory:
+def choose_writer(destination: str, layout: Layout, *, tabix: bool = False) -> WriterFactory:
     """Chooses the writer by the destination's name.
 
     Args:
         destination: "-" for a table on standard output, else a file name: .gz and .bgz are BGZF, any other
             name is plain text, and names that promise another format are refused.
-        columns: Names of the value columns, in the order of `ScoredVariant.values`.
+        layout: What stands right of STATUS.
         tabix: Also write an index for the table.
 
     Returns:
@@ -102,7 +102,7 @@ def choose_writer(destination: str, columns: Sequence[str], *, tabix: bool = Fal
     suffixes = [suffix for suffix in PurePath(destination).suffixes if suffix not in BGZF_SUFFIXES]
     if suffixes and suffixes[-1].lower() in _OTHER_FORMATS:
         raise UsageError(f"{destination}: cannot write {suffixes[-1]} files; name the table .tsv or .tsv.gz")
-    return tsv_writer(destination, columns, tabix=tabix)
+    return tsv_writer(destination, layout, tabix=tabix)
 
 
 def index_table(destination: str) -> Callable[[Path], None]:
@@ -118,7 +118,7 @@ def index_table(destination: str) -> Callable[[Path], None]:
 
 
 @contextmanager
-def open_writer(destination: str, columns: Sequence[str], *, tabix: bool = False) -> Iterator[OpenTable]:
+def open_writer(destination: str, layout: Layout, *, tabix: bool = False) -> Iterator[OpenTable]:
     """Opens a table that is written in one go.
 
     A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing
@@ -126,7 +126,7 @@ def open_writer(destination: str, columns: Sequence[str], *, tabix: bool = False
 
     Args:
         destination: As for `choose_writer`.
-        columns: As for `choose_writer`.
+        layout: As for `choose_writer`.
         tabix: As for `choose_writer`.
 
     Yields:
@@ -137,7 +137,7 @@ def open_writer(destination: str, columns: Sequence[str], *, tabix: bool = False
         OutputError: The destination cannot be opened, written or completed.
         BrokenPipeError: Nobody reads the other end any more.
     """
-    make = choose_writer(destination, columns, tabix=tabix)
+    make = choose_writer(destination, layout, tabix=tabix)
     writers: list[ScoreWriter] = []
     with open_stream(destination, finish=lambda path: writers[0].complete(path)) as stream:
         writers.append(make(stream))

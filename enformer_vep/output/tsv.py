@@ -1,7 +1,7 @@
 """The plain table: one row per ALT allele, tab separated, BGZF when the name ends in .gz."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from enformer_vep.errors import UsageError
@@ -9,7 +9,7 @@ from enformer_vep.genome.variants import Status
 from enformer_vep.output.bgzf import EOF_MARKER, BgzfEncoder, ByteSink
 from enformer_vep.output.streams import is_stream
 from enformer_vep.output.tabix import TabixIndex
-from enformer_vep.results import WINDOW_START, ScoredVariant
+from enformer_vep.results import Layout, ScoredVariant
 
 VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 BGZF_SUFFIXES = (".gz", ".bgz")
@@ -27,8 +27,7 @@ class TsvWriter:
 
     Args:
         sink: Takes the file's bytes.
-        columns: Names of the value columns, in the order of `ScoredVariant.values`; `WINDOW_START` may come
-            before them.
+        layout: What stands right of STATUS.
         compressed: Write BGZF.
         index: The index to be made of the table, if any.
     """
@@ -36,7 +35,7 @@ class TsvWriter:
     def __init__(
         self,
         sink: ByteSink,
-        columns: Sequence[str],
+        layout: Layout,
         *,
         compressed: bool = False,
         index: TabixIndex | None = None,
@@ -44,11 +43,11 @@ class TsvWriter:
         self._encoder = BgzfEncoder(sink) if compressed else None
         self._text: ByteSink = self._encoder or sink
         self._index = index
-        self._header = "\t".join((*VARIANT_COLUMNS, *columns)).encode() + b"\n"
+        self._header = "\t".join((*VARIANT_COLUMNS, *layout.columns)).encode() + b"\n"
         # One format string for all columns is three times as fast as one call per value.
-        self._with_window = WINDOW_START in columns[:1]
-        self._scored = _VALUE * (len(columns) - self._with_window) + b"\n"
-        self._not_scored = _NOT_SCORED * len(columns) + b"\n"
+        self._scored = _VALUE * len(layout.values) + b"\n"
+        self._not_scored = _NOT_SCORED * len(layout.values) + b"\n"
+        self._no_context = (None,) * len(layout.context)
 
     @property
     def trailer_bytes(self) -> int:
@@ -67,7 +66,7 @@ class TsvWriter:
             row: One ALT allele; its values, if any, are as many as the columns.
 
         Raises:
-            ValueError: The row's values do not fit its status or the columns.
+            ValueError: The row's cells do not fit its status or the layout.
             OutputError: The destination cannot take it, or the row is out of order and an index is wanted.
             BrokenPipeError: Nobody reads the other end any more.
         """
@@ -109,27 +108,27 @@ class TsvWriter:
     def _values(self, row: ScoredVariant) -> bytes:
         if (row.status is Status.OK) == (row.values is None):
             raise ValueError(f"{row.variant}: values do not fit status {row.status}")
+        context = self._context(row)
         if row.values is None:
-            return self._not_scored
+            return context + self._not_scored
         try:
-            return self._window(row) + self._scored % tuple(row.values.tolist())
+            return context + self._scored % tuple(row.values.tolist())
         except TypeError as error:
             raise ValueError(f"{row.variant}: {row.values.shape} values do not fit the columns") from error
 
-    def _window(self, row: ScoredVariant) -> bytes:
-        if not self._with_window:
-            return b""
-        return _NOT_SCORED if row.window_start is None else b"\t%d" % (row.window_start + 1)
+    def _context(self, row: ScoredVariant) -> bytes:
+        cells = row.context or self._no_context
+        if len(cells) != len(self._no_context):
+            raise ValueError(f"{row.variant}: {len(cells)} context cells do not fit the columns")
+        return b"".join(_NOT_SCORED if cell is None else f"\t{cell}".encode() for cell in cells)
 
 
-def tsv_writer(
-    destination: str, columns: Sequence[str], *, tabix: bool = False
-) -> Callable[[ByteSink], TsvWriter]:
+def tsv_writer(destination: str, layout: Layout, *, tabix: bool = False) -> Callable[[ByteSink], TsvWriter]:
     """Prepares a table.
 
     Args:
         destination: "-" for standard output, or a file name; .gz and .bgz mean BGZF.
-        columns: Names of the value columns.
+        layout: What stands right of STATUS.
         tabix: Make an index beside the file. Rows must then come sorted.
 
     Returns:
@@ -144,7 +143,7 @@ def tsv_writer(
 
     def make(sink: ByteSink) -> TsvWriter:
         index = TabixIndex(destination) if tabix else None
-        return TsvWriter(sink, columns, compressed=compressed, index=index)
+        return TsvWriter(sink, layout, compressed=compressed, index=index)
 
     return make
 

@@ -21,6 +21,7 @@ from enformer_vep import scoring
 from enformer_vep.cluster import resumable, workers
 from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.pipeline import Scorer
+from enformer_vep.results import Layout, ValueBlock
 from enformer_vep.settings import ScoreRequest
 from tests.toys import CountingEngine
 
@@ -72,7 +73,7 @@ class ToyEngine(CountingEngine):
 
 def toy_scorer(request: ScoreRequest, toy: Toy) -> Scorer:
     return Scorer(
-        columns=tuple(f"{score}_{letter}" for score in request.settings.scores for letter in "AT"),
+        layout=Layout(tuple(ValueBlock(score, ("A", "T")) for score in request.settings.scores)),
         tracks=(0, 1),
         window=WINDOW,
         batch_size=request.compute.batch_size or 4,

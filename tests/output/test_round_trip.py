@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.output.base import open_writer
-from enformer_vep.results import ScoredVariant
+from enformer_vep.results import Layout, ScoredVariant, ValueBlock
 
 NAMES = ["SAD_a", "SAD_b"]
 
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=50, deadline=None)
 @given(written=st.lists(rows(), max_size=8))
 def test_a_table_reads_back_as_it_was(folder: Path, name: str, written: list[ScoredVariant]) -> None:
-    with open_writer(str(folder / name), NAMES) as writer:
+    with open_writer(str(folder / name), Layout((ValueBlock("SAD", ("a", "b")),))) as writer:
         for row in written:
             writer.write(row)
     read = pd.read_csv(folder / name, sep="\t", dtype=str, keep_default_na=False, quoting=3)

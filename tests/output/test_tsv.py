@@ -15,7 +15,7 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.output.base import open_writer
 from enformer_vep.output.bgzf import EOF_MARKER
 from enformer_vep.output.tsv import TsvWriter
-from enformer_vep.results import ScoredVariant
+from enformer_vep.results import GENE_ID, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
 
 HEADER = "#CHROM\tPOS\tID\tREF\tALT\tSTATUS"
 
@@ -29,9 +29,12 @@ def not_scored(status: Status = Status.SYMBOLIC_ALLELE) -> ScoredVariant:
     return ScoredVariant(Variant("1", 7, ".", "N", "<DEL>"), status, None)
 
 
+def layout(columns: int = 1) -> Layout:
+    return Layout((ValueBlock("SAD", tuple(map(str, range(columns)))),))
+
+
 def write(destination: Path | str, rows: list[ScoredVariant], columns: int = 1, **options: bool) -> None:
-    names = [f"SAD_{number}" for number in range(columns)]
-    with open_writer(str(destination), names, **options) as writer:
+    with open_writer(str(destination), layout(columns), **options) as writer:
         for row in rows:
             writer.write(row)
 
@@ -43,6 +46,21 @@ def test_rows_read_as_documented(tmp_path):
         f"{HEADER}\tSAD_0\tSAD_1\n"
         "chr22\t100\trs1\tA\tg\tok\t0.100000001\t-2\n"
         "1\t7\t.\tN\t<DEL>\tsymbolic_allele\tNA\tNA\n"
+    )
+
+
+def test_context_stands_between_status_and_values(tmp_path):
+    variant = Variant("1", 5, ".", "A", "C")
+    columns = Layout((ValueBlock("SADR", ("x",)),), (GENE_ID, TSS_DISTANCE))
+    with open_writer(str(tmp_path / "scores.tsv"), columns) as writer:
+        writer.write(ScoredVariant(variant, Status.OK, np.float32([1]), ("ENSG1", -7)))
+        writer.write(ScoredVariant(variant, Status.OK, np.float32([2]), ("ENSG2", None)))
+        writer.write(not_scored())
+    assert (tmp_path / "scores.tsv").read_text() == (
+        f"{HEADER}\tGENE_ID\tTSS_DISTANCE\tSADR_x\n"
+        "1\t5\t.\tA\tC\tok\tENSG1\t-7\t1\n"
+        "1\t5\t.\tA\tC\tok\tENSG2\tNA\t2\n"
+        "1\t7\t.\tN\t<DEL>\tsymbolic_allele\tNA\tNA\tNA\n"
     )
 
 
@@ -67,7 +85,7 @@ class Lines:
 @given(st_numpy.arrays(np.float32, 8, elements=st.floats(width=32, allow_nan=False)))
 def test_every_float32_reads_back_exactly(values):
     lines = Lines()
-    TsvWriter(lines, ["c"] * 8).write(scored("chr22", 1, *values))
+    TsvWriter(lines, layout(8)).write(scored("chr22", 1, *values))
     fields = lines.text.decode().splitlines()[0].split("\t")[6:]
     np.testing.assert_array_equal(np.array(fields, dtype=np.float32), values)
 
@@ -94,7 +112,7 @@ def test_values_that_do_not_fit_are_refused_and_nothing_is_left(tmp_path, row):
 
 
 def test_standard_output_streams_by_batch(capfdbinary):
-    with open_writer("-", ["SAD_0"]) as writer:
+    with open_writer("-", layout()) as writer:
         writer.write(scored())
         writer.end_batch()
         assert capfdbinary.readouterr().out.count(b"\n") == 2
@@ -114,7 +132,7 @@ def test_gz_is_bgzf_with_its_end_marker(tmp_path, name):
 def test_the_same_rows_give_the_same_bytes_whatever_the_batches(tmp_path, name):
     rows = [scored("chr22", position) for position in range(1, 20_000)]
     write(tmp_path / name, rows)
-    with open_writer(str(tmp_path / f"other-{name}"), ["SAD_0"]) as writer:
+    with open_writer(str(tmp_path / f"other-{name}"), layout()) as writer:
         for row in rows:
             writer.write(row)
             writer.end_batch()
