@@ -26,6 +26,11 @@ class DeltaEngine(NetworkEngine):
     next to nothing in the convolutions; of an indel only the side that moved is convolved again.
     """
 
+    @property
+    def products(self) -> Products:
+        """Arithmetic of the changes."""
+        return Products.of(self._precision, self._head.device)
+
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict.
 
@@ -43,7 +48,7 @@ class DeltaEngine(NetworkEngine):
 
     def _predict(self, batch: EffectBatch) -> Effect:
         x, change = self._convolve(batch)
-        products = Products(self._precision)
+        products = self.products
         blocks, kept = self._network.transformer_blocks, self._network.kept_tokens(self._bins)
         for block in blocks:
             trace = trace_block(block, x, kept if block is blocks[-1] else None)
@@ -58,7 +63,7 @@ class DeltaEngine(NetworkEngine):
 
     def _finish(self, x: Tensor, change: Tensor, owner: Tensor) -> Effect:
         final, head = self._network.final, self._head
-        trace, products = trace_final(final, head, x), Products(self._precision)
+        trace, products = trace_final(final, head, x), self.products
         parts = [
             propagate_final(final, head, trace, change[rows], owner[rows], products)
             for rows in self._rows(len(owner))
@@ -74,7 +79,7 @@ class DeltaEngine(NetworkEngine):
         edits = find_edits(batch)
         local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
         x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
-        products = Products(self._precision)
+        products = self.products
         groups = [local[rows] for rows in self._rows(len(local))]
         stretches = [_first_stretch(batch, edits, rows, x.dtype) for rows in groups]
         for stage in self._network.stages:

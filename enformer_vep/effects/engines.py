@@ -48,7 +48,7 @@ def make_engine(
         return _ENGINES[engine](network, organism, tracks, bins, precision, portions)
 
     made = make(precision)
-    if precision is Precision.FLOAT16:
+    if precision in (Precision.FLOAT16, Precision.MIXED):
         made = FiniteGuard(made, lambda: make(Precision.FLOAT32))
     return MemoryGuard(made)
 
@@ -76,5 +76,5 @@ class FiniteGuard:
         effect = self._engine.predict(batch)
         if bool(torch.isfinite(effect.delta).all() & torch.isfinite(effect.reference).all()):
             return effect
-        logger.warning("fp16 overflowed in a batch of %d alleles: repeated in float32", len(batch))
+        logger.warning("float16 overflowed in a batch of %d alleles: repeated in float32", len(batch))
         return self._make_fallback().predict(batch)

@@ -15,7 +15,7 @@ def test_accuracy_does_not_depend_on_the_size_of_the_change(
     change = (
         torch.randn(3, 10, 64, generator=generator) * torch.tensor([1.0, 1e-6, 0.0])[:, None, None] * size
     )
-    products = Products(Precision(precision))
+    products = Products.of(Precision(precision), torch.device("cpu"))
     for got, expected in (
         (products.linear(change, weight), change.double() @ weight.double().t()),
         (products.matmul(change, weight.t()), change.double() @ weight.double().t()),
@@ -32,6 +32,30 @@ def test_convolution_is_a_convolution(precision: Precision) -> None:
     generator = torch.Generator().manual_seed(9)
     change, weight = torch.randn(2, 6, 20, generator=generator), torch.randn(8, 6, 5, generator=generator)
     expected = torch.nn.functional.conv1d(change.double(), weight.double())
-    got = Products(precision).convolve(change, weight)
+    got = Products.of(precision, torch.device("cpu")).convolve(change, weight)
     assert ((got - expected).norm() / expected.norm()).item() < 1e-2
     assert got.shape == expected.shape
+
+
+def test_a_small_row_beside_a_large_one_keeps_its_digits() -> None:
+    """What a variant changes a hundred tokens away, in the same product as what it changes at its own place."""
+    generator = torch.Generator().manual_seed(10)
+    change = torch.randn(1, 3, 64, generator=generator) * torch.tensor([1.0, 1e-9, 1e-20])[:, None]
+    other = torch.randn(1, 64, 8, generator=generator)
+    got, expected = Products(torch.float16).matmul(change, other), change.double() @ other.double()
+    error = (got - expected).norm(dim=2) / expected.norm(dim=2)
+    assert error.max() < 1e-3
+
+
+def test_float16_on_a_cpu_is_the_product_that_torch_has_for_it() -> None:
+    """The same but for the order of the sums: one unit in the last place of float16 at most."""
+    generator = torch.Generator().manual_seed(11)
+    left = torch.randn(5, 40, generator=generator).half()
+    right = torch.randn(40, 7, generator=generator).half()
+    got = Products(torch.float16).matmul(left.float(), right.float())
+    torch.testing.assert_close(got, (left @ right).float(), rtol=2**-10, atol=1e-3)
+
+
+def test_mixed_takes_the_better_type_where_both_are_fast() -> None:
+    operands = {name: Products.of(Precision.MIXED, torch.device(name)).operand for name in ("cpu", "cuda")}
+    assert operands == {"cpu": torch.bfloat16, "cuda": torch.float16}
