@@ -1,4 +1,9 @@
-"""The reference pass through the convolutions, arranged for speed; values as the network's own to rounding."""
+"""The reference pass through the convolutions, arranged for speed; values as the network's own to rounding.
+
+BatchNorm stands before GELU, so it cannot be folded into the convolution before it; both together are one scaled
+SiLU, k g(u) = silu(k u) for g(u) = u s(k u): two passes over memory instead of five, and in 16-bit arithmetic two
+roundings instead of four. The next convolution's weights are divided by k.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +27,7 @@ def convolve_stage(stage: ConvStage, x: Tensor) -> Tensor:
         [G, C_out, P / 2].
     """
     if x.device.type != "cpu" or torch.is_autocast_enabled(x.device.type):
-        return stage(x)
+        return convolve_whole(stage, x)
     pointwise = stage.pointwise.conv
     result = x.new_empty(x.shape[0], pointwise.out_channels, x.shape[2] // 2)
     for row in range(x.shape[0]):
@@ -32,10 +37,23 @@ def convolve_stage(stage: ConvStage, x: Tensor) -> Tensor:
     return result
 
 
+def convolve_whole(stage: ConvStage, x: Tensor) -> Tensor:
+    """As `convolve_stage`, all windows and positions at once: what a GPU does."""
+    convolution = _convolution(stage)
+    if isinstance(stage.conv, ConvBlock):
+        activated, weight = _scaled_gelu(stage.conv.norm, x), convolution.weight / GELU_SLOPE
+        x = F.conv1d(activated, weight, convolution.bias, padding=convolution.kernel_size[0] // 2)
+    else:
+        x = convolution(x)
+    x = _add_pointwise(stage, x)
+    left, right = x[:, :, 0::2], x[:, :, 1::2]
+    difference = left - right
+    return torch.addcmul(right, F.conv1d(difference, stage.pool.logit[:, :, None]).sigmoid_(), difference)
+
+
 def _convolve_chunk(stage: ConvStage, x: Tensor, start: int, end: int) -> Tensor:
     """Outputs [start / 2, end / 2) of one window: [1, C_in, P] to [C_out, (end - start) / 2]."""
-    convolution = stage.conv.conv if isinstance(stage.conv, ConvBlock) else stage.conv
-    assert isinstance(convolution, nn.Conv1d)
+    convolution = _convolution(stage)
     reach = convolution.kernel_size[0] // 2
     first, last = max(start - reach, 0), min(end + reach, x.shape[2])
     values, weight = x[:, :, first:last], convolution.weight
@@ -43,24 +61,28 @@ def _convolve_chunk(stage: ConvStage, x: Tensor, start: int, end: int) -> Tensor
         values = _scaled_gelu(stage.conv.norm, values)
         weight = weight / GELU_SLOPE
     values = F.pad(values, (reach - (start - first), reach - (last - end)))
-    values = F.conv1d(values, weight, convolution.bias)
-    pointwise = stage.pointwise
-    values += F.conv1d(
-        _scaled_gelu(pointwise.norm, values), pointwise.conv.weight / GELU_SLOPE, pointwise.conv.bias
-    )
+    values = _add_pointwise(stage, F.conv1d(values, weight, convolution.bias))
     left, right = values[0, :, 0::2], values[0, :, 1::2]
     difference = left - right
     return torch.addcmul(right, (stage.pool.logit @ difference).sigmoid_(), difference)
 
 
-def _scaled_gelu(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
-    """BatchNorm, then k times GELU: k g(u) = silu(k u), so both take two passes over memory instead of five.
+def _convolution(stage: ConvStage) -> nn.Conv1d:
+    convolution = stage.conv.conv if isinstance(stage.conv, ConvBlock) else stage.conv
+    assert isinstance(convolution, nn.Conv1d)
+    return convolution
 
-    The next convolution's weights are divided by k.
-    """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    slope = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    offset = norm.bias - norm.running_mean * slope
-    scaled = torch.addcmul((GELU_SLOPE * offset)[:, None], x, (GELU_SLOPE * slope)[:, None])
+
+def _add_pointwise(stage: ConvStage, values: Tensor) -> Tensor:
+    """The residual block of width 1; `values` are overwritten."""
+    block = stage.pointwise
+    activated = _scaled_gelu(block.norm, values)
+    return values.add_(F.conv1d(activated, block.conv.weight / GELU_SLOPE, block.conv.bias))
+
+
+def _scaled_gelu(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
+    """BatchNorm, then k times GELU."""
+    scaled = F.batch_norm(
+        x, norm.running_mean, norm.running_var, GELU_SLOPE * norm.weight, GELU_SLOPE * norm.bias, eps=norm.eps
+    )
     return F.silu(scaled, inplace=True)

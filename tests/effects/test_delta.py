@@ -158,3 +158,29 @@ def test_convolutions_in_chunks_are_the_modules(chunk: int, monkeypatch: pytest.
     for stage in network.stages:
         torch.testing.assert_close(reference.convolve_stage(stage, x), stage(x), rtol=1e-12, atol=1e-13)
         x = stage(x)
+
+
+def test_convolutions_at_once_are_the_modules() -> None:
+    """What a GPU runs, alone and in 16-bit arithmetic."""
+    network = small_network(8).double()
+    x = one_hot(substitutions(2).alternate, torch.float64).transpose(1, 2)
+    for stage in network.stages:
+        torch.testing.assert_close(reference.convolve_whole(stage, x), stage(x), rtol=1e-12, atol=1e-13)
+        x = stage(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sixteen_bit_convolutions_are_no_worse_than_the_modules(dtype: torch.dtype) -> None:
+    network = small_network(8)
+    x = one_hot(substitutions(2).alternate).transpose(1, 2)
+    ours = theirs = x
+    with torch.inference_mode():
+        for stage in network.stages:
+            x = stage(x)
+        with torch.autocast("cpu", dtype=dtype):
+            for stage in network.stages:
+                ours, theirs = reference.convolve_stage(stage, ours), stage(theirs)
+    assert ours.dtype is dtype
+    ours_error, their_error = ((half.float() - x).norm() / x.norm() for half in (ours, theirs))
+    assert ours_error <= 1.2 * their_error
+    assert ours_error < 20 * torch.finfo(dtype).eps
