@@ -23,6 +23,7 @@ ALLOWED = {
     "results": {"genome.variants"},
     "output": {"genome.variants", "results"},
     "effects": {"model", "genome.windows", "settings"},
+    "calibration": {"settings", "results", "output.atomic"},
 }
 
 # Third-party packages that stay behind one door.
@@ -33,7 +34,7 @@ DOORS = {
 }
 
 # Nothing in these loads torch, so that --help and plain file work stay quick.
-WITHOUT_TORCH = {"cli", "errors", "genome", "output", "results", "settings", "tracks"}
+WITHOUT_TORCH = {"calibration", "cli", "errors", "genome", "output", "results", "settings", "tracks"}
 
 
 def module_name(path: Path) -> str:
