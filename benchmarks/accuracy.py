@@ -1,86 +1,183 @@
 """How true are small effects? Every engine and precision against two float64 passes.
 
-Prints, per decade of abs(SAD) / prediction, the median relative error of SAD and its correlation with the truth.
+    python benchmarks/accuracy.py [--output results/accuracy_random.tsv]
+    python benchmarks/accuracy.py --model example [--vcf VCF --fasta FASTA] [--output results/accuracy_example.tsv]
 
-    python benchmarks/accuracy.py [--model example] [--variants 48] [--output results.tsv]
+Prints, per half decade of abs(SAD) / prediction, the median and 90th percentile of SAD's relative error, and its
+correlation with the truth; for substitutions and indels apart. An indel moves a whole flank, so it changes much in the
+network even where the scores hardly change.
 
-Without --model: random weights in the published depth (11 layers, 8 heads) at an eighth of its width. Variants lie
-at all distances from the bins that are scored, so that effects span many decades. A CPU has no TF32, and its
-float16 convolutions are very slow: leave fp16 out there, or take few variants.
+Without --model: random weights in the published depth (11 layers, 8 heads) at an eighth of its width and a twelfth of
+its window; substitutions of 1 to 16 bases at all distances from the bins that are scored, every third variant an
+insertion or a deletion. With --model: real variants, those of example_data unless others are given. Either way SAD is
+summed over several numbers of bins around the variant, so that effects span many decades.
+
+A CPU has no TF32, and multiplies float16 very slowly: on a CPU, tf32 and fp16 are emulated (emulation.py: operands
+rounded, sums in float32, as tensor cores do), and marked so in the table. Two lines exist to say where an error comes
+from: `split` has its reference in float16 operands of two parts each and its change in float16, `mixed` on a GPU its
+reference in float32 and its change in float16; a CPU's `mixed` carries the change in bfloat16.
 """
 
 import argparse
+import contextlib
 import itertools
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from emulation import TensorCores
+from torch import Tensor
 
-from enformer_vep.effects.base import EffectBatch, Portions
-from enformer_vep.effects.delta import DeltaEngine
+from enformer_vep.effects.base import EffectBatch, make_batch
+from enformer_vep.effects.delta import WIDEST_LOCAL_EDIT, DeltaEngine
+from enformer_vep.effects.edits import find_edits
 from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.products import Products
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.vcf import read_variants
+from enformer_vep.genome.windows import allele_pair, centre_index
 from enformer_vep.model.checkpoints import load_model
 from enformer_vep.model.config import EnformerConfig
 from enformer_vep.model.enformer import Enformer
+from enformer_vep.model.randomised import random_network
+from enformer_vep.scores import centred_bins
 from enformer_vep.settings import Precision
 
-DECADES = np.arange(-6.0, 0.5)
+HALF_DECADES = np.arange(-5.0, -0.75, 0.5)
+FEWEST_SCORES = 20
+EXAMPLE_DATA = Path(__file__).parents[1] / "example_data"
+RANDOM_CONFIG = EnformerConfig(
+    channels=192, channel_multiple=16, target_length=64, window=16_384, output_tracks={"human": 64}
+)
 
 
-def random_network(seed: int) -> Enformer:
-    """Published depth, an eighth of the width, a twelfth of the window; nothing at its initial value."""
-    config = EnformerConfig(
-        channels=192, channel_multiple=16, target_length=64, window=16_384, output_tracks={"human": 64}
-    )
-    torch.manual_seed(seed)
-    network = Enformer(config).eval().requires_grad_(False)
-    for name, tensor in network.state_dict().items():
-        if name.endswith("attention.output.weight"):
-            tensor.normal_(0, tensor.shape[1] ** -0.5)
-        elif name.endswith("running_var"):
-            tensor.uniform_(0.5, 1.5)
-        elif name.endswith(("running_mean", "bias")):
-            tensor.normal_(0, 0.1)
-    return network
+class FloatChange(DeltaEngine):
+    """A delta engine whose changes are multiplied in float16 whatever its precision, as `mixed` is on a GPU."""
+
+    products = Products(torch.float16)
 
 
-def variants(network: Enformer, count: int, seed: int) -> Iterator[EffectBatch]:
-    """Substitutions at distances from 0 to half a window from the scored bins, in random sequence."""
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One line of the table.
+
+    Attributes:
+        name: Engine and precision, tab separated.
+        engine: Computes it.
+        precision: What the engine is told.
+        products: How float32 operands are multiplied (see `TensorCores`); None for as the machine does.
+    """
+
+    name: str
+    engine: type[PairEngine] | type[DeltaEngine]
+    precision: Precision
+    products: str | None = None
+
+
+def modes(emulate: bool) -> list[Mode]:
+    """What to compare; on a GPU everything is real."""
+    found = []
+    for label, engine in (("pair", PairEngine), ("delta", DeltaEngine)):
+        for precision in (Precision.FLOAT32, Precision.TF32, Precision.FLOAT16, Precision.BFLOAT16):
+            products = "tf32" if precision is Precision.TF32 else "float32"
+            emulated = emulate and precision is not Precision.FLOAT32
+            name = f"{label}\t{precision}{', emulated' if emulated else ''}"
+            found.append(Mode(name, engine, precision, products if emulated else None))
+    if not emulate:
+        return [*found, Mode("delta\tmixed", DeltaEngine, Precision.MIXED)]
+    return [
+        *found,
+        Mode("delta\tmixed, emulated GPU", FloatChange, Precision.FLOAT32, "float32"),
+        Mode("delta\tsplit, emulated", FloatChange, Precision.FLOAT32, "split"),
+        Mode("delta\tmixed, this CPU", DeltaEngine, Precision.MIXED),
+    ]
+
+
+def made_up_variants(count: int, seed: int) -> Iterator[EffectBatch]:
+    """Edits at distances from 0 to half a window from the scored bins, in random sequence."""
     generator = torch.Generator().manual_seed(seed)
-    window = network.config.window
-    centre = window // 2
+    window = RANDOM_CONFIG.window
     for number in range(count):
-        reference = torch.randint(0, 4, (1, window), generator=generator, dtype=torch.uint8)
-        position = centre + int((number / count) ** 2 * (centre - 1))
+        longer = torch.randint(0, 4, (window + 1,), generator=generator, dtype=torch.uint8)
+        reference = longer[:window]
+        position = window // 2 + int((number / count) ** 2 * (window // 2 - 32))
         alternate = reference.clone()
-        alternate[0, position] = (alternate[0, position] + 1 + number % 3) % 4
-        yield EffectBatch(reference, alternate, torch.zeros(1, dtype=torch.int64))
+        if number % 6 == 2:
+            alternate = torch.cat([longer[:position], longer[position + 1 :]])
+        elif number % 6 == 5:
+            alternate = torch.cat([longer[:position], longer[:1], longer[position:-2]])
+        else:
+            width = 2 ** (number % 5)
+            alternate[position : position + width] = (alternate[position : position + width] + 1) % 4
+        yield EffectBatch(reference[None], alternate[None], torch.zeros(1, dtype=torch.int64))
 
 
-def scores(engine: PairEngine | DeltaEngine, batches: list[EffectBatch]) -> tuple[np.ndarray, np.ndarray]:
-    """SAD and summed reference prediction, float64 [variants, tracks] each."""
-    effects = [engine.predict(batch) for batch in batches]
-    delta = [effect.delta.double().sum(1)[0].cpu().numpy() for effect in effects]
-    reference = [effect.reference.double().sum(1)[0].cpu().numpy() for effect in effects]
-    return np.stack(delta), np.stack(reference)
+def real_variants(vcf: Path, fasta: Path, window: int, count: int) -> Iterator[EffectBatch]:
+    """Every so manieth variant of a file, `count` in all."""
+    genome, variants = Genome(fasta), list(read_variants(str(vcf)))
+    for number in range(0, len(variants), max(len(variants) // count, 1))[:count]:
+        variant = variants[number]
+        contig = genome.resolve(variant.contig)
+        assert contig is not None
+        assert centre_index(window) < variant.start
+        yield make_batch([allele_pair(genome, variant, contig, window)])
 
 
-def report(name: str, got: np.ndarray, truth: np.ndarray, ratio: np.ndarray) -> list[str]:
-    """One line per decade."""
-    lines = []
-    for low, high in itertools.pairwise(DECADES):
+def sums(mode: Mode, network: Enformer, batches: list[EffectBatch]) -> tuple[np.ndarray, np.ndarray]:
+    """SAD and summed reference prediction over several centred stretches of bins, float64 [variants, scores]."""
+    length = network.config.target_length
+    engine = mode.engine(network, "human", None, slice(0, length), mode.precision)
+    stretches = [centred_bins(length, count) for count in (2, 8, 32, length)]
+
+    def total(bins: Tensor) -> np.ndarray:
+        return torch.stack([bins[0, part].double().sum(0) for part in stretches]).flatten().cpu().numpy()
+
+    with TensorCores(mode.products) if mode.products else contextlib.nullcontext():
+        effects = [engine.predict(batch) for batch in batches]
+    return (
+        np.stack([total(effect.delta) for effect in effects]),
+        np.stack([total(effect.reference) for effect in effects]),
+    )
+
+
+def kinds(batches: list[EffectBatch]) -> dict[str, np.ndarray]:
+    """Which variants are substitutions and which are indels, bool [variants] each."""
+    widths = np.array([int(find_edits(batch).width[0]) for batch in batches])
+    return {"substitution": widths <= WIDEST_LOCAL_EDIT, "indel": widths > WIDEST_LOCAL_EDIT}
+
+
+def report(name: str, got: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> list[str]:
+    """One line per half decade."""
+    lines, ratio = [], np.abs(truth) / prediction
+    for low, high in itertools.pairwise(HALF_DECADES):
         chosen = (ratio >= 10**low) & (ratio < 10**high)
-        if chosen.sum() < 20:
+        if chosen.sum() < FEWEST_SCORES:
             continue
         error = np.abs(got[chosen] - truth[chosen]) / np.abs(truth[chosen])
         correlation = np.corrcoef(got[chosen], truth[chosen])[0, 1]
         lines.append(
-            f"{name}\t1e{low:.0f} to 1e{high:.0f}\t{chosen.sum()}\t{np.median(error):.1e}\t"
+            f"{name}\t{10**low:.1e} to {10**high:.1e}\t{chosen.sum()}\t{np.median(error):.1e}\t"
             f"{np.quantile(error, 0.9):.1e}\t{correlation:.4f}"
         )
     return lines
+
+
+def compare(network: Enformer, batches: list[EffectBatch], title: str, emulate: bool) -> str:
+    """The whole table."""
+    wanted = modes(emulate)
+    results = {mode.name: sums(mode, network, batches)[0] for mode in wanted}
+    truth, reference = sums(Mode("truth", PairEngine, Precision.FLOAT32), network.double(), batches)
+    lines = [f"# {title}; {len(batches)} variants; PyTorch {torch.__version__}"]
+    lines.append(
+        "variants\tengine\tprecision\tabs(SAD)/prediction\tscores\tmedian_error\t90%_error\tcorrelation"
+    )
+    for kind, rows in kinds(batches).items():
+        for name, got in results.items():
+            lines += report(f"{kind}\t{name}", got[rows], truth[rows], reference[rows])
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -89,36 +186,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model")
+    parser.add_argument("--vcf", type=Path, default=EXAMPLE_DATA / "variants.vcf.gz")
+    parser.add_argument("--fasta", type=Path, default=EXAMPLE_DATA / "chr22.fa.gz")
     parser.add_argument("--variants", type=int, default=48)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--precisions", nargs="+", default=["float32", "fp16", "bf16", "mixed"])
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    network = load_model(arguments.model).network if arguments.model else random_network(1)
-    network = network.to(device)
-    batches = [batch.to(device) for batch in variants(network, arguments.variants, 2)]
-    length = network.config.target_length
-    bins = slice(length // 2 - 8, length // 2 + 8)
-    engines = {
-        (kind.__name__.removesuffix("Engine").lower(), precision): kind(
-            network, "human", None, bins, precision, Portions()
-        )
-        for kind in (PairEngine, DeltaEngine)
-        for precision in map(Precision, arguments.precisions)
-        if precision is not Precision.MIXED or kind is DeltaEngine
-    }
-    results = {key: scores(engine, batches)[0] for key, engine in engines.items()}
-    truth, reference = scores(PairEngine(network.double(), "human", None, bins), batches)
-    ratio = np.abs(truth) / reference
+    if arguments.model:
+        network = load_model(arguments.model).network
+        batches = real_variants(arguments.vcf, arguments.fasta, network.config.window, arguments.variants)
+    else:
+        network = random_network(RANDOM_CONFIG, 1)
+        batches = made_up_variants(arguments.variants, 2)
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU {platform.machine()}"
-    lines = [
-        f"# {arguments.model or 'random weights, published depth'}; {hardware}; PyTorch {torch.__version__}"
-    ]
-    lines.append("engine\tprecision\tabs(SAD)/prediction\tscores\tmedian_error\t90%_error\tcorrelation")
-    for (name, precision), got in results.items():
-        lines += report(f"{name}\t{precision}", got, truth, ratio)
-    text = "\n".join(lines) + "\n"
+    text = compare(
+        network.to(device),
+        [batch.to(device) for batch in batches],
+        f"{arguments.model or 'random weights, published depth'}; {hardware}",
+        emulate=device.type == "cpu",
+    )
     print(text, end="")
     if arguments.output:
         arguments.output.write_text(text)
