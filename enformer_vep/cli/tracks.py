@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ import click
 from enformer_vep.errors import UsageError
 
 if TYPE_CHECKING:
-    from enformer_vep.tracks.table import Track
+    from enformer_vep.tracks.table import Track, TrackTable
 
 logger = logging.getLogger(__name__)
 
-_COLUMNS = ("index", "identifier", "assay", "description")
+_Row = tuple[str | int, ...]
+
+_COLUMNS: tuple[str, ...] = ("index", "identifier", "assay", "description")
 
 
 @click.command()
@@ -35,8 +38,15 @@ _COLUMNS = ("index", "identifier", "assay", "description")
     show_default=True,
     help="Whose tracks to list.",
 )
+@click.option(
+    "--groups",
+    metavar="FILE|gtex-v8[:ASSAY]",
+    help="List the tracks of these groups, group by group; as for score.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON array instead of a table.")
-def tracks(pattern: str, model: str, targets: Path | None, organism: str, as_json: bool) -> None:
+def tracks(
+    pattern: str, model: str, targets: Path | None, organism: str, groups: str | None, as_json: bool
+) -> None:
     """List the tracks that a model predicts, or those that match PATTERN.
 
     PATTERN is text, in any case, in the identifier or the description, or a regular expression between
@@ -47,6 +57,7 @@ def tracks(pattern: str, model: str, targets: Path | None, organism: str, as_jso
       enformer-vep tracks                       all of them
       enformer-vep tracks GM12878               whatever mentions this cell line
       enformer-vep tracks '/^CAGE.*liver/i'     a regular expression
+      enformer-vep tracks --groups gtex-v8      the tissues of GTEx and their tracks
 
     Any index or identifier that is listed can be given to score's --tracks.
     """
@@ -59,17 +70,29 @@ def tracks(pattern: str, model: str, targets: Path | None, organism: str, as_jso
     found = search_tracks(pattern, table)
     if not found:
         logger.warning("none of the %d %s tracks matches %s", len(table), organism, pattern)
-    click.echo(_json(found) if as_json else _tsv(found))
+    columns, rows = _COLUMNS, [_fields(track) for track in found]
+    if groups is not None:
+        columns, rows = ("group", *_COLUMNS), list(_grouped(groups, table, found))
+    click.echo(_json(columns, rows) if as_json else _tsv(columns, rows))
 
 
-def _tsv(tracks: tuple[Track, ...]) -> str:
-    return "\n".join("\t".join(fields) for fields in (_COLUMNS, *map(_fields, tracks)))
+def _grouped(specification: str, table: TrackTable, found: tuple[Track, ...]) -> Iterator[_Row]:
+    """One row for each group and each of its tracks that was found."""
+    from enformer_vep.tracks.groups import load_groups
+
+    groups = load_groups(specification, table)
+    shown = {track.index for track in found}
+    for name, members in zip(groups.names, groups.members, strict=True):
+        yield from ((name, *_fields(table[index])) for index in members if index in shown)
 
 
-def _json(tracks: tuple[Track, ...]) -> str:
-    rows = [dict(zip(_COLUMNS, (track.index, *_fields(track)[1:]), strict=True)) for track in tracks]
-    return json.dumps(rows, indent=2, ensure_ascii=False)
+def _tsv(columns: tuple[str, ...], rows: list[_Row]) -> str:
+    return "\n".join("\t".join(map(str, fields)) for fields in (columns, *rows))
 
 
-def _fields(track: Track) -> tuple[str, str, str, str]:
-    return str(track.index), track.identifier, track.assay, track.description
+def _json(columns: tuple[str, ...], rows: list[_Row]) -> str:
+    return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=2, ensure_ascii=False)
+
+
+def _fields(track: Track) -> _Row:
+    return track.index, track.identifier, track.assay, track.description

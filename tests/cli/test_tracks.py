@@ -78,3 +78,24 @@ def test_a_model_without_a_table_says_how_to_give_one():
 
 def test_help_shows_examples_line_by_line():
     assert "\n    enformer-vep tracks GM12878  " in run("--help")
+
+
+@pytest.mark.usefixtures("requests")
+def test_groups_are_listed_with_their_tracks():
+    listed = (
+        "group\tindex\tidentifier\tassay\tdescription\n"
+        "Brain_Cerebellar_Hemisphere\t0\tENCFF833POA\tDNASE\tDNASE:cerebellum\n"
+        "Brain_Cerebellum\t0\tENCFF833POA\tDNASE\tDNASE:cerebellum\n"
+    )
+    assert run("--groups", "gtex-v8:DNASE") == listed
+    assert run("--groups", "gtex-v8:DNASE", "liver") == listed.partition("\n")[0] + "\n"
+
+
+def test_a_file_of_groups_as_json(requests, tmp_path):
+    path = tmp_path / "groups.tsv"
+    path.write_text("CNhs12336\torgans\nCNhs12336\tliver\nENCFF833POA\torgans\n")
+    assert [(row["group"], row["index"]) for row in json.loads(run("--groups", str(path), "--json"))] == [
+        ("organs", 1),
+        ("organs", 0),
+        ("liver", 1),
+    ]
