@@ -22,6 +22,7 @@ ALLOWED = {
     "model": set(),
     "results": {"genome.variants"},
     "output": {"genome.variants", "results"},
+    "eqtl": {"settings", "genome.contigs"},
     "effects": {"model", "genome.windows", "settings"},
     "calibration": {"settings", "results", "output.atomic"},
 }
@@ -31,10 +32,11 @@ DOORS = {
     "cyvcf2": set(),  # its region reader takes a damaged block for the end (see genome.vcf)
     "pysam": {"genome.vcf", "output.tabix"},
     "pyfaidx": {"genome.fasta"},
+    "sklearn": {"eqtl.sklearn_door"},
 }
 
 # Nothing in these loads torch, so that --help and plain file work stay quick.
-WITHOUT_TORCH = {"calibration", "cli", "errors", "genome", "output", "results", "settings", "tracks"}
+WITHOUT_TORCH = {"calibration", "cli", "eqtl", "errors", "genome", "output", "results", "settings", "tracks"}
 
 
 def module_name(path: Path) -> str:

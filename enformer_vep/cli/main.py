@@ -23,6 +23,7 @@ COMMANDS = {
     "convert": ("enformer_vep.cli.convert", "convert"),
     "train": ("enformer_vep.cli.train", "train"),
     "evaluate": ("enformer_vep.cli.evaluate", "evaluate"),
+    "eqtl": ("enformer_vep.cli.eqtl", "eqtl"),
     "random-model": ("enformer_vep.cli.random_model", "random_model"),
     "completion": ("enformer_vep.cli.completion", "completion"),
 }
@@ -55,13 +56,21 @@ class CommandGroup(click.Group):
         module, function = COMMANDS[name]
         command: click.Command = getattr(importlib.import_module(module), function)
         command.name = name
-        if not any(option.name == "quiet" for option in command.params):
-            command.params.extend(verbosity_options())
-        for option in command.params:
-            if isinstance(option, click.Option):
-                # click's own names follow the parameter: REVERSE_COMPLEMENT for --rc.
-                option.envvar = _variable(name, option)
+        _complete(command, name)
         return command
+
+
+def _complete(command: click.Command, name: str) -> None:
+    """Adds the options that all share, and every option's environment variable; subcommands included."""
+    if not any(option.name == "quiet" for option in command.params):
+        command.params.extend(verbosity_options())
+    for option in command.params:
+        if isinstance(option, click.Option):
+            # click's own names follow the parameter: REVERSE_COMPLEMENT for --rc.
+            option.envvar = _variable(name, option)
+    if isinstance(command, click.Group):
+        for subcommand in command.commands.values():
+            _complete(subcommand, f"{name}_{subcommand.name}")
 
 
 def _variable(command: str, option: click.Option) -> str:

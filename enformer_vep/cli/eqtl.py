@@ -1,0 +1,282 @@
+"""`enformer-vep eqtl`: the classification test on fine-mapped eQTLs, and what it teaches."""
+
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from tqdm import tqdm
+
+from enformer_vep.cli.logs import is_quiet
+from enformer_vep.errors import InputError
+
+if TYPE_CHECKING:
+    from enformer_vep.eqtl.examples import Examples
+    from enformer_vep.eqtl.settings import EqtlSettings
+
+logger = logging.getLogger(__name__)
+
+FILE = click.Path(path_type=Path)
+BGZF_SUFFIXES = (".gz", ".bgz")
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+@click.group()
+def eqtl() -> None:
+    """Tell fine-mapped causal variants from others by their scores.
+
+    The test of the Enformer paper: per tissue, a random forest on the absolute scores of all tracks.
+
+    \b
+    enformer-vep score variants.vcf.gz -f hg38.fa -o scores.tsv.gz
+    enformer-vep eqtl evaluate scores.tsv.gz --labels finemapped.tsv --figure auroc.png > metrics.tsv
+    enformer-vep eqtl fit scores.tsv.gz --labels finemapped.tsv -o eqtl.safetensors
+    enformer-vep eqtl predict eqtl.safetensors other_scores.tsv.gz > causal.tsv
+    """
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order in which --help shows them."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+label_options = _options(
+    click.argument("scores", nargs=-1, required=True, type=FILE),
+    click.option(
+        "-l", "--labels", multiple=True, type=FILE,
+        help="Table (tab or comma) with variant, tissue, and pip or label (1, 0); can be repeated.",
+    ),
+    click.option("--positives", type=FILE, help="Instead: causal variants of one tissue, VCF or table."),
+    click.option("--negatives", type=FILE, help="With --positives: the other variants."),
+    click.option("--tissue", default="all", show_default=True, help="Name of the tissue, if no column has it."),
+    click.option(
+        "--positive-pip", type=click.FloatRange(0, 1), default=0.9, show_default=True,
+        help="At least this posterior inclusion probability makes a positive.",
+    ),
+    click.option(
+        "--negative-pip", type=click.FloatRange(0, 1), default=0.01, show_default=True,
+        help="At most this makes a negative. What lies between is left out, and counted.",
+    ),
+    click.option(
+        "--column", "columns", multiple=True, metavar="ROLE=NAME",
+        help="Column of --labels for a role: contig, position, reference, alternate, variant, id, tissue, label, "
+        "pip, gene, distance, effect or group. Usual names are found without it.",
+    ),
+    click.option("-s", "--score", default="SAD", show_default=True, help="The score whose columns are features."),
+    click.option(
+        "--transform", type=click.Choice(["log2", "none"]), default="log2", show_default=True,
+        help="Scale of features: sign(x) log2(1 + |x| / pseudocount), or as they are.",
+    ),
+    click.option(
+        "--pseudocount", type=float, default=1e-6, show_default=True,
+        help="Of --transform log2, in units of the score.",
+    ),
+    click.option("--trees", type=click.IntRange(min=1), default=100, show_default=True, help="Trees per forest."),
+    click.option(
+        "--max-features", type=click.Choice(["log2", "sqrt", "all"]), default="log2", show_default=True,
+        help="How many features a split may choose from.",
+    ),
+    click.option(
+        "--seed", type=click.IntRange(min=0), default=44, show_default=True, help="Fixes folds and forests."
+    ),
+    click.option(
+        "-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+        help="Threads that grow trees; results do not depend on it.",
+    ),
+    click.option("--accounting", type=FILE, help="Write what became of every label row to this table."),
+)  # fmt: skip
+
+
+@eqtl.command()
+@label_options
+@click.option(
+    "--folds", type=click.IntRange(min=2), default=8, show_default=True, help="Parts of a cross-validation."
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=5, show_default=True,
+    help="Cross-validations; the paper has 100.",
+)  # fmt: skip
+@click.option(
+    "--keep-together", default="auto", show_default=True,
+    type=click.Choice(["auto", "none", "group", "gene", "variant", "chromosome"]),
+    help="What a fold must not split; auto: the labels' group column (credible set, locus), if there is one.",
+)  # fmt: skip
+@click.option(
+    "--direction-track", metavar="TRACK",
+    help="Track whose sign predicts the direction of effect; default: the mean over all, robustly scaled.",
+)  # fmt: skip
+@click.option("-o", "--output", default="-", show_default=True, help="Table to write; - is standard output.")
+@click.option("--figure", type=FILE, help="Also draw AUROC by tissue, ROC and precision-recall curves: PNG.")
+@click.option("--fold-table", type=FILE, help="Also write the figures of every fold to this table.")
+def evaluate(output: str, figure: Path | None, fold_table: Path | None, **options: Any) -> None:
+    """Cross-validate: how well do SCORES tell positives from negatives, tissue by tissue?
+
+    SCORES are tables of enformer-vep score. One row per tissue: AUROC and average precision, mean and standard
+    deviation over folds, beside those of the distance to the TSS alone; and, where labels have an effect
+    (of the ALT allele), how often its sign is told from the scores' sign.
+
+    \b
+    enformer-vep eqtl evaluate scores.tsv.gz --labels finemapped.tsv --figure auroc.png > metrics.tsv
+    enformer-vep eqtl evaluate scores.tsv.gz --positives causal.vcf --negatives matched.vcf
+    """
+    _check_writable([output], figure, fold_table, options["accounting"])
+    from enformer_vep.eqtl import evaluation, report
+
+    settings = _settings(options)
+    examples = _examples(options, settings)
+    with _bar(evaluation.work(examples, settings), "forest") as advance:
+        results = list(evaluation.evaluate(examples, settings, advance))
+    _write([report.metrics_text(results)], output)
+    if fold_table is not None:
+        _write([report.folds_text(results)], str(fold_table))
+    if figure is not None:
+        _draw(results, figure, f"{settings.features.score}, {len(examples.tracks)} tracks")
+    logger.info("%s", report.describe(results))
+
+
+@eqtl.command()
+@label_options
+@click.option("-o", "--output", required=True, help="File for the classifiers of all tissues (.safetensors).")
+@click.option(
+    "--provenance", type=FILE, help="The --summary of the scoring run: notes its model in the file."
+)
+def fit(output: str, provenance: Path | None, **options: Any) -> None:
+    """Train one classifier per tissue on all labelled SCORES and save them in one file.
+
+    \b
+    enformer-vep eqtl fit scores.tsv.gz --labels finemapped.tsv -o eqtl.safetensors
+    """
+    _check_writable([output], options["accounting"])
+    from enformer_vep.eqtl import fitting
+    from enformer_vep.eqtl.model_file import to_bytes
+
+    settings, scoring = _settings(options), _summary(provenance)
+    examples = _examples(options, settings)
+    with _bar(len(examples.tissues), "tissue") as advance:
+        models = fitting.fit(examples, settings, scoring, advance)
+    _write([to_bytes(models)], output)
+    logger.info("%s: %d tissues, %d tracks", output, len(models.forests), len(models.tracks))
+
+
+@eqtl.command()
+@click.argument("classifiers", type=FILE)
+@click.argument("scores", nargs=-1, required=True, type=FILE)
+@click.option(
+    "-o", "--output", default="-", show_default=True,
+    help="Table to write; .gz is BGZF, - is standard output.",
+)  # fmt: skip
+def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
+    """Give every row of SCORES its probability of being causal, by tissue.
+
+    CLASSIFIERS is a file of enformer-vep eqtl fit. Rows come out in order, none lost; those without scores
+    have NA. The probability is the forest's, for the share of positives it was trained on.
+
+    \b
+    enformer-vep eqtl predict eqtl.safetensors scores.tsv.gz > causal.tsv
+    """
+    _check_writable([output])
+    from enformer_vep.eqtl.model_file import read_models
+    from enformer_vep.eqtl.prediction import check_fit, predict_lines
+    from enformer_vep.eqtl.score_tables import open_scores
+
+    models = read_models(classifiers)
+    tables = open_scores(scores, models.features.score, models.tracks)
+    check_fit(models, tables)
+    with _bar(None, "row") as advance:
+        _write(predict_lines(models, tables, advance), output)
+
+
+def _settings(options: dict[str, Any]) -> "EqtlSettings":
+    from enformer_vep.eqtl.columns import parse_column
+    from enformer_vep.eqtl.settings import (
+        EqtlSettings,
+        FeatureSettings,
+        FoldSettings,
+        ForestSettings,
+        LabelSettings,
+        Together,
+    )
+
+    columns = tuple(map(parse_column, options["columns"]))
+    labels = LabelSettings(options["positive_pip"], options["negative_pip"], options["tissue"], columns)
+    pseudocount = options["pseudocount"] if options["transform"] == "log2" else None
+    features = FeatureSettings(options["score"].strip(), pseudocount)
+    forest = ForestSettings(options["trees"], options["max_features"], jobs=options["jobs"])
+    if "folds" not in options:
+        return EqtlSettings(labels, features, forest, FoldSettings(seed=options["seed"]))
+    together = Together(options["keep_together"])
+    folds = FoldSettings(options["folds"], options["repeats"], together, options["seed"])
+    return EqtlSettings(labels, features, forest, folds, options["direction_track"])
+
+
+def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":
+    from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
+    from enformer_vep.eqtl.report import accounting_text
+    from enformer_vep.eqtl.sklearn_door import require_sklearn
+
+    require_sklearn()
+    inputs = EqtlInputs(options["scores"], options["labels"], options["positives"], options["negatives"])
+    with _bar(None, "row") as advance:
+        examples = load_examples(inputs, settings, advance)
+    if options["accounting"] is not None:
+        _write([accounting_text(examples.accounting)], str(options["accounting"]))
+    return examples
+
+
+def _check_writable(destinations: list[str], *files: Path | None) -> None:
+    from enformer_vep.output.streams import require_writable
+
+    for destination in (*destinations, *(str(file) for file in files if file is not None)):
+        require_writable(destination)
+
+
+def _write(pieces: Iterable[str | bytes], destination: str) -> None:
+    from enformer_vep.output.bgzf import BgzfEncoder
+    from enformer_vep.output.streams import open_stream
+
+    with open_stream(destination) as stream:
+        encoder = BgzfEncoder(stream) if destination.endswith(BGZF_SUFFIXES) else None
+        for piece in pieces:
+            (encoder or stream).write(piece.encode() if isinstance(piece, str) else piece)
+        if encoder is not None:
+            encoder.finish()
+
+
+def _draw(results: Any, destination: Path, title: str) -> None:
+    from enformer_vep.eqtl.figure import draw
+    from enformer_vep.output.atomic import complete_or_absent
+
+    figure = draw(results, title)
+    with complete_or_absent(destination) as path:
+        figure.savefig(path, format="png", dpi=150)
+
+
+def _summary(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}); give the --summary of enformer-vep score"
+        ) from error
+    if not isinstance(summary, dict) or "model" not in summary:
+        raise InputError(f"{path} names no model; give the --summary of enformer-vep score")
+    return summary
+
+
+@contextlib.contextmanager
+def _bar(total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
+    hidden = True if is_quiet() else None  # None: unless standard error is a terminal
+    with tqdm(total=total, unit=unit, file=sys.stderr, disable=hidden) as bar:
+        yield bar.update

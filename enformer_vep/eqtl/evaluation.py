@@ -1,0 +1,269 @@
+"""Cross-validation of one tissue after the other."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from enformer_vep.eqtl import metrics
+from enformer_vep.eqtl.direction import grow_direction_forest, predict_direction, single_score
+from enformer_vep.eqtl.examples import Examples, TissueExamples
+from enformer_vep.eqtl.settings import EqtlSettings, FoldSettings
+from enformer_vep.eqtl.sklearn_door import draw_folds, grow_forest
+from enformer_vep.errors import UsageError
+
+OK = "ok"
+
+_DIRECTION_SEED = 1
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldScore:
+    """One held-out fold; NaN where it has not both kinds, or no distances.
+
+    Attributes:
+        repeat: From 1.
+        fold: From 1.
+        positives: In the fold.
+        negatives: In the fold.
+        auroc: Of the forest that was trained on the other folds.
+        auprc: Its average precision.
+        baseline_auroc: Of -|distance to the TSS|.
+        baseline_auprc: Its average precision.
+    """
+
+    repeat: int
+    fold: int
+    positives: int
+    negatives: int
+    auroc: float
+    auprc: float
+    baseline_auroc: float
+    baseline_auprc: float
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionResult:
+    """How well the direction of effect is told, among positives whose effect is known.
+
+    Attributes:
+        status: "ok", or why the forest was not tested.
+        variants: Positives with an effect that is not 0.
+        up: Those whose ALT raises expression.
+        accuracy: Sign accuracy of the single score.
+        auroc: Its AUROC for up against down.
+        forest_accuracy: Per repeat, over all held-out variants.
+        forest_auroc: Per repeat.
+    """
+
+    status: str
+    variants: int = 0
+    up: int = 0
+    accuracy: float = math.nan
+    auroc: float = math.nan
+    forest_accuracy: tuple[float, ...] = ()
+    forest_auroc: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TissueResult:
+    """What came out for one tissue.
+
+    Attributes:
+        tissue: Its name.
+        status: "ok", or why it was not tested.
+        positive: bool [examples].
+        distance: float64 [examples].
+        folds: One per repeat and fold; empty unless the status is ok.
+        held_out: float64 [examples], probability when held out, mean over repeats; empty unless ok.
+        direction: The other test.
+    """
+
+    tissue: str
+    status: str
+    positive: Bools
+    distance: Floats
+    folds: tuple[FoldScore, ...]
+    held_out: Floats
+    direction: DirectionResult
+
+
+def evaluate(
+    examples: Examples, settings: EqtlSettings, advance: Advance = lambda forests: None
+) -> Iterator[TissueResult]:
+    """Tests every tissue.
+
+    Args:
+        examples: Labels and features.
+        settings: What to test and how.
+        advance: Told how much of `work(examples, settings)` is done.
+
+    Yields:
+        One result per tissue, in the order of the labels; a tissue with too little data has a reason.
+
+    Raises:
+        UsageError: The direction track is not among the features.
+    """
+    track = _track_index(examples, settings.direction_track)
+    for one in examples.by_tissue(settings.folds.together):
+        result = _classify(one, settings, advance)
+        yield replace(result, direction=_direction(one, settings, track, advance))
+
+
+def work(examples: Examples, settings: EqtlSettings) -> int:
+    """What `advance` adds up to: forests to grow at most, for two tests."""
+    return len(examples.tissues) * 2 * settings.folds.folds * settings.folds.repeats
+
+
+def seed_for(settings: FoldSettings, tissue: str, *numbers: int) -> int:
+    """A seed of its own for every tissue, repeat and fold, whatever else is evaluated."""
+    sequence = np.random.SeedSequence([settings.seed, zlib.crc32(tissue.encode()), *numbers])
+    return int(sequence.generate_state(1)[0])
+
+
+def why_not(positive: Bools, groups: npt.NDArray[np.int64] | None, folds: int) -> str:
+    """Why so few examples cannot be divided into folds; "ok" if they can."""
+    if positive.sum() < folds:
+        return "too_few_positives"
+    if (~positive).sum() < folds:
+        return "too_few_negatives"
+    if groups is not None and len(np.unique(groups)) < folds:
+        return "too_few_groups"
+    return OK
+
+
+def baseline_scores(distance: Floats) -> Floats:
+    """The nearer the TSS, the likelier: -|distance|; all NaN unless every distance is known."""
+    return -np.abs(distance) if np.isfinite(distance).all() else np.full(len(distance), np.nan)
+
+
+def _classify(one: TissueExamples, settings: EqtlSettings, advance: Advance) -> TissueResult:
+    folds = settings.folds
+    status = why_not(one.positive, one.groups, folds.folds)
+    scores: list[FoldScore] = []
+    held_out = np.zeros(len(one.positive) if status == OK else 0)
+    sizes = np.abs(one.features)
+    for repeat in range(folds.repeats if status == OK else 0):
+        predicted, fold_of = _held_out(one, sizes, settings, repeat, advance)
+        scores += _fold_scores(one, predicted, fold_of, repeat)
+        held_out += predicted / folds.repeats
+    if status != OK:
+        advance(folds.folds * folds.repeats)
+    elif all(math.isnan(score.auroc) for score in scores):
+        status = "no_fold_with_both"
+    nothing = DirectionResult(OK)
+    return TissueResult(one.tissue, status, one.positive, one.distance, tuple(scores), held_out, nothing)
+
+
+def _held_out(
+    one: TissueExamples, sizes: npt.NDArray[np.float32], settings: EqtlSettings, repeat: int, advance: Advance
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Every example's probability from the forest that has not seen its fold, and the folds."""
+    folds = settings.folds
+    fold_of = draw_folds(one.positive, one.groups, folds.folds, seed_for(folds, one.tissue, repeat))
+    predicted = np.zeros(len(sizes))
+    for fold in range(folds.folds):
+        held = fold_of == fold
+        if held.any():
+            seed = seed_for(folds, one.tissue, repeat, fold)
+            predicted[held] = _trained(sizes[~held], one.positive[~held], settings, seed)(sizes[held])
+        advance(1)
+    return predicted, fold_of
+
+
+def _trained(
+    features: npt.NDArray[np.float32], positive: Bools, settings: EqtlSettings, seed: int
+) -> Callable[[npt.NDArray[np.float32]], Floats]:
+    if positive.all() or not positive.any():
+        return lambda rows: np.full(len(rows), float(positive.all()))
+    return grow_forest(features, positive, settings.forest, seed).predict
+
+
+def _fold_scores(
+    one: TissueExamples, predicted: Floats, fold_of: npt.NDArray[np.int64], repeat: int
+) -> Iterator[FoldScore]:
+    baseline = baseline_scores(one.distance)
+    known = bool(np.isfinite(baseline).all())
+    for fold in range(fold_of.max() + 1):
+        held = fold_of == fold
+        positive = one.positive[held]
+        yield FoldScore(
+            repeat + 1,
+            fold + 1,
+            int(positive.sum()),
+            int((~positive).sum()),
+            metrics.auroc(positive, predicted[held]),
+            metrics.average_precision(positive, predicted[held]),
+            metrics.auroc(positive, baseline[held]) if known else math.nan,
+            metrics.average_precision(positive, baseline[held]) if known else math.nan,
+        )
+
+
+def _direction(
+    one: TissueExamples, settings: EqtlSettings, track: int | None, advance: Advance
+) -> DirectionResult:
+    folds = settings.folds
+    known = one.positive & np.isfinite(one.effect) & (one.effect != 0)
+    status, up = _direction_status(one, known, settings), one.effect[known] > 0
+    result = DirectionResult(status, int(known.sum()), int(up.sum()))
+    if settings.features.signed and known.any():
+        score = single_score(one.features[known], track)
+        result = replace(result, accuracy=metrics.sign_accuracy(up, score), auroc=metrics.auroc(up, score))
+    if status != OK:
+        advance(folds.folds * folds.repeats)
+        return result
+    predicted = [
+        _held_out_direction(one, known, settings, repeat, advance) for repeat in range(folds.repeats)
+    ]
+    return replace(
+        result,
+        forest_accuracy=tuple(metrics.sign_accuracy(up, scores) for scores in predicted),
+        forest_auroc=tuple(metrics.auroc(up, scores) for scores in predicted),
+    )
+
+
+def _direction_status(one: TissueExamples, known: Bools, settings: EqtlSettings) -> str:
+    if not settings.features.signed:
+        return "unsigned_score"
+    if not np.isfinite(one.effect).any():
+        return "no_effects"
+    status = why_not(one.effect[known] > 0, _of(one.groups, known), settings.folds.folds)
+    return status.replace("positives", "up").replace("negatives", "down")
+
+
+def _held_out_direction(
+    one: TissueExamples, known: Bools, settings: EqtlSettings, repeat: int, advance: Advance
+) -> Floats:
+    folds, features, up = settings.folds, one.features[known], one.effect[known] > 0
+    seed = seed_for(folds, one.tissue, repeat, folds.folds, _DIRECTION_SEED)
+    fold_of = draw_folds(up, _of(one.groups, known), folds.folds, seed)
+    predicted = np.zeros(len(up))
+    for fold in range(folds.folds):
+        held = fold_of == fold
+        if held.any():
+            seed = seed_for(folds, one.tissue, repeat, fold, _DIRECTION_SEED)
+            forest = grow_direction_forest(features[~held], up[~held], settings.forest, seed)
+            predicted[held] = predict_direction(forest, features[held])
+        advance(1)
+    return predicted
+
+
+def _of(groups: npt.NDArray[np.int64] | None, rows: Bools) -> npt.NDArray[np.int64] | None:
+    return None if groups is None else groups[rows]
+
+
+def _track_index(examples: Examples, track: str | None) -> int | None:
+    if track is None:
+        return None
+    if track not in examples.tracks:
+        raise UsageError(
+            f"--direction-track {track} is not among the features; name one of the score tables' tracks"
+        )
+    return examples.tracks.index(track)

@@ -1,0 +1,110 @@
+"""The evaluation as one picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from enformer_vep.eqtl.evaluation import OK, Bools, Floats, TissueResult, baseline_scores
+from enformer_vep.eqtl.metrics import auroc, average_precision, curve
+from enformer_vep.eqtl.report import spread
+from enformer_vep.errors import DependencyError, InputError
+
+_OWN, _BASELINE, _CHANCE = "#3b6ea8", "#d98032", "0.6"
+
+
+def draw(results: Sequence[TissueResult], title: str) -> Any:
+    """AUROC per tissue beside the baseline's; receiver operating and precision-recall curves of all tissues.
+
+    Args:
+        results: As evaluated; tissues that could not be tested are not drawn.
+        title: What was tested.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        DependencyError: matplotlib is not installed.
+        InputError: No tissue could be tested.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise DependencyError(
+            "figures need matplotlib; install it with: pip install 'enformer-vep[eqtl]'"
+        ) from None
+    tested = sorted((one for one in results if one.status == OK), key=lambda one: spread(one, "auroc")[0])
+    if not tested:
+        raise InputError("no tissue could be tested, so there is nothing to draw; see the table's STATUS")
+    figure = Figure(figsize=(13, max(4.4, 1.8 + 0.24 * len(tested))), layout="constrained")
+    tissues, roc, precision = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    _draw_tissues(tissues, tested)
+    _draw_curves(roc, precision, tested)
+    figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def _draw_tissues(panel: Any, tested: Sequence[TissueResult]) -> None:
+    heights = np.arange(len(tested))
+    shift = 0.14
+    for name, label, colour, offset, marker in (
+        ("baseline_auroc", "TSS distance", _BASELINE, -shift, "s"),
+        ("auroc", "random forest", _OWN, shift, "o"),
+    ):
+        means, spreads = np.array([spread(one, name) for one in tested]).T
+        if np.isfinite(means).any():
+            panel.errorbar(
+                means, heights + offset, xerr=np.nan_to_num(spreads), fmt=marker, color=colour, label=label,
+                markersize=5, elinewidth=1.2, capsize=2,
+            )  # fmt: skip
+    panel.axvline(0.5, color=_CHANCE, linestyle=":", linewidth=1)
+    panel.set_yticks(heights, [_name(one) for one in tested])
+    panel.set(xlabel="AUROC, mean and standard deviation over folds", ylim=(-0.7, len(tested) - 0.3))
+    panel.set_title("by tissue (positives / negatives)", fontsize="medium")
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False, fontsize="small")
+    _tidy(panel, "x")
+
+
+def _draw_curves(roc: Any, precision: Any, tested: Sequence[TissueResult]) -> None:
+    positive = np.concatenate([one.positive for one in tested])
+    _draw_one(
+        roc, precision, positive, np.concatenate([one.held_out for one in tested]), "random forest", _OWN
+    )
+    baseline = np.concatenate([baseline_scores(one.distance) for one in tested])
+    if np.isfinite(baseline).all():
+        _draw_one(roc, precision, positive, baseline, "TSS distance", _BASELINE)
+    roc.plot([0, 1], [0, 1], color=_CHANCE, linestyle=":", linewidth=1)
+    precision.axhline(positive.mean(), color=_CHANCE, linestyle=":", linewidth=1)
+    roc.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    precision.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(0, 1.02))
+    pooled = "held out" if len(tested) == 1 else f"held out, {len(tested)} tissues pooled"
+    for panel, place in ((roc, "lower right"), (precision, "upper right")):
+        panel.set_title(pooled, fontsize="medium")
+        panel.set_box_aspect(1)
+        panel.legend(loc=place, frameon=False, fontsize="small")
+        _tidy(panel, "both")
+
+
+def _draw_one(roc: Any, precision: Any, positive: Bools, scores: Floats, label: str, colour: str) -> None:
+    counts = curve(positive, scores)
+    rates = counts.false_positive_rate, counts.true_positive_rate
+    roc.plot(*rates, color=colour, label=f"{label}, AUROC {auroc(positive, scores):.2f}")
+    area = average_precision(positive, scores)
+    precision.step(
+        counts.true_positive_rate[1:],
+        counts.precision,
+        where="pre",
+        color=colour,
+        label=f"{label}, AUPRC {area:.2f}",
+    )
+
+
+def _name(one: TissueResult) -> str:
+    positives = int(one.positive.sum())
+    return f"{one.tissue.replace('_', ' ')} ({positives} / {len(one.positive) - positives})"
+
+
+def _tidy(panel: Any, grid: str) -> None:
+    panel.grid(axis=grid, color="0.92")
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,148 @@
+"""Label tables: which variants are causal in which tissue, and what else is known of them."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from enformer_vep.eqtl.columns import ALIASES, COORDINATES, PER_GENE_GROUPS, find_columns
+from enformer_vep.eqtl.identity import gene_without_version, split_variant
+from enformer_vep.eqtl.outcomes import Outcome
+from enformer_vep.eqtl.settings import LabelSettings
+from enformer_vep.eqtl.text_tables import read_text_columns
+from enformer_vep.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+NUMBERS = ("pip", "distance", "effect", "label")
+_MISSING = {"", "na", "nan", ".", "none", "null"}
+_LABELS = {"true": "1", "yes": "1", "positive": "1", "false": "0", "no": "0", "negative": "0"}
+_SIGNS = {"+": "1", "-": "-1"}
+
+
+def read_labels(paths: Sequence[Path], settings: LabelSettings) -> pd.DataFrame:
+    """Reads tables with a label or a PIP in every row.
+
+    Args:
+        paths: Delimited text, plain or gzip.
+        settings: Names and thresholds.
+
+    Returns:
+        Columns row (1-based data row in its file), the roles of `ALIASES` (text; `NUMBERS` are float64, NaN where
+        missing), outcome (`Outcome` or, where nothing speaks against the row, POSITIVE or NEGATIVE) and strength
+        (label or PIP, by which the best of several rows on one variant is chosen).
+
+    Raises:
+        InputError: A table lacks a needed column, or a value cannot be read.
+    """
+    tables = [_standard_table(path, settings) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if table["label"].isna().all() and table["pip"].isna().all():
+            raise InputError(
+                f"{path} has neither labels nor PIPs; add a column label (1, 0) or pip, or name it with --column"
+            )
+    return _judged(pd.concat(tables, ignore_index=True), settings)
+
+
+def read_lists(positives: Path, negatives: Path, settings: LabelSettings) -> pd.DataFrame:
+    """Reads two lists of variants (VCF or tables), which say by themselves what is positive.
+
+    Returns:
+        As `read_labels`.
+    """
+    tables = [_standard_table(positives, settings), _standard_table(negatives, settings)]
+    for table, label in zip(tables, (1.0, 0.0), strict=True):
+        table["label"] = label
+    return _judged(pd.concat(tables, ignore_index=True), settings)
+
+
+def _standard_table(path: Path, settings: LabelSettings) -> pd.DataFrame:
+    """One column per role, one row per ALT allele."""
+    text = read_text_columns(path)
+    found = find_columns(list(text.columns), settings.columns, source=str(path))
+    logger.debug("%s: %s", path, ", ".join(f"{role} is {name}" for role, name in found.items()))
+    table = pd.DataFrame({"file": str(path), "row": np.arange(1, len(text) + 1)})
+    for role in ALIASES:
+        table[role] = text[found[role]].str.strip() if role in found else ""
+    if "tissue" not in found:
+        table["tissue"] = settings.tissue
+    table = _with_identity(table, set(found), path)
+    for role in NUMBERS:
+        table[role] = _numbers(table, role, path)
+    _check_range(table, path)
+    table["gene"] = table["gene"].map(gene_without_version)
+    table["group"] = _groups(table, found.get("group"))
+    return table
+
+
+def _with_identity(table: pd.DataFrame, found: set[str], path: Path) -> pd.DataFrame:
+    """Fills the coordinates from a variant column, or leaves them empty where only an ID is known."""
+    if found.issuperset(COORDINATES):
+        table["alternate"] = table["alternate"].str.split(",")
+        table = table.explode("alternate", ignore_index=True)
+    elif "variant" in found:
+        parts = [split_variant(text) for text in table["variant"]]
+        if all(parts):
+            table[list(COORDINATES)] = pd.DataFrame(parts, index=table.index)
+        else:
+            table["id"] = table["variant"]
+    elif "id" not in found:
+        raise InputError(
+            f"{path} does not say which variants it means; give columns CHROM POS REF ALT, or ID, or use --column"
+        )
+    return _checked_positions(table, path)
+
+
+def _checked_positions(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    bad = ~table["position"].str.fullmatch(r"\d*")
+    if bad.any():
+        row = table[bad].iloc[0]
+        raise InputError(
+            f"{path}, row {row['row']}: position {row['position']} is not a whole number; correct it"
+        )
+    return table
+
+
+def _numbers(table: pd.DataFrame, role: str, path: Path) -> pd.Series:
+    text = table[role]
+    words = {"label": _LABELS, "effect": _SIGNS}.get(role, {})
+    known = text.str.casefold().map(lambda value: words.get(value, value))
+    missing = known.isin(_MISSING)
+    numbers = pd.to_numeric(known.mask(missing), errors="coerce").astype("float64")
+    bad = numbers.isna() & ~missing
+    if bad.any():
+        row = table[bad].iloc[0]
+        raise InputError(f"{path}, row {row['row']}: {role} {row[role]} is not a number; correct it")
+    return numbers
+
+
+def _check_range(table: pd.DataFrame, path: Path) -> None:
+    wrong = (~table["label"].isin([0, 1]) & table["label"].notna(), "label", "1 or 0")
+    outside = (~table["pip"].between(0, 1) & table["pip"].notna(), "pip", "from 0 to 1")
+    for bad, role, allowed in (wrong, outside):
+        if bad.any():
+            row = table[bad].iloc[0]
+            raise InputError(f"{path}, row {row['row']}: {role} {row[role]:g} is not {allowed}; correct it")
+
+
+def _groups(table: pd.DataFrame, name: str | None) -> pd.Series:
+    groups = table["group"].where(~table["group"].str.casefold().isin(_MISSING), "")
+    if name is None or name.casefold() not in PER_GENE_GROUPS:
+        return groups
+    return (table["gene"] + "/" + groups).where(groups != "", "")
+
+
+def _judged(table: pd.DataFrame, settings: LabelSettings) -> pd.DataFrame:
+    """Labels where there are some, PIPs elsewhere."""
+    pip = table["pip"]
+    by_pip = np.select(
+        [pip >= settings.positive_pip, pip <= settings.negative_pip, pip.notna()],
+        [Outcome.POSITIVE, Outcome.NEGATIVE, Outcome.BETWEEN],
+        Outcome.NO_LABEL,
+    )
+    label = table["label"]
+    table["outcome"] = np.select([label == 1, label == 0], [Outcome.POSITIVE, Outcome.NEGATIVE], by_pip)
+    table["strength"] = label.fillna(pip)
+    return table

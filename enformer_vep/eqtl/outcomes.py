@@ -1,0 +1,22 @@
+"""What became of a label row: each has exactly one outcome."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """Whether a label row was used, and if not, why not.
+
+    A row whose variant was met but not scored has the outcome `not_scored:` followed by the score table's status.
+    """
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    BETWEEN = "between_thresholds"
+    NO_LABEL = "no_label"
+    DUPLICATE = "duplicate"
+    NOT_IN_SCORES = "not_in_scores"
+    AMBIGUOUS_ID = "ambiguous_id"
+    NOT_FINITE = "not_finite"
+
+
+NOT_SCORED = "not_scored:"

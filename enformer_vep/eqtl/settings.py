@@ -1,0 +1,139 @@
+"""What is tested, and how: frozen and validated."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from enformer_vep.errors import UsageError
+from enformer_vep.settings import Score
+
+UNSIGNED_SCORES = frozenset({Score.D1, Score.D2, Score.LOGD2, Score.JS})
+"""Scores that are sizes: they do not change when REF and ALT are exchanged, and say nothing about direction."""
+
+_NOT_EFFECTS = frozenset({Score.REF, Score.ALT})
+
+
+class Together(StrEnum):
+    """What a fold must not split.
+
+    `AUTO` is the group column where the labels have one, and nothing otherwise.
+    """
+
+    AUTO = "auto"
+    NONE = "none"
+    GROUP = "group"
+    GENE = "gene"
+    VARIANT = "variant"
+    CHROMOSOME = "chromosome"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSettings:
+    """How label tables are read.
+
+    Attributes:
+        positive_pip: A posterior inclusion probability of at least this makes a positive.
+        negative_pip: One of at most this makes a negative; what lies between is left out.
+        tissue: Name of the one tissue of tables that have no such column.
+        columns: Pairs of (role, column name) that take precedence over `columns.ALIASES`.
+    """
+
+    positive_pip: float = 0.9
+    negative_pip: float = 0.01
+    tissue: str = "all"
+    columns: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds that cross.
+
+        Raises:
+            UsageError: They are not 0 <= negative < positive <= 1.
+        """
+        if not 0 <= self.negative_pip < self.positive_pip <= 1:
+            raise UsageError(
+                f"--negative-pip {self.negative_pip:g} and --positive-pip {self.positive_pip:g} leave no order: "
+                "give 0 <= negative < positive <= 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSettings:
+    """Which columns are features, and their scale.
+
+    Attributes:
+        score: Columns of this score are the features.
+        pseudocount: c in sign(x) log2(1 + |x| / c), in units of the score; None leaves x as it is.
+    """
+
+    score: str = "SAD"
+    pseudocount: float | None = 1e-6
+
+    def __post_init__(self) -> None:
+        """Refuse what is no effect.
+
+        Raises:
+            UsageError: The score is a prediction, or the pseudocount is not positive.
+        """
+        if self.score in _NOT_EFFECTS:
+            raise UsageError(f"--score {self.score} is a prediction, not an effect: choose SAD or another")
+        if self.pseudocount is not None and not self.pseudocount > 0:
+            raise UsageError("--pseudocount must be above 0; --transform none does without")
+
+    @property
+    def signed(self) -> bool:
+        """Whether exchanging REF and ALT negates the score."""
+        return self.score not in UNSIGNED_SCORES
+
+
+@dataclass(frozen=True, slots=True)
+class ForestSettings:
+    """Hyperparameters of a random forest; defaults as in basenji_bench_classify.py.
+
+    Attributes:
+        trees: How many.
+        max_features: Features that a split may choose from: "log2" or "sqrt" of all, or "all".
+        max_depth: Splits from root to leaf.
+        min_samples_leaf: Examples in a leaf.
+        jobs: Threads that grow trees; does not change them.
+    """
+
+    trees: int = 100
+    max_features: str = "log2"
+    max_depth: int = 64
+    min_samples_leaf: int = 1
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSettings:
+    """Cross-validation.
+
+    Attributes:
+        folds: Parts, each held out once.
+        repeats: Times that the parts are drawn anew (the paper: 100).
+        together: What stays in one part.
+        seed: Fixes folds and forests.
+    """
+
+    folds: int = 8
+    repeats: int = 5
+    together: Together = Together.AUTO
+    seed: int = 44
+
+
+@dataclass(frozen=True, slots=True)
+class EqtlSettings:
+    """All of it.
+
+    Attributes:
+        labels: How labels are made.
+        features: What the classifier sees.
+        forest: The classifier.
+        folds: How it is tested.
+        direction_track: Track whose sign predicts the direction of effect; None for the mean over all.
+    """
+
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    forest: ForestSettings = field(default_factory=ForestSettings)
+    folds: FoldSettings = field(default_factory=FoldSettings)
+    direction_track: str | None = None
