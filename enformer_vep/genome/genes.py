@@ -235,8 +235,8 @@ def _select(
     _log_left_out(path, wanted, contigs)
     if not genes:
         raise InputError(
-            f"annotation file {path} has no gene on any of the genome's contigs (its first is "
-            f"{wanted[0].record.contig!r}); give the annotation of this genome"
+            f"annotation file {path} has no gene with a strand on any of the genome's contigs (its first is "
+            f"on {wanted[0].record.contig!r}); give the annotation of this genome"
         )
     return genes
 

@@ -178,7 +178,7 @@ def test_unknown_contigs_are_left_out_and_counted(write: Write, caplog: pytest.L
 
 
 def test_no_gene_on_the_genome_is_an_error(write: Write) -> None:
-    with pytest.raises(InputError, match="no gene on any of the genome's contigs"):
+    with pytest.raises(InputError, match="no gene with a strand on any of the genome's contigs"):
         read_genes(write(row("gene", 1, 9, "+", 'gene_id "L"', "NC_000022.11")), chr22_alone)
 
 
@@ -308,3 +308,11 @@ def test_gencode_chromosome_22_as_an_independent_reader_has_it(shared_directory:
     assert {gene.identifier: gene.starts for gene in genes} == {
         identifier: tuple(sorted(sites)) for identifier, sites in starts.items()
     }
+
+
+def test_genes_from_exons_alone_are_those_of_the_records(shared_directory: Path, tmp_path: Path) -> None:
+    path = shared_directory / "data" / "annotation" / "gencode.chr22.gtf.gz"
+    exons = tmp_path / "exons.gtf"
+    with gzip.open(path, "rt") as handle:
+        exons.write_text("".join(line for line in handle if "\texon\t" in line))
+    assert read_genes(exons, any_contig).fingerprint == read_genes(path, any_contig).fingerprint
