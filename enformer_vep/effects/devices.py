@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 LARGEST_AUTOMATIC_BATCH = 16
 # Copies of the widest activation, and of one layer's attention maps, that are alive at once, with some room.
 LIVE_ACTIVATIONS = 7
-LIVE_MAPS = 8
+LIVE_MAPS = 9
 
 
 def resolve_device(name: str) -> torch.device:

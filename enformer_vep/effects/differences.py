@@ -8,10 +8,18 @@ ours, checked against 90-digit arithmetic in the tests.
 Arguments called `change` are differences alternate - reference; results are too.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from enformer_vep.model.enformer import GELU_SLOPE, softplus
+
+Rows = tuple[Tensor, ...]
+"""Indices of rows, one int64 [n] for each leading axis."""
+
+LARGEST_GAIN = 60.0
+"""Gains up to here are computed from p alone: one that was below float32's 1e-38 stays below 1e-12."""
 
 
 def sigmoid_difference(x: Tensor, change: Tensor) -> Tensor:
@@ -69,28 +77,30 @@ def layer_norm_difference(x: Tensor, change: Tensor, weight: Tensor, epsilon: fl
     return weight * (moved / new_deviation - centred * shrink)
 
 
-def softmax_difference(weights: Tensor, change: Tensor) -> Tensor:
+def softmax_difference(weights: Tensor, change: Tensor, logits: Callable[[Rows], Tensor]) -> Tensor:
     """Change of a softmax over the last axis when its logits change.
 
     With p the softmax before and E = sum_j p_j expm1(d_j): p'_i - p_i = p_i (expm1(d_i) - E) / (1 + E).
     Adding a constant to d changes nothing, so its p-weighted mean is taken out first: then E is of second
-    order, and exponentials overflow only where a key gains more than `OVERFLOW` over that mean.
+    order. Where a key gains more than `LARGEST_GAIN` over that mean, its p may have been too small for a
+    floating-point number and tells nothing of its new share: such rows are subtracted, which then loses nothing.
 
     Args:
         weights: p, [..., T]; rows sum to one.
         change: Change of the logits, [..., T].
+        logits: Gives the logits before, [n, T], of rows by their indices; called for those that need it.
 
     Returns:
         [..., T]; rows sum to zero.
     """
     centred = change - (weights * change).sum(-1, keepdim=True)
-    growth = torch.expm1(centred.clamp(max=OVERFLOW))
+    growth = torch.expm1(centred.clamp(max=LARGEST_GAIN))
     total = (weights * growth).sum(-1, keepdim=True)
-    return weights * (growth - total) / (1 + total)
-
-
-OVERFLOW = 80.0
-"""Largest exponent that float32 takes with room for a sum. A larger one would need p < 1e-34 to matter."""
+    result = weights * (growth - total) / (1 + total)
+    rows = (centred.amax(-1) > LARGEST_GAIN).nonzero(as_tuple=True)
+    if len(rows[0]):
+        result[rows] = torch.softmax(logits(rows) + change[rows], dim=-1) - weights[rows]
+    return result
 
 
 def pool_difference(

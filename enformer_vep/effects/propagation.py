@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enformer_vep.effects.differences import (
+    Rows,
     gelu_difference,
     layer_norm_difference,
     relu_difference,
@@ -35,7 +36,8 @@ class BlockTrace:
         query: [G, H, Q, K], scaled.
         keys: [G, H, T, K].
         values: [G, H, T, V].
-        weights: [G, H, Q, T], attention maps.
+        logits: [G, H, Q, T], before the softmax.
+        weights: [G, H, Q, T], attention maps, float32 at least.
         middle: [G, Q, C], after attention and its residual connection.
         hidden: [G, Q, 2 C], before the ReLU.
         output: [G, Q, C].
@@ -46,6 +48,7 @@ class BlockTrace:
     query: Tensor
     keys: Tensor
     values: Tensor
+    logits: Tensor
     weights: Tensor
     middle: Tensor
     hidden: Tensor
@@ -67,11 +70,12 @@ def trace_block(block: TransformerBlock, x: Tensor, kept: slice | None = None) -
     normalised = block.attention_norm(x)
     query = attention.split(attention.query(_keep(normalised, kept))) * attention.key_size**-0.5
     keys, values = attention.split(attention.key(normalised)), attention.split(attention.value(normalised))
-    weights = torch.softmax(_logits(attention, query, keys, kept), dim=-1)
+    logits = _logits(attention, query, keys, kept)
+    weights = torch.softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
     middle = _keep(x, kept) + attention.output(_merge(weights.to(values) @ values))
     hidden = layer.expand(block.feed_forward_norm(middle))
     output = middle + layer.contract(torch.relu(hidden))
-    return BlockTrace(x, kept, query, keys, values, weights, middle, hidden, output)
+    return BlockTrace(x, kept, query, keys, values, logits, weights, middle, hidden, output)
 
 
 def propagate_block(
@@ -112,7 +116,12 @@ def _attention_change(
     value_change = attention.split(products.linear(moved, attention.value.weight))
     weights = trace.weights[owner]
     logit_change = _logit_change(attention, trace, owner, query_change, key_change, products)
-    weights_change = softmax_difference(weights, logit_change)
+
+    def logits(rows: Rows) -> Tensor:
+        alternate, head, query = rows
+        return trace.logits[owner[alternate], head, query]
+
+    weights_change = softmax_difference(weights, logit_change, logits)
     mixed_change = products.matmul(weights_change, trace.values[owner] + value_change)
     mixed_change += _from_right(products, weights, value_change)
     return products.linear(_merge(mixed_change), attention.output.weight)

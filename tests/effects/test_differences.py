@@ -97,8 +97,7 @@ def test_softmax(size: float, generator: torch.Generator) -> None:
     logits = torch.randn(5, 40, generator=generator, dtype=torch.float64) * 4
     change = torch.randn(5, 40, generator=generator, dtype=torch.float64) * size
     expected = torch.from_numpy(softmax_by_mpmath(logits, change))
-    got64 = differences.softmax_difference(logits.softmax(-1), change)
-    got32 = differences.softmax_difference(logits.float().softmax(-1), change.float())
+    got64, got32 = (softmax_difference(logits.to(dtype), change.to(dtype)) for dtype in DTYPES)
     assert relative_error(got64, expected) < 1e-13
     assert relative_error(got32, expected) < 2e-5
     assert got64.sum(-1).abs().max() < 1e-14
@@ -107,8 +106,30 @@ def test_softmax(size: float, generator: torch.Generator) -> None:
 def test_softmax_ignores_a_constant(generator: torch.Generator) -> None:
     weights = torch.randn(3, 9, generator=generator, dtype=torch.float64).softmax(-1)
     change = torch.randn(3, 9, generator=generator, dtype=torch.float64)
-    moved = differences.softmax_difference(weights, change + 500)
-    torch.testing.assert_close(moved, differences.softmax_difference(weights, change), rtol=1e-11, atol=1e-14)
+    moved = softmax_difference(weights.log(), change + 500)
+    torch.testing.assert_close(moved, softmax_difference(weights.log(), change), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("gain", [50, 59, 61, 90, 200, 800])
+def test_softmax_where_a_key_takes_over_that_had_no_weight(gain: float, generator: torch.Generator) -> None:
+    """Its weight before is zero in float32; what it becomes has to come from the logits."""
+    logits = torch.randn(4, 30, generator=generator, dtype=torch.float64)
+    logits[:2, 7] -= 150
+    logits[2, 3] -= gain - 1
+    change = torch.randn(4, 30, generator=generator, dtype=torch.float64)
+    change[:2, 7] += gain + 100
+    change[2, 3] += gain
+    expected = torch.from_numpy(softmax_by_mpmath(logits, change))
+    for dtype, tolerance in zip(DTYPES, (1e-13, 2e-5), strict=True):
+        got = softmax_difference(logits.to(dtype), change.to(dtype))
+        assert max(relative_error(got[row], expected[row]) for row in range(4)) < tolerance
+
+
+DTYPES = (torch.float64, torch.float32)
+
+
+def softmax_difference(logits: Tensor, change: Tensor) -> Tensor:
+    return differences.softmax_difference(logits.softmax(-1), change, lambda rows: logits[rows])
 
 
 def softmax_by_mpmath(logits: Tensor, change: Tensor) -> np.ndarray:
