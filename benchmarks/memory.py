@@ -46,14 +46,16 @@ def score(folder: Path) -> None:
 
     from enformer_vep import scoring
     from enformer_vep.cli.progress import record_progress
+    from enformer_vep.genome.placing import Geometry
     from enformer_vep.pipeline import Scorer
+    from enformer_vep.results import Layout, ValueBlock
     from enformer_vep.settings import ComputeSettings, OutputSettings, ScoreRequest
 
     torch.set_num_threads(1)
     scoring.open_model = lambda *_: SimpleNamespace(sha256="", name="stub", config=None)
     scoring.track_table = lambda *_: None
     scoring.make_scorer = lambda model, table, settings, compute, device: Scorer(
-        ("SAD_0",), (0,), 1024, 16, device, Stub(), settings
+        Layout((ValueBlock("SAD", ("0",)),)), (0,), Geometry(1024, 0, 128, 8), 16, device, Stub(), settings
     )
     output = OutputSettings(str(folder / "scores.tsv.gz"))
     request = ScoreRequest(

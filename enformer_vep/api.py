@@ -10,16 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from enformer_vep.effects.devices import resolve_device
-from enformer_vep.errors import InputError
+from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.genes import GeneIndex, read_genes
+from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.genome.windows import allele_pair
 from enformer_vep.model.checkpoints import LoadedModel, load_model
-from enformer_vep.pieces import score_piece
 from enformer_vep.pipeline import Scorer, make_scorer
 from enformer_vep.results import Layout, ScoredVariant
+from enformer_vep.rows import Reference, make_views, score_piece
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
 
@@ -118,7 +119,10 @@ def open_model(source: str, settings: ScoreSettings, compute: ComputeSettings) -
 
 
 def score(
-    variants: str | Path | Iterable[Variant], genome: str | Path | Genome, scorer: Scorer
+    variants: str | Path | Iterable[Variant],
+    genome: str | Path | Genome,
+    scorer: Scorer,
+    genes: str | Path | GeneIndex | None = None,
 ) -> pd.DataFrame:
     """Score variants into a table.
 
@@ -126,15 +130,27 @@ def score(
         variants: Path of a VCF or BCF, or variants.
         genome: Path of the FASTA, or an open genome.
         scorer: From `open_scorer`.
+        genes: Annotation, a path or read already; needed when the scorer's settings ask for genes.
 
     Returns:
-        One row per ALT allele, in order: CHROM, POS (1-based), ID, REF, ALT, STATUS, then float32 score
-        columns; NaN where STATUS is not "ok".
+        One row per ALT allele (and gene), in order: CHROM, POS (1-based), ID, REF, ALT, STATUS, then float32
+        score columns; NaN where STATUS is not "ok".
+
+    Raises:
+        UsageError: When genes are wanted and missing, or the other way round.
     """
-    reference = genome if isinstance(genome, Genome) else Genome(genome)
+    reference = _reference(genome if isinstance(genome, Genome) else Genome(genome), genes, scorer.settings)
     alleles = read_variants(str(variants)) if isinstance(variants, str | Path) else variants
     batches = score_piece(alleles, reference, scorer)
     return to_frame(itertools.chain.from_iterable(batches), scorer.layout)
+
+
+def _reference(genome: Genome, genes: str | Path | GeneIndex | None, settings: ScoreSettings) -> Reference:
+    if (genes is None) is not (settings.genes is None):
+        raise UsageError("genes go with ScoreSettings(genes=GeneSettings()): give both or neither")
+    if settings.genes and isinstance(genes, str | Path):
+        genes = read_genes(Path(genes), genome.resolve, types=settings.genes.types)
+    return Reference(genome, genes if isinstance(genes, GeneIndex) else None)
 
 
 def to_frame(rows: Iterable[ScoredVariant], layout: Layout) -> pd.DataFrame:
@@ -171,12 +187,11 @@ def predict_effect(
     Raises:
         InputError: When the variant cannot be scored; the message has the status.
     """
-    status = check_variant(variant, genome, scorer.window)
-    contig = genome.resolve(variant.contig)
-    if status is not Status.OK or contig is None:
+    status = check_variant(variant, genome, scorer.geometry.window)
+    if status is not Status.OK:
         raise InputError(
             f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}"
         )
-    views = [[allele_pair(genome, variant, contig, scorer.window, shift)] for shift in scorer.settings.shifts]
-    effect = scorer.effect(views)
+    placed = [Placed(variant)]
+    effect = scorer.effect(scorer.prepare(placed, make_views(placed, genome, scorer)))
     return effect.reference[0].float().cpu().numpy(), effect.delta[0].float().cpu().numpy()

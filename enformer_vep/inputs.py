@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.genes import read_genes
 from enformer_vep.genome.regions import Region, parse_region, read_regions_file
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import STANDARD_INPUT, read_variants
 from enformer_vep.genome.vcf_count import count_every_record, count_records
+from enformer_vep.rows import Reference
 from enformer_vep.settings import ScoreRequest
 
 
@@ -19,12 +21,17 @@ class Source:
     Attributes:
         path: VCF or BCF; "-" for standard input.
         regions: Regions to keep to; empty for everything.
-        genome: The reference.
+        reference: The genome, and its genes when they are wanted.
     """
 
     path: str
     regions: tuple[Region, ...]
-    genome: Genome
+    reference: Reference
+
+    @property
+    def genome(self) -> Genome:
+        """The reference genome."""
+        return self.reference.genome
 
     @property
     def is_stream(self) -> bool:
@@ -45,8 +52,16 @@ class Source:
 
 
 def open_source(request: ScoreRequest) -> Source:
-    """Opens genome and regions; raises InputError when they are bad. Variants are not looked at."""
+    """Opens genome, genes and regions; raises InputError when they are bad. Variants are not looked at."""
     regions = tuple(parse_region(text) for text in request.regions)
     if request.regions_file:
         regions += tuple(read_regions_file(request.regions_file))
-    return Source(request.variants, regions, Genome(request.genome))
+    return Source(request.variants, regions, open_reference(request))
+
+
+def open_reference(request: ScoreRequest) -> Reference:
+    """Opens the genome and reads the genes that are wanted; raises InputError when they are bad."""
+    genome, genes = Genome(request.genome), request.settings.genes
+    if genes is None or request.genes is None:
+        return Reference(genome)
+    return Reference(genome, read_genes(request.genes, genome.resolve, types=genes.types))

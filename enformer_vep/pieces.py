@@ -8,21 +8,23 @@ Invariant: ALT alleles read = rows written, in the same order.
 """
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from enformer_vep.errors import InputError
-from enformer_vep.genome.checks import check_variant
-from enformer_vep.genome.fasta import Genome
-from enformer_vep.genome.sharing import Placed, WindowCounter, group_by_window, place_in_shared_window
-from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.genome.windows import AllelePair, allele_pair, centred_window
+from enformer_vep.background import ahead
+from enformer_vep.genome.variants import Variant
 from enformer_vep.results import RunSummary, ScoredVariant
-from enformer_vep.settings import ScoreSettings
+from enformer_vep.rows import (
+    BatchEnd,
+    PieceScorer,
+    Portion,
+    Reference,
+    Work,
+    compute_steps,
+    prepare_steps,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +51,6 @@ class ScoredPiece:
 
     number: int
     batches: Iterable[Sequence[ScoredVariant]]
-
-
-class PieceScorer(Protocol):
-    """What scoring a piece needs of `enformer_vep.pipeline.Scorer`."""
-
-    @property
-    def window(self) -> int:
-        """Window length in bp."""
-
-    @property
-    def batch_size(self) -> int:
-        """Alternates per batch."""
-
-    @property
-    def settings(self) -> ScoreSettings:
-        """What was asked for."""
-
-    def score(self, views: Sequence[Sequence[AllelePair]]) -> npt.NDArray[np.float32]:
-        """Scores [B, columns] of a batch, given its windows under each shift."""
 
 
 class Table(Protocol):
@@ -97,88 +80,33 @@ def cut_pieces(variants: Iterable[Variant], records: int) -> Iterator[Piece]:
         yield Piece(number, group)
 
 
-def check_variants(
-    variants: Iterable[Variant], genome: Genome, window: int, strict: bool
-) -> Iterator[tuple[Variant, Status]]:
-    """Say of every allele whether it can be scored.
-
-    Args:
-        variants: ALT alleles.
-        genome: The reference.
-        window: Window length in bp.
-        strict: Refuse a REF that differs from the genome.
-
-    Yields:
-        Each allele with its status.
-
-    Raises:
-        InputError: On a REF mismatch, when strict.
-    """
-    for variant in variants:
-        status = check_variant(variant, genome, window)
-        if strict and status is Status.REF_MISMATCH:
-            raise InputError(
-                f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
-                "use the assembly that the VCF was called on, or leave out --strict"
-            )
-        yield variant, status
-
-
-def score_piece(
-    variants: Iterable[Variant], genome: Genome, scorer: PieceScorer, skipped_batches: int = 0
-) -> Iterator[list[ScoredVariant]]:
-    """Score alleles in batches and give every one back, in order.
-
-    Args:
-        variants: Alleles of one piece.
-        genome: The reference.
-        scorer: The model, made ready.
-        skipped_batches: Batches at the piece's beginning that are done already.
-
-    Yields:
-        Batches of rows, one row per allele.
-    """
-    checked = check_variants(variants, genome, scorer.window, scorer.settings.strict)
-    batches = _batches(checked, scorer.batch_size, scorer.settings.share_windows)
-    for batch in itertools.islice(batches, skipped_batches, None):
-        yield _score_batch(batch, genome, scorer)
-
-
-def _score_batch(
-    batch: Sequence[tuple[Variant, Status]], genome: Genome, scorer: PieceScorer
-) -> list[ScoredVariant]:
-    within = scorer.settings.share_windows
-    scorable = (variant for variant, status in batch if status is Status.OK)
-    placed = [one for group in group_by_window(scorable, within) for one in place_in_shared_window(group)]
-    values = scorer.score(_views(placed, genome, scorer)) if placed else ()
-    results = zip(placed, values, strict=True)
-    rows = []
-    for variant, status in batch:
-        if status is Status.OK:
-            place, row = next(results)
-            start = centred_window(variant.contig, variant.start, scorer.window, place.shift).start
-            rows.append(ScoredVariant(variant, status, row, (start + 1,) if within else ()))
-        else:
-            rows.append(ScoredVariant(variant, status, None))
-    return rows
-
-
 def score_pieces(
-    pieces: Iterable[Piece], genome: Genome, scorer: PieceScorer, skipped_batches: int = 0
+    pieces: Iterable[Piece], reference: Reference, scorer: PieceScorer[Work], skipped_batches: int = 0
 ) -> Iterator[ScoredPiece]:
-    """Score pieces one after the other.
+    """Score pieces one after the other; windows are cut in the background while the device computes.
 
     Args:
         pieces: From `cut_pieces`.
-        genome: The reference.
+        reference: Genome and genes.
         scorer: The model, made ready.
         skipped_batches: Batches of the first piece that are done already.
 
     Yields:
         The scored pieces; each has to be gone through before the next one is asked for.
     """
+    steps = ahead(_steps(pieces, reference, scorer, skipped_batches))
+    for number, group in itertools.groupby(steps, key=operator.itemgetter(0)):
+        yield ScoredPiece(number, compute_steps((step for _, step in group if step is not None), scorer))
+
+
+def _steps(
+    pieces: Iterable[Piece], reference: Reference, scorer: PieceScorer[Work], skipped_batches: int
+) -> Iterator[tuple[int, Portion[Work] | BatchEnd | None]]:
+    """Steps with the numbers of their pieces, each of which begins with None: it may have no other step."""
     for piece in pieces:
-        yield ScoredPiece(piece.number, score_piece(piece.variants, genome, scorer, skipped_batches))
+        yield piece.number, None
+        for step in prepare_steps(piece.variants, reference, scorer, skipped_batches):
+            yield piece.number, step
         skipped_batches = 0
 
 
@@ -207,36 +135,3 @@ def write_rows(
                 progress(row)
             table.end_batch()
         table.end_piece()
-
-
-def _batches(
-    checked: Iterable[tuple[Variant, Status]], batch_size: int, within: int
-) -> Iterator[list[tuple[Variant, Status]]]:
-    """Cut the stream after every `batch_size` windows; alleles of one window stay together."""
-    batch: list[tuple[Variant, Status]] = []
-    windows = WindowCounter(within)
-    for variant, status in checked:
-        if status is Status.OK and windows.add(variant) > batch_size:
-            yield batch
-            batch = []
-            windows = WindowCounter(within)
-            windows.add(variant)
-        batch.append((variant, status))
-    if batch:
-        yield batch
-
-
-def _views(placed: Sequence[Placed], genome: Genome, scorer: PieceScorer) -> list[list[AllelePair]]:
-    return [
-        [
-            allele_pair(genome, one.variant, _contig(genome, one.variant), scorer.window, one.shift + shift)
-            for one in placed
-        ]
-        for shift in scorer.settings.shifts
-    ]
-
-
-def _contig(genome: Genome, variant: Variant) -> str:
-    contig = genome.resolve(variant.contig)
-    assert contig is not None, "check_variant lets no unknown contig through"
-    return contig

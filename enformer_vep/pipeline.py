@@ -7,22 +7,52 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from enformer_vep.effects.averaging import predict_averaged
-from enformer_vep.effects.base import Effect, EffectEngine, make_batch
+from enformer_vep.effects.averaging import mean_effect, predict_averaged
+from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine, make_batch
 from enformer_vep.effects.devices import automatic_batch_size, automatic_portions
 from enformer_vep.effects.engines import make_engine
 from enformer_vep.effects.memory import keep_freed_memory
+from enformer_vep.effects.stitching import Stitches, plan_stitches, stitch
 from enformer_vep.errors import UsageError
-from enformer_vep.genome.windows import AllelePair, centre_index
+from enformer_vep.genome.placing import Geometry, Placed, Readout
+from enformer_vep.genome.windows import centre_index
 from enformer_vep.model.checkpoints import LoadedModel
-from enformer_vep.results import WINDOW_START, Layout, ValueBlock
-from enformer_vep.scores import centred_bins, compute_scores
-from enformer_vep.settings import ComputeSettings, ScoreSettings
+from enformer_vep.model.config import EnformerConfig
+from enformer_vep.readout import read_out
+from enformer_vep.results import (
+    GENE_ID,
+    GENE_NAME,
+    TSS_DISTANCE,
+    WINDOW_START,
+    ContextColumn,
+    Layout,
+    ValueBlock,
+)
+from enformer_vep.rows import View
+from enformer_vep.scores import centred_bins
+from enformer_vep.settings import ComputeSettings, Indels, ScoreSettings
+from enformer_vep.tracks.groups import TrackGroups, load_groups
 from enformer_vep.tracks.selection import select_tracks
 from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Windows of a batch, ready for the device.
+
+    Attributes:
+        batches: For each shift, the windows of all alternates.
+        stitches: For each shift, how alternates go together; None when there is one for each variant.
+        readouts: For each variant, its rows.
+    """
+
+    batches: Sequence[EffectBatch]
+    stitches: Sequence[Stitches] | None
+    readouts: Sequence[Sequence[Readout]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +61,80 @@ class Scorer:
 
     Attributes:
         layout: Columns of the rows: a block of all tracks per score.
-        tracks: Rows of the head, in column order.
-        window: Window length in bp.
-        batch_size: Alternates per batch.
+        tracks: Rows of the head that are predicted, in the order of the engine's output.
+        geometry: Window, and the bins in use.
+        batch_size: Windows per batch.
         device: Where the engine computes.
         engine: Predicts effects.
         settings: What was asked for.
+        weights: float32 [tracks, groups], on the device, to average predictions over groups of tracks; None
+            for single tracks.
     """
 
     layout: Layout
     tracks: tuple[int, ...]
-    window: int
+    geometry: Geometry
     batch_size: int
     device: torch.device
     engine: EffectEngine
     settings: ScoreSettings
+    weights: Tensor | None = None
 
-    def effect(self, views: Sequence[Sequence[AllelePair]]) -> Effect:
+    def prepare(self, placed: Sequence[Placed], views: Sequence[View]) -> Work:
+        """Put windows together for the device.
+
+        Args:
+            placed: Variants.
+            views: For each shift, their windows.
+
+        Returns:
+            What `effect` and `score` take.
+        """
+        batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
+        stitched = self.settings.indels is Indels.STITCH
+        stitches = [self._stitches(view) for view in views] if stitched else None
+        return Work(batches, stitches, [one.readouts for one in placed])
+
+    def effect(self, work: Work) -> Effect:
         """Predict, averaged over strands and shifts.
 
         Args:
-            views: For each shift, the windows of all variants of the batch.
+            work: From `prepare`.
 
         Returns:
-            Reference prediction and delta [B, bins, tracks], on the scorer's device.
+            Reference prediction and delta [B, bins, tracks or groups], on the scorer's device.
         """
-        batches = [make_batch(pairs).to(self.device) for pairs in views]
-        return predict_averaged(self.engine, batches, self.settings.reverse_complement)
+        batches, both = [batch.to(self.device) for batch in work.batches], self.settings.reverse_complement
+        if work.stitches is None:
+            effect = predict_averaged(self.engine, batches, both)
+        else:
+            views = zip(batches, work.stitches, strict=True)
+            effect = mean_effect(
+                stitch(predict_averaged(self.engine, [batch], both), stitches) for batch, stitches in views
+            )
+        if self.weights is None:
+            return effect
+        return Effect(effect.reference @ self.weights, effect.delta @ self.weights)
 
-    def score(self, views: Sequence[Sequence[AllelePair]]) -> npt.NDArray[np.float32]:
-        """Score a batch: float32 [B, columns]. See `effect` for `views`."""
-        effect = self.effect(views)
+    def score(self, work: Work) -> npt.NDArray[np.float32]:
+        """Score a batch.
+
+        Args:
+            work: From `prepare`.
+
+        Returns:
+            float32 [rows, value columns], a row per readout.
+        """
+        effect = self.effect(work)
         with torch.inference_mode():
-            scores = compute_scores(effect.reference, effect.delta, self.settings.scores)
+            scores = read_out(effect, work.readouts, self.settings.scores)
             return scores.flatten(1).cpu().numpy()
+
+    def _stitches(self, view: View) -> Stitches:
+        """Seams lie where REF ends in this view."""
+        last_bases = [pairs[0].edit_start + pairs[0].reference_length - 1 for pairs in view]
+        seams = [self.geometry.bin_of(index) for index in last_bases]
+        return plan_stitches([len(pairs) for pairs in view], seams)
 
 
 def make_scorer(
@@ -95,9 +165,7 @@ def make_scorer(
             f"model {model.name} has no {organism} head: choose from {', '.join(model.network.heads)}"
         )
     track_count = config.output_tracks[organism]
-    tracks = (
-        select_tracks(settings.tracks, table, track_count) if settings.tracks else tuple(range(track_count))
-    )
+    tracks, groups = _select(settings, table, track_count)
     try:
         bins = centred_bins(config.target_length, settings.centre_bins)
     except ValueError as error:
@@ -115,14 +183,30 @@ def make_scorer(
     portions = automatic_portions(config, device)
     engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
     return Scorer(
-        layout=make_layout(settings, tracks, table),
+        layout=make_layout(settings, tracks, table, groups),
         tracks=tracks,
-        window=config.window,
+        geometry=_geometry(config, bins),
         batch_size=compute.batch_size or automatic_batch_size(config, device),
         device=device,
         engine=engine,
         settings=settings,
+        weights=None if groups is None else torch.from_numpy(groups.weights(tracks)).to(device),
     )
+
+
+def _select(
+    settings: ScoreSettings, table: TrackTable | None, track_count: int
+) -> tuple[tuple[int, ...], TrackGroups | None]:
+    """What is predicted, and how it is averaged."""
+    groups = load_groups(settings.groups, table) if settings.groups else None
+    if settings.tracks:
+        return select_tracks(settings.tracks, table, track_count), groups
+    return groups.tracks if groups else tuple(range(track_count)), groups
+
+
+def _geometry(config: EnformerConfig, bins: slice) -> Geometry:
+    first = (config.crop + bins.start) * config.bin_width
+    return Geometry(config.window, first, config.bin_width, bins.stop - bins.start)
 
 
 def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
@@ -135,19 +219,41 @@ def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
             )
 
 
-def make_layout(settings: ScoreSettings, tracks: Sequence[int], table: TrackTable | None) -> Layout:
-    """Columns of a run; tracks without a table are named by their index, such as "SAD_5110"."""
-    labels = tuple(table[track].identifier if table is not None else str(track) for track in tracks)
-    titles = tuple(table[track].description for track in tracks) if table is not None else ()
+def make_layout(
+    settings: ScoreSettings,
+    tracks: Sequence[int],
+    table: TrackTable | None,
+    groups: TrackGroups | None = None,
+) -> Layout:
+    """Columns of a run: for each score all groups, or tracks, which without a table are named by their index."""
+    labels = _labels(tracks, table)
+    titles: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    if groups is not None:
+        labels = groups.names
+        titles = tuple(f"mean of {len(members)} tracks" for members in groups.members)
+        notes = (("groups", str(dict(zip(groups.names, groups.members, strict=True)))),)
+    elif table is not None:
+        titles = tuple(table[track].description for track in tracks)
     blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
-    return Layout(blocks, (WINDOW_START,) if settings.share_windows else ())
+    return Layout(blocks, _context(settings), notes)
+
+
+def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
+    return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
+
+
+def _context(settings: ScoreSettings) -> tuple[ContextColumn, ...]:
+    if settings.genes:
+        return (GENE_ID, GENE_NAME, TSS_DISTANCE)
+    return (WINDOW_START,) if settings.share_windows else ()
 
 
 def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:
     """The part of the provenance that the scorer knows, for the log and `--summary`."""
     settings = scorer.settings
     return {
-        "model": {"name": model.name, "sha256": model.sha256, "window": scorer.window},
+        "model": {"name": model.name, "sha256": model.sha256, "window": scorer.geometry.window},
         "settings": {
             "scores": [score.value for score in settings.scores],
             "bins": settings.centre_bins or "all",
@@ -158,6 +264,7 @@ def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:
             "precision": settings.precision.value,
             "engine": settings.engine.value,
             "share_windows": settings.share_windows,
+            "indels": settings.indels.value,
             "batch_size": scorer.batch_size,
         },
         "device": _device_name(scorer.device),

@@ -25,9 +25,10 @@ from enformer_vep.inputs import Source, open_source
 from enformer_vep.output.base import choose_writer, open_writer
 from enformer_vep.output.streams import STANDARD_OUTPUT, is_stream, require_writable
 from enformer_vep.output.summary import write_summary
-from enformer_vep.pieces import Table, check_variants, cut_pieces, score_pieces, write_rows
+from enformer_vep.pieces import Table, cut_pieces, score_pieces, write_rows
 from enformer_vep.pipeline import Scorer, describe_run, make_scorer
 from enformer_vep.results import RunSummary, ScoredVariant
+from enformer_vep.rows import check_variants
 from enformer_vep.settings import ScoreRequest
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,8 @@ def _check_destinations(request: ScoreRequest) -> None:
     """Refuse destinations that cannot be written, or that would be written over something needed."""
     output = request.output
     destinations = [output.destination, *([str(output.summary)] if output.summary else [])]
-    inputs = {Path(name).resolve() for name in (request.variants, request.genome, request.model)}
+    names = (request.variants, request.genome, request.model, request.genes, request.calibration)
+    inputs = {Path(name).resolve() for name in names if name}
     for destination in destinations:
         require_writable(destination)
         if destination != STANDARD_OUTPUT and Path(destination).resolve() in inputs:
@@ -153,8 +155,8 @@ def _check_destinations(request: ScoreRequest) -> None:
 
 def _count(run: _Run, variants: Iterator[Variant]) -> RunSummary:
     summary = RunSummary()
-    checked = check_variants(variants, run.source.genome, run.scorer.window, run.request.settings.strict)
-    summary.counts.update(status for _, status in checked)
+    checked = check_variants(variants, run.source.reference, run.scorer.geometry, run.request.settings)
+    summary.counts.update(one.status for one in checked)
     return summary
 
 
@@ -216,7 +218,7 @@ def _write_rows(
         scored = (
             workers.score(pieces, skipped_batches)
             if workers
-            else score_pieces(pieces, run.source.genome, run.scorer, skipped_batches)
+            else score_pieces(pieces, run.source.reference, run.scorer, skipped_batches)
         )
         write_rows(scored, table, summary, advance)
 
@@ -225,10 +227,10 @@ def _identity(run: _Run) -> dict[str, object]:
     return run_identity(
         run.request,
         run.source.regions,
-        run.source.genome,
+        run.source.reference,
         run.model_sha256,
-        run.scorer.layout.columns,
-        run.scorer.window,
+        run.scorer.layout,
+        run.scorer.geometry.window,
     )
 
 

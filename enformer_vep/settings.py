@@ -1,6 +1,5 @@
-"""What a scoring run is asked to do: frozen, validated, and parsed from the words of the command line."""
+"""What a scoring run is asked to do: frozen and validated."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -70,6 +69,40 @@ class Precision(StrEnum):
     MIXED = "mixed"
 
 
+class Indels(StrEnum):
+    """Where an insertion or deletion leaves the flanks of the alternate window."""
+
+    LEFT = "left"
+    STITCH = "stitch"
+
+
+class Centre(StrEnum):
+    """What stands in the middle of a window."""
+
+    VARIANT = "variant"
+    TSS = "tss"
+
+
+@dataclass(frozen=True, slots=True)
+class GeneSettings:
+    """How predictions are read out for genes.
+
+    Attributes:
+        tss_bins: Bins per transcription start, the one it lies in and as many to either side.
+        centre: Windows centred on the variant, or on the gene's TSS.
+        types: Gene types to keep, such as protein_coding; empty for all.
+    """
+
+    tss_bins: int = 3
+    centre: Centre = Centre.VARIANT
+    types: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises UsageError when the bins cannot lie around a start."""
+        if self.tss_bins < 1 or self.tss_bins % 2 == 0:
+            raise UsageError(f"--tss-bins {self.tss_bins}: give an odd number, such as 3")
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
     """Everything that, with the model and the input, fixes the output.
@@ -85,6 +118,9 @@ class ScoreSettings:
         engine: How effects are computed.
         share_windows: Alleles within so many bp are scored in one reference window; 0 for a window each.
         strict: A REF that differs from the genome is an error, not a row.
+        indels: Where insertions and deletions leave the flanks.
+        genes: Read out genes instead of whole windows; None for whole windows.
+        groups: File, or name of a packaged table, that sorts tracks into groups; None for single tracks.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -97,6 +133,9 @@ class ScoreSettings:
     engine: Engine = Engine.DELTA
     share_windows: int = 0
     strict: bool = False
+    indels: Indels = Indels.LEFT
+    genes: GeneSettings | None = None
+    groups: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -113,6 +152,14 @@ class ScoreSettings:
                 raise UsageError(
                     f"a value stands twice in --{name} {','.join(map(str, values))}: give each once"
                 )
+        if self.genes and self.centre_bins:
+            raise UsageError(
+                "--bins and --genes exclude each other: --tss-bins says which bins of a gene count"
+            )
+        if self.genes and self.share_windows:
+            raise UsageError(
+                "--share-windows and --genes exclude each other: --center tss shares windows by itself"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +215,8 @@ class ScoreRequest:
         targets: Track table that takes precedence over the model's own.
         dry_run: Check and count only.
         shard: Which contiguous block of the input, such as "3/8"; None for all of it.
+        genes: Annotation for `settings.genes`; None for whole windows.
+        calibration: File of background distributions; None for plain scores.
     """
 
     variants: str
@@ -181,78 +230,5 @@ class ScoreRequest:
     targets: Path | None = None
     dry_run: bool = False
     shard: str | None = None
-
-
-def parse_scores(text: str) -> tuple[Score, ...]:
-    """Read "SAD,SADR" (any case) or "all".
-
-    Raises:
-        UsageError: On a name that is no score.
-    """
-    names = [name.strip().upper() for name in text.split(",") if name.strip()]
-    if names == ["ALL"]:
-        return tuple(Score)
-    unknown = [name for name in names if name not in Score.__members__]
-    if unknown:
-        raise UsageError(f"unknown score {', '.join(unknown)}: choose from {', '.join(Score)}, or all")
-    return tuple(Score(name) for name in names)
-
-
-def parse_bins(text: str) -> int | None:
-    """Read "all" or "center:N".
-
-    Returns:
-        N, or None for all bins.
-
-    Raises:
-        UsageError: On anything else.
-    """
-    if text == "all":
-        return None
-    match = re.fullmatch(r"cent(?:er|re):(\d+)", text)
-    if not match or int(match[1]) < 1:
-        raise UsageError(
-            f"cannot read --bins {text}: write all, or center:N for the N bins around the variant"
-        )
-    return int(match[1])
-
-
-def parse_shifts(text: str) -> tuple[int, ...]:
-    """Read "-1,0,1" into base pairs.
-
-    Raises:
-        UsageError: When a part is not a whole number.
-    """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"cannot read --shifts {text}: write whole numbers of bp, such as -1,0,1") from None
-
-
-def parse_batch_size(text: str) -> int | None:
-    """Read "auto" (None) or a positive number of alleles.
-
-    Raises:
-        UsageError: On anything else.
-    """
-    if text == "auto":
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"cannot read --batch-size {text}: write auto, or how many alleles to run at once")
-    return int(text)
-
-
-def parse_devices(text: str) -> tuple[str, ...]:
-    """Read "0,1", "cuda:0,cuda:1", "cpu,cpu" or "all" (left as it is: only PyTorch knows how many).
-
-    Raises:
-        UsageError: When nothing is named, or a GPU twice.
-    """
-    names = tuple(
-        f"cuda:{part}" if part.isdecimal() else part for part in map(str.strip, text.split(",")) if part
-    )
-    if not names or any(names.count(name) > 1 for name in names if name != "cpu"):
-        raise UsageError(
-            f"cannot read --devices {text}: write numbers of GPUs, each once, such as 0,1, or all"
-        )
-    return names
+    genes: Path | None = None
+    calibration: Path | None = None

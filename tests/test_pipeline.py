@@ -11,10 +11,12 @@ import torch
 from enformer_vep.effects.devices import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.placing import Geometry
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.pieces import Piece, ScoredPiece, cut_pieces, score_piece, score_pieces, write_rows
+from enformer_vep.pieces import Piece, ScoredPiece, cut_pieces, score_pieces, write_rows
 from enformer_vep.pipeline import Scorer, make_layout
 from enformer_vep.results import Layout, RunSummary, ScoredVariant, ValueBlock
+from enformer_vep.rows import Reference, score_piece
 from enformer_vep.settings import Score, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
 from tests.builders import make_fasta, random_sequence, targets_text
@@ -33,7 +35,7 @@ def scorer(batch_size: int = 3, engine: CountingEngine | None = None, **settings
     return Scorer(
         layout=Layout((ValueBlock("SAD", ("A", "T")),)),
         tracks=(0, 1),
-        window=WINDOW,
+        geometry=Geometry(WINDOW, 0, 4, 4),
         batch_size=batch_size,
         device=torch.device("cpu"),
         engine=engine or CountingEngine(),
@@ -68,7 +70,7 @@ def mixed(genome: Genome) -> list[Variant]:
 
 
 def rows_of(genome: Genome, variants: Sequence[Variant], made: Scorer) -> list[ScoredVariant]:
-    return [row for batch in score_piece(variants, genome, made) for row in batch]
+    return [row for batch in score_piece(variants, Reference(genome), made) for row in batch]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 1000])
@@ -99,10 +101,10 @@ def test_batches_end_where_pieces_end(genome: Genome) -> None:
     assert [variant for piece in pieces for variant in piece] == variants
     assert [piece[0].record for piece in pieces] == list(range(0, len(variants), 7))
     whole, alone = CountingEngine(), CountingEngine()
-    for piece in score_pieces(cut_pieces(variants, 7), genome, scorer(3, whole)):
+    for piece in score_pieces(cut_pieces(variants, 7), Reference(genome), scorer(3, whole)):
         list(piece.batches)
     for number, piece in enumerate(pieces):
-        for one in score_pieces([Piece(number, piece)], genome, scorer(3, alone)):
+        for one in score_pieces([Piece(number, piece)], Reference(genome), scorer(3, alone)):
             list(one.batches)
     assert whole.sizes == alone.sizes
     assert max(whole.sizes) == 3
@@ -110,9 +112,9 @@ def test_batches_end_where_pieces_end(genome: Genome) -> None:
 
 def test_a_piece_goes_on_after_any_batch(genome: Genome) -> None:
     variants = mixed(genome)
-    batches = list(score_piece(variants, genome, scorer(3)))
+    batches = list(score_piece(variants, Reference(genome), scorer(3)))
     for done in range(len(batches) + 1):
-        rest = list(score_piece(variants, genome, scorer(3), done))
+        rest = list(score_piece(variants, Reference(genome), scorer(3), done))
         assert [[row.variant for row in rows] for rows in rest] == [
             [row.variant for row in rows] for rows in batches[done:]
         ]
@@ -192,7 +194,7 @@ def test_rows_are_counted_and_batches_and_pieces_reported(genome: Genome) -> Non
 
     variants = [snv(genome, 50), snv(genome, 60), Variant("chr9", 1, ".", "A", "C"), snv(genome, 70)]
     table, seen, summary = Recorder(), list[ScoredVariant](), RunSummary(seconds=2.0)
-    pieces = score_pieces([Piece(0, variants)], genome, scorer(2))
+    pieces = score_pieces([Piece(0, variants)], Reference(genome), scorer(2))
     write_rows(pieces, table, summary, seen.append)
     assert table.events == ["row", "row", "row", "batch", "row", "batch", "piece"]
     assert len(seen) == summary.alleles == 4

@@ -8,9 +8,12 @@ from enformer_vep import __version__
 from enformer_vep.errors import InputError
 from enformer_vep.genome import bgzf
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.genome.regions import Region
-from enformer_vep.output.tsv import BGZF_SUFFIXES
-from enformer_vep.settings import ScoreRequest
+from enformer_vep.output.formats import choose_format
+from enformer_vep.results import Layout
+from enformer_vep.rows import Reference
+from enformer_vep.settings import GeneSettings, ScoreRequest
 
 # Text and small files are hashed in full, about a second per GB. Of large BGZF and BCF files, where any edit
 # changes the length of the compressed blocks after it, evenly spread samples are enough.
@@ -22,9 +25,9 @@ SAMPLE_BYTES = 1 << 20
 def run_identity(
     request: ScoreRequest,
     regions: Sequence[Region],
-    genome: Genome,
+    reference: Reference,
     model_sha256: str,
-    columns: Sequence[str],
+    layout: Layout,
     window: int,
 ) -> dict[str, object]:
     """Everything that fixes the bytes of a run's output, as flat JSON values.
@@ -35,9 +38,9 @@ def run_identity(
     Args:
         request: The run.
         regions: Its regions.
-        genome: Its reference.
+        reference: Its genome and genes.
         model_sha256: Hash of its weights.
-        columns: Names of its value columns.
+        layout: Its columns, and what they were made with.
         window: Window length in bp.
 
     Returns:
@@ -48,25 +51,33 @@ def run_identity(
         "version": __version__,
         "input": fingerprint(Path(request.variants)),
         "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
-        "genome": genome_fingerprint(genome),
+        "genome": genome_fingerprint(reference.genome),
         "model": model_sha256,
         "scores": ",".join(settings.scores),
         "bins": settings.centre_bins or "all",
         "organism": settings.organism,
-        "columns": _digest(columns),
+        "columns": _digest((*layout.columns, *map(":".join, layout.notes))),
         "rc": settings.reverse_complement,
         "shifts": ",".join(map(str, settings.shifts)),
         "precision": settings.precision.value,
         "engine": settings.engine.value,
         "share-windows": settings.share_windows,
+        "indels": settings.indels.value,
+        **_gene_identity(settings.genes, reference.genes),
         "strict": settings.strict,
         "window": window,
         "batch-size": compute.batch_size or "auto",
         "piece-size": compute.piece_size,
         "shard": request.shard or "none",
-        "format": "bgzf" if request.output.destination.endswith(BGZF_SUFFIXES) else "text",
+        "format": str(choose_format(request.output.destination)),
         "tabix": request.output.tabix,
     }
+
+
+def _gene_identity(settings: GeneSettings | None, genes: GeneIndex | None) -> dict[str, object]:
+    if settings is None or genes is None:
+        return {"genes": "none"}
+    return {"genes": genes.fingerprint, "tss-bins": settings.tss_bins, "center": settings.centre.value}
 
 
 def fingerprint(path: Path) -> str:

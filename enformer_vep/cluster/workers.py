@@ -10,17 +10,19 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
+from typing import Any
 
 import torch
 
 from enformer_vep.api import open_scorer
 from enformer_vep.effects.devices import automatic_batch_size, resolve_device
 from enformer_vep.errors import EnformerVepError, UsageError
-from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Variant
+from enformer_vep.inputs import open_reference
 from enformer_vep.model.config import EnformerConfig
-from enformer_vep.pieces import Piece, PieceScorer, ScoredPiece, score_piece
+from enformer_vep.pieces import Piece, ScoredPiece
 from enformer_vep.results import ScoredVariant
+from enformer_vep.rows import PieceScorer, score_piece
 from enformer_vep.settings import ScoreRequest
 
 logger = logging.getLogger(__name__)
@@ -87,11 +89,11 @@ class _Backlog:
     complete: bool = False
 
 
-ScorerFactory = Callable[[ScoreRequest], PieceScorer]
+ScorerFactory = Callable[[ScoreRequest], PieceScorer[Any]]
 """Makes the scorer of a worker, whose device is `request.compute.device`; has to be importable by name."""
 
 
-def make_worker_scorer(request: ScoreRequest) -> PieceScorer:
+def make_worker_scorer(request: ScoreRequest) -> PieceScorer[Any]:
     """Loads the model onto the worker's device."""
     return open_scorer(request.model, request.settings, request.compute, request.targets)
 
@@ -264,10 +266,10 @@ def _work(request: ScoreRequest, make_scorer: ScorerFactory, pipe: Connection, t
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
     try:
-        scorer, genome = make_scorer(request), Genome(request.genome)
+        scorer, reference = make_scorer(request), open_reference(request)
         while True:
             _, variants, skipped_batches = pipe.recv()
-            for rows in score_piece(variants, genome, scorer, skipped_batches):
+            for rows in score_piece(variants, reference, scorer, skipped_batches):
                 pipe.send(rows)
             pipe.send(None)
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -1,6 +1,6 @@
 """Averages an engine's predictions over strands and shifts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine
 
@@ -18,9 +18,14 @@ def predict_averaged(engine: EffectEngine, batches: Sequence[EffectBatch], both_
     Returns:
         Mean reference prediction and mean delta.
     """
-    effects = _views(engine, batches, both_strands)
-    total, views = next(effects), 1
-    for effect in effects:
+    return mean_effect(_views(engine, batches, both_strands))
+
+
+def mean_effect(effects: Iterable[Effect]) -> Effect:
+    """Mean of at least one effect of the same variants; holds two at a time."""
+    some = iter(effects)
+    total, views = next(some), 1
+    for effect in some:
         total = Effect(total.reference + effect.reference, total.delta + effect.delta)
         views += 1
     return Effect(total.reference / views, total.delta / views)

@@ -1,25 +1,12 @@
 """Which variants are scored in one and the same reference window."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
+from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.variants import Variant
 
 LARGEST_GROUP = 64
 """Alleles of one window at a time: bounds the memory that their changes take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A variant and where its window lies.
-
-    Attributes:
-        variant: The ALT allele.
-        shift: How far its window lies from the one centred on it, in bp along the genome.
-    """
-
-    variant: Variant
-    shift: int = 0
 
 
 def group_by_window(variants: Iterable[Variant], within: int) -> Iterator[list[Variant]]:
@@ -75,15 +62,37 @@ class WindowCounter:
         return self.count
 
 
-def place_in_shared_window(group: Sequence[Variant]) -> list[Placed]:
+def place_in_shared_window(group: Sequence[Variant], window: int) -> list[Placed]:
     """Centre one window on the middle of a group.
 
     Args:
         group: From `group_by_window`.
+        window: Window length in bp.
 
     Returns:
-        The variants, each at most half the group's extent (rounded up) from the usual centre.
+        The variants, each at most half the group's extent (rounded up) from the usual centre; their context
+        is the 1-based first position of the window.
     """
     positions = [variant.position for variant in group]
     middle = (min(positions) + max(positions)) // 2
-    return [Placed(variant, middle - variant.position) for variant in group]
+    shifts = [middle - position for position in positions]
+    start = Placed(group[0], shifts[0]).window_start(window)
+    readouts = (Readout(None, (start + 1,)),)
+    return [Placed(variant, shift, readouts) for variant, shift in zip(group, shifts, strict=True)]
+
+
+def order_by_window(placed: Sequence[Placed]) -> Iterator[list[int]]:
+    """Bring placements of one window together.
+
+    Args:
+        placed: Placements in the order of their rows.
+
+    Yields:
+        Indices into `placed`, at most `LARGEST_GROUP` of one window each, windows in order of appearance.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for index, one in enumerate(placed):
+        groups.setdefault((one.variant.contig, one.variant.start + one.shift), []).append(index)
+    for group in groups.values():
+        for start in range(0, len(group), LARGEST_GROUP):
+            yield group[start : start + LARGEST_GROUP]

@@ -17,6 +17,7 @@ class Status(StrEnum):
     OUTSIDE_CONTIG = "outside_contig"
     TOO_LONG = "too_long"
     IDENTICAL_ALLELES = "identical_alleles"
+    NO_GENE = "no_gene_in_reach"
 
 
 @dataclass(frozen=True, slots=True)

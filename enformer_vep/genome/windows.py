@@ -4,7 +4,7 @@ Pure functions. Coordinates are 0-based and half-open; a window may reach past e
 where it holds N.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -117,3 +117,36 @@ def allele_pair(
         reference_length=reference_length,
         alternate_length=alternate_length,
     )
+
+
+def right_anchored_pair(
+    genome: SequenceSource, variant: Variant, contig: str, length: int, shift: int = 0
+) -> AllelePair:
+    """Cuts the same windows as `allele_pair`, but keeps the alternate's right edge in place of its left one.
+
+    What follows REF stays where it is; an insertion pushes the left flank out of the alternate window, a
+    deletion pulls real genome in from the left.
+
+    Args:
+        genome: As for `allele_pair`.
+        variant: As for `allele_pair`.
+        contig: As for `allele_pair`.
+        length: As for `allele_pair`.
+        shift: As for `allele_pair`.
+
+    Returns:
+        The pair; `edit_start` is that of REF.
+
+    Raises:
+        ValueError: As for `allele_pair`.
+    """
+    plain = allele_pair(genome, variant, contig, length, shift)
+    window = centred_window(contig, variant.start, length, shift)
+    longer = plain.alternate_length - plain.reference_length
+    start = window.start - max(-longer, 0)
+    codes = encode(genome.fetch(contig, start, max(window.end, variant.end)))
+    edited = np.concatenate(
+        (codes[: variant.start - start], encode(variant.alternate), codes[variant.end - start :])
+    )
+    first = max(longer, 0)
+    return replace(plain, alternate=edited[first : first + length])

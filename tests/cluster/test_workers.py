@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from enformer_vep.cli.words import parse_devices
 from enformer_vep.errors import UsageError
-from enformer_vep.settings import ComputeSettings, parse_devices
+from enformer_vep.settings import ComputeSettings
 from tests.cluster.conftest import Request
 from tests.cluster.test_resume import rows_in
 from tests.cluster.toy import Toy, complete, start

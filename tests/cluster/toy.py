@@ -20,6 +20,7 @@ import torch
 from enformer_vep import scoring
 from enformer_vep.cluster import resumable, workers
 from enformer_vep.effects.base import Effect, EffectBatch
+from enformer_vep.genome.placing import Geometry
 from enformer_vep.pipeline import Scorer
 from enformer_vep.results import Layout, ValueBlock
 from enformer_vep.settings import ScoreRequest
@@ -75,7 +76,7 @@ def toy_scorer(request: ScoreRequest, toy: Toy) -> Scorer:
     return Scorer(
         layout=Layout(tuple(ValueBlock(score, ("A", "T")) for score in request.settings.scores)),
         tracks=(0, 1),
-        window=WINDOW,
+        geometry=Geometry(WINDOW, 0, 4, WINDOW // 4),
         batch_size=request.compute.batch_size or 4,
         device=torch.device("cpu"),
         engine=ToyEngine(toy),

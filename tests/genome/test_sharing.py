@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_vep.genome import sharing
-from enformer_vep.genome.sharing import group_by_window, place_in_shared_window
+from enformer_vep.genome.placing import Placed
+from enformer_vep.genome.sharing import (
+    LARGEST_GROUP,
+    group_by_window,
+    order_by_window,
+    place_in_shared_window,
+)
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centred_window
 
@@ -45,7 +51,20 @@ def test_one_window_serves_a_group(positions: list[int], within: int) -> None:
     groups = list(group_by_window(at(*positions), within))
     assert [variant.position for group in groups for variant in group] == positions
     for group in groups:
-        placed = place_in_shared_window(group)
+        placed = place_in_shared_window(group, 100)
         windows = {centred_window("chr1", one.variant.start, 100, one.shift) for one in placed}
         assert len(windows) == 1
         assert all(abs(one.shift) <= (within + 1) // 2 for one in placed)
+        start = placed[0].variant.position - 49 + placed[0].shift
+        assert {one.readouts[0].context for one in placed} == {(start,)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(-3, 3)), max_size=200))
+def test_placements_of_one_window_come_together_and_none_is_lost(places: list[tuple[int, int]]) -> None:
+    placed = [Placed(Variant("1", position + 1, ".", "A", "C"), shift) for position, shift in places]
+    groups = list(order_by_window(placed))
+    assert sorted(index for group in groups for index in group) == list(range(len(placed)))
+    assert all(len(group) <= LARGEST_GROUP for group in groups)
+    starts = [{placed[index].window_start(8) for index in group} for group in groups]
+    assert all(len(some) == 1 for some in starts)
+    assert all(group == sorted(group) for group in groups)

@@ -1,0 +1,177 @@
+"""In which window a variant is scored, and which of its output bins are read. Pure functions of positions.
+
+Coordinates of the genome are 0-based and half-open; bins count from 0 at the first bin that is predicted.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from enformer_vep.genome.genes import Gene, GeneIndex
+from enformer_vep.genome.variants import Variant
+from enformer_vep.genome.windows import centre_index
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A model's window and the bins in use.
+
+    Attributes:
+        window: Window length in bp.
+        first: Window index of the first base of the first bin in use.
+        width: Base pairs per bin.
+        bins: Number of bins in use.
+    """
+
+    window: int
+    first: int
+    width: int
+    bins: int
+
+    @property
+    def predicted(self) -> int:
+        """Base pairs from the first bin in use to the end of the last."""
+        return self.width * self.bins
+
+    def bin_of(self, index: int) -> int:
+        """Bin of a window index; below 0 or past the last bin where nothing is read."""
+        return (index - self.first) // self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """What becomes one row.
+
+    Attributes:
+        bins: Bins that are read; None for all in use.
+        context: Cells of the layout's context columns.
+    """
+
+    bins: tuple[int, ...] | None = None
+    context: tuple[int | str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A variant in a window.
+
+    Attributes:
+        variant: The ALT allele.
+        shift: How far its window lies from the one centred on it, in bp along the genome.
+        readouts: Rows that come of it.
+    """
+
+    variant: Variant
+    shift: int = 0
+    readouts: tuple[Readout, ...] = (Readout(),)
+
+    def window_start(self, length: int) -> int:
+        """0-based start of its window of `length` bp."""
+        return self.variant.start - centre_index(length) + self.shift
+
+
+class Placer(Protocol):
+    """Decides where a variant is scored, knowing that variant alone."""
+
+    def place(self, variant: Variant) -> tuple[Placed, ...]:
+        """Its windows, in the order of its rows; none when no gene is in reach."""
+        ...
+
+
+class OwnWindow:
+    """A window centred on the variant, all bins read."""
+
+    def place(self, variant: Variant) -> tuple[Placed, ...]:
+        """One window, one row."""
+        return (Placed(variant),)
+
+
+@dataclass(frozen=True, slots=True)
+class GenesAround:
+    """A window centred on the variant; a row for each gene with a transcription start in the bins in use.
+
+    Attributes:
+        geometry: Of the model.
+        genes: The annotation.
+        resolve: The genome's own name of a contig.
+        tss_bins: Bins per transcription start, itself in the middle.
+    """
+
+    geometry: Geometry
+    genes: GeneIndex
+    resolve: Callable[[str], str | None]
+    tss_bins: int
+
+    def place(self, variant: Variant) -> tuple[Placed, ...]:
+        """One window, a row for each gene in reach; no window when there is none."""
+        placed = Placed(variant)
+        start = placed.window_start(self.geometry.window)
+        first = start + self.geometry.first
+        contig = self.resolve(variant.contig) or ""
+        genes = self.genes.within(contig, first, first + self.geometry.predicted)
+        readouts = tuple(_readout(gene, variant, start, self.geometry, self.tss_bins) for gene in genes)
+        return (Placed(variant, 0, readouts),) if readouts else ()
+
+
+@dataclass(frozen=True, slots=True)
+class GeneWindows:
+    """For each gene in reach a window with the gene's TSS in the middle, where a variant's first REF base would be.
+
+    A gene is in reach when the whole REF lies in its window, under every shift.
+
+    Attributes:
+        geometry: Of the model.
+        genes: The annotation.
+        resolve: The genome's own name of a contig.
+        tss_bins: Bins per transcription start, itself in the middle.
+        shifts: Shifts that windows are averaged over, in bp.
+    """
+
+    geometry: Geometry
+    genes: GeneIndex
+    resolve: Callable[[str], str | None]
+    tss_bins: int
+    shifts: Sequence[int]
+
+    def place(self, variant: Variant) -> tuple[Placed, ...]:
+        """A window and a row for each gene in reach."""
+        window, centre = self.geometry.window, centre_index(self.geometry.window)
+        # Window starts at tss - centre + shift; it has to be at or left of REF and to end at or right of it.
+        first = variant.end - window + centre - min(self.shifts)
+        last = variant.start + centre - max(self.shifts)
+        contig = self.resolve(variant.contig) or ""
+        near = self.genes.within(contig, first, last + 1) if first <= last else ()
+        return tuple(self._placed(variant, gene) for gene in near if first <= gene.tss <= last)
+
+    def _placed(self, variant: Variant, gene: Gene) -> Placed:
+        start = gene.tss - centre_index(self.geometry.window)
+        readout = _readout(gene, variant, start, self.geometry, self.tss_bins)
+        return Placed(variant, gene.tss - variant.start, (readout,))
+
+
+def _readout(gene: Gene, variant: Variant, start: int, geometry: Geometry, tss_bins: int) -> Readout:
+    bins = transcription_bins(gene.starts, start, geometry, tss_bins)
+    return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
+
+
+def transcription_bins(
+    starts: Sequence[int], window_start: int, geometry: Geometry, tss_bins: int
+) -> tuple[int, ...]:
+    """The distinct bins of a gene's transcription starts and their neighbours.
+
+    A start outside the bins in use counts for nothing, even where its neighbours would be inside; neighbours
+    outside are left out.
+
+    Args:
+        starts: 0-based positions on the genome.
+        window_start: 0-based start of the window.
+        geometry: Of the model.
+        tss_bins: Bins per start, odd.
+
+    Returns:
+        Ascending bins, each once.
+    """
+    own = {geometry.bin_of(start - window_start) for start in starts}
+    half = tss_bins // 2
+    every = {near for one in own if 0 <= one < geometry.bins for near in range(one - half, one + half + 1)}
+    return tuple(sorted(near for near in every if 0 <= near < geometry.bins))
