@@ -1,0 +1,35 @@
+import numpy as np
+
+from enformer_vep.calibration.sample import RowSample
+
+
+def sampled(rows, size, cut=100):
+    sample = RowSample(1, size)
+    for begin in range(0, rows, cut):
+        sample.add(np.arange(begin, min(begin + cut, rows), dtype=np.float32)[:, None])
+    return sample
+
+
+def test_all_rows_while_they_fit():
+    assert sampled(50, 50).rows()[:, 0].tolist() == list(range(50))
+
+
+def test_a_bounded_share_of_all_parts_of_the_stream():
+    kept = sampled(20_000, 500).rows()[:, 0]
+    assert len(set(kept)) == 500
+    # 50 of each tenth are expected, with a standard deviation of 6.7.
+    assert np.abs(np.histogram(kept, 10, (0, 20_000))[0] - 50).max() < 27
+
+
+def test_batches_do_not_show():
+    assert (sampled(3000, 100, cut=7).rows() == sampled(3000, 100, cut=3000).rows()).all()
+
+
+def test_merging_takes_from_both_by_their_size():
+    first, second = sampled(9000, 400), RowSample(1, 400)
+    second.add(np.arange(9000, 12_000, dtype=np.float32)[:, None])
+    first.merge(second)
+    kept = first.rows()[:, 0]
+    assert len(kept) == 400
+    # A quarter of the rows: 100 are expected, with a standard deviation of 8.5.
+    assert abs((kept >= 9000).sum() - 100) < 35
