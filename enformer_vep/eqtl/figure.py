@@ -40,6 +40,8 @@ def draw(results: Sequence[TissueResult], title: str) -> Any:
     tissues, roc, precision = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
     _draw_tissues(tissues, tested)
     _draw_curves(roc, precision, tested)
+    handles = tissues.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower left", ncols=2, frameon=False, fontsize="small")
     figure.suptitle(title, fontsize="medium")
     return figure
 
@@ -61,7 +63,6 @@ def _draw_tissues(panel: Any, tested: Sequence[TissueResult]) -> None:
     panel.set_yticks(heights, [_name(one) for one in tested])
     panel.set(xlabel="AUROC, mean and standard deviation over folds", ylim=(-0.7, len(tested) - 0.3))
     panel.set_title("by tissue (positives / negatives)", fontsize="medium")
-    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False, fontsize="small")
     _tidy(panel, "x")
 
 
@@ -78,10 +79,10 @@ def _draw_curves(roc: Any, precision: Any, tested: Sequence[TissueResult]) -> No
     roc.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     precision.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(0, 1.02))
     pooled = "held out" if len(tested) == 1 else f"held out, {len(tested)} tissues pooled"
-    for panel, place in ((roc, "lower right"), (precision, "upper right")):
+    for panel in (roc, precision):
         panel.set_title(pooled, fontsize="medium")
         panel.set_box_aspect(1)
-        panel.legend(loc=place, frameon=False, fontsize="small")
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize="small")
         _tidy(panel, "both")
 
 
