@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from enformer_vep.calibration.quantiles import QuantileSketch
 
+_LARGEST = np.finfo(np.float32).max
 _BODY = np.arange(0, 195) / 200
 _TAIL = 1 - 0.03 * 10.0 ** (-np.arange(1, 73) / 16)
 NODE_PROBABILITIES: npt.NDArray[np.float64] = np.concatenate((_BODY, _TAIL, [1.0]))
@@ -46,7 +47,8 @@ class RankTable:
     """Looks up sizes of all columns in one search.
 
     The bits of a float32 of 0 or more, read as a whole number, are ordered as the numbers are. With the column
-    in front they make one ascending list of all columns' nodes.
+    in front they make one ascending list of all columns' nodes, each column's between a 0 and the largest
+    number that there is.
     """
 
     def __init__(
@@ -59,11 +61,14 @@ class RankTable:
             probabilities: float64 [nodes], ascending in [0, 1].
             count: Values that the nodes were made of.
         """
-        columns, self._width = nodes.shape
-        self._nodes = nodes
-        self._probabilities = node_probabilities(probabilities, count)
-        self._columns = np.arange(columns)
-        self._keys = self._key(np.ascontiguousarray(nodes.T)).T.ravel()
+        inside = node_probabilities(probabilities, count)
+        self._probabilities = np.concatenate(([0.0], inside, inside[-1:]))
+        framed = np.pad(nodes, ((0, 0), (1, 1)))
+        framed[:, -1] = _LARGEST
+        self._columns, self._width = framed.shape
+        self._nodes = framed.ravel()
+        self._slopes = _slopes(framed, self._probabilities).ravel()
+        self._keys = self._key(framed)
 
     def signed_quantiles(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The signed quantile of each value.
@@ -77,48 +82,42 @@ class RankTable:
         Returns:
             float32 [batch, columns] in [-1, 1]; not a number where the value is not.
         """
-        sizes = np.abs(values, dtype=np.float32)
         # Neighbours in a column follow each other: the search begins where the last one ended.
-        ordered = self._key(sizes).T.ravel()
-        places = np.searchsorted(self._keys, ordered).reshape(len(self._columns), -1).T
-        places -= self._columns * self._width
-        quantiles = np.copysign(self._quantiles(sizes, places), values)
+        sizes = np.ascontiguousarray(np.fmin(np.abs(values, dtype=np.float32), _LARGEST).T)
+        quantiles = np.copysign(self._quantiles(sizes).T, values, dtype=np.float32)
         quantiles[values == 0] = 0
         quantiles[np.isnan(values)] = np.nan
-        return quantiles.astype(np.float32)
+        return quantiles
 
     def _key(self, sizes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-        bits = np.abs(sizes).view(np.uint32).astype(np.uint64)
-        return bits | (self._columns.astype(np.uint64) << np.uint64(32))
+        """Keys of [columns, any number], one after another."""
+        keys = sizes.view(np.uint32).astype(np.uint64)
+        keys |= np.arange(self._columns, dtype=np.uint64)[:, None] << np.uint64(32)
+        return keys.ravel()
 
-    def _quantiles(
-        self, sizes: npt.NDArray[np.float32], places: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
-        """F of sizes; `places` says how many nodes of the column are smaller."""
-        last = self._width - 1
-        above = np.minimum(places, last)
-        below = np.maximum(places - 1, 0)
-        high = self._nodes[self._columns, above].astype(np.float64)
-        low = np.where(places == 0, 0.0, self._nodes[self._columns, below])
-        least = np.where(places == 0, 0.0, self._probabilities[below])
-        distance = high - low
-        share = np.divide(sizes - low, distance, out=np.ones_like(distance), where=distance > 0)
-        found = least + (self._probabilities[above] - least) * np.clip(share, 0.0, 1.0)
-        found[places > last] = self._probabilities[last]
-        tied = (high == sizes) & (places <= last)
-        found[tied] = self._middle(sizes, places, tied)
-        return found
+    def _quantiles(self, sizes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """F of sizes [columns, batch]; of 0 it is anything."""
+        keys = self._key(sizes)
+        above = np.searchsorted(self._keys, keys)
+        below = above - 1
+        found = sizes.ravel() - self._nodes[below].astype(np.float64)
+        found *= self._slopes[above]
+        starts = np.repeat(np.arange(self._columns) * self._width, sizes.shape[1])
+        found += self._probabilities[below - starts]
+        tied = np.flatnonzero(self._nodes[above] == sizes.ravel())
+        ends = np.searchsorted(self._keys, keys[tied], side="right")
+        shared = (
+            self._probabilities[above[tied] - starts[tied]] + self._probabilities[ends - 1 - starts[tied]]
+        )
+        found[tied] = shared / 2
+        return found.reshape(sizes.shape).astype(np.float32)
 
-    def _middle(
-        self,
-        sizes: npt.NDArray[np.float32],
-        places: npt.NDArray[np.int64],
-        tied: npt.NDArray[np.bool_],
-    ) -> npt.NDArray[np.float64]:
-        """The middle of the ranks that the nodes equal to a size span."""
-        ends = np.searchsorted(self._keys, self._key(sizes)[tied], side="right")
-        ends -= np.broadcast_to(self._columns * self._width, tied.shape)[tied]
-        middle: npt.NDArray[np.float64] = (
-            self._probabilities[places[tied]] + self._probabilities[ends - 1]
-        ) / 2
-        return middle
+
+def _slopes(
+    nodes: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """By how much F rises per unit from the node before to each node [columns, nodes]; 0 at the first."""
+    slopes = np.zeros(nodes.shape)
+    distances = np.diff(nodes.astype(np.float64), axis=1)
+    np.divide(np.diff(probabilities), distances, out=slopes[:, 1:], where=distances > 0)
+    return slopes
