@@ -49,14 +49,14 @@ def predict_lines(
 
 def _lines(models: FittedModels, chunk: ScoreChunk) -> str:
     scored = chunk.scored
-    probabilities = _probabilities(models, chunk.values[scored])
-    values = np.full((len(scored), len(models.forests)), "NA", dtype=object)
-    values[scored] = [[f"{value:.6g}" for value in row] for row in probabilities.tolist()]
+    numbers = iter(_probabilities(models, chunk.values[scored]).tolist())
+    missing = ["NA"] * len(models.forests)
+    cells = [[f"{value:.6g}" for value in next(numbers)] if one else missing for one in scored]
     identity = chunk.identity.copy()
     not_finite = (identity["STATUS"] == OK) & ~pd.Series(scored)
     identity.loc[not_finite, "STATUS"] = Outcome.NOT_FINITE.value
-    rows = zip(identity.itertuples(index=False, name=None), values.tolist(), strict=True)
-    return "".join("\t".join((*map(str, names), *numbers)) + "\n" for names, numbers in rows)
+    names = identity.itertuples(index=False, name=None)
+    return "".join("\t".join((*row, *values)) + "\n" for row, values in zip(names, cells, strict=True))
 
 
 def _probabilities(models: FittedModels, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -53,5 +53,5 @@ def cohort(folder: Path, *, variants: int = 160, informative: bool = True, tissu
         for tissue in range(tissues)
         for index, distance in enumerate(random.integers(-90_000, 90_000, variants))
     ]  # fmt: skip
-    header = "chrom position ref alt tissue pip tss_distance slope locus".split()
+    header = ["chrom", "position", "ref", "alt", "tissue", "pip", "tss_distance", "slope", "locus"]
     return scores(folder / "scores.tsv.gz", rows, tracks), table(folder / "labels.tsv", header, marks)
