@@ -72,7 +72,7 @@ class CalibrationFitter:
 
     Memory per score and track: 8 kB for each of the 1 + log2(alleles / 2,048) levels of the sketch and 4 kB for
     the tail, so 0.3 GB for 5,313 tracks and 100,000 alleles. With components, for 5,313 tracks: 0.4 GB more,
-    and another 0.9 GB while they are fitted.
+    and another 0.8 GB while they are fitted, which takes a minute or two.
 
     Attributes:
         alleles: ALT alleles seen.

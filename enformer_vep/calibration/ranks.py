@@ -18,7 +18,7 @@ NODE_PROBABILITIES: npt.NDArray[np.float64] = np.concatenate((_BODY, _TAIL, [1.0
 """Where F is stored: 200 to the unit up to 0.97, then 16 for each factor of ten that is left above, to 1e-6.
 
 A size that lies between two nodes is interpolated, so its rank is off by less than their distance: 0.005 in
-the body, and 15 % of 1 - F in the tail, in the worst of cases; a tenth of that where the distribution is smooth.
+the body, and 16 % of 1 - F in the tail, in the worst of cases; a tenth of that where the distribution is smooth.
 """
 
 
