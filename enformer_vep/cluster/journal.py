@@ -51,6 +51,11 @@ class Checkpoint:
     state: Mapping[str, object] = field(default_factory=dict)
     finished: bool = False
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether the state has bytes or rows that are not in the file yet."""
+        return bool(self.state.get("pending") or self.state.get("held"))
+
     def to_json(self) -> bytes:
         """One line of the journal."""
         values = {
@@ -118,7 +123,7 @@ class Journal:
         with explained(self._path):
             self._handle.write(line)
         self._size += len(line)
-        if not checkpoint.state.get("pending"):
+        if not checkpoint.holds_back:
             self._ends_of_pieces.append(checkpoint)
             if self._size > self._limit:
                 self._compact()
@@ -143,7 +148,7 @@ class Journal:
         head = {"journal": _FORMAT, "run": content.identity, "computed": content.computed}
         lines = [json.dumps(head).encode() + b"\n", *(point.to_json() for point in content.checkpoints)]
         write_complete(self._path, b"".join(lines))
-        self._ends_of_pieces = [point for point in content.checkpoints if not point.state.get("pending")]
+        self._ends_of_pieces = [point for point in content.checkpoints if not point.holds_back]
         self._size = sum(map(len, lines))
         self._limit = 2 * self._size + _COMPACTED_BYTES
         with explained(self._path):

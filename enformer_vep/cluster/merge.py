@@ -13,8 +13,8 @@ from enformer_vep.cluster.shards import as_array
 from enformer_vep.errors import EnformerVepError, InputError, OutputError, UsageError
 from enformer_vep.genome.variants import Status
 from enformer_vep.output.base import index_table
+from enformer_vep.output.formats import FormatChoice, choose_format, parse_format
 from enformer_vep.output.streams import ByteStream, is_stream, open_stream
-from enformer_vep.output.tsv import BGZF_SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -104,10 +104,10 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
             "give outputs of enformer-vep score --shard"
         )
     complete = _select(found)
-    _check_destination(destination, complete[0].manifest, tabix)
+    choice = _check_destination(destination, complete[0].manifest, tabix)
     bad: list[int] = []
     try:
-        with open_stream(destination, finish=index_table(destination) if tabix else None) as stream:
+        with open_stream(destination, finish=index_table(destination, choice) if tabix else None) as stream:
             bad = _join(complete, stream)
             if bad:
                 raise IncompleteError(bad, len(complete))
@@ -169,15 +169,17 @@ def _warn_of_mixture(manifests: Iterable[Manifest]) -> None:
         )
 
 
-def _check_destination(destination: str, first: Manifest, tabix: bool) -> None:
-    compressed = first.identity.get("format") == "bgzf"
-    if destination != "-" and destination.endswith(BGZF_SUFFIXES) != compressed:
+def _check_destination(destination: str, first: Manifest, tabix: bool) -> FormatChoice:
+    """The format of the shards, which must be that of the result."""
+    choice = parse_format(str(first.identity.get("format")))
+    if destination != "-" and choose_format(destination) != choice:
         raise UsageError(
-            f"{destination}: the shards are {'BGZF' if compressed else 'plain'} tables; "
-            f"give -o a name that {'ends' if compressed else 'does not end'} in .gz"
+            f"{destination}: the shards are .{choice} files, which merge joins as they are; give -o a name "
+            f"that ends in .{choice} (enformer-vep export makes other formats of it)"
         )
-    if tabix and (not compressed or is_stream(destination)):
+    if tabix and (not choice.compressed or is_stream(destination)):
         raise UsageError(f"--tabix cannot index {destination}; it takes .gz shards and -o FILE.gz")
+    return choice
 
 
 def _join(shards: Sequence[_Found], stream: ByteStream) -> list[int]:

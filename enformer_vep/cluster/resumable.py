@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
-from enformer_vep.cluster.files import Names, locked_part
+from enformer_vep.cluster.files import Names, locked_part, sha256_of
 from enformer_vep.cluster.journal import (
     Checkpoint,
     Journal,
@@ -152,7 +153,9 @@ class ResumableTable:
         with explained(self._names.destination):
             os.fsync(self._handle.fileno())
         self._journal.sync()
-        self._writer.complete(self._names.part)
+        final = self._writer.complete(self._names.part)
+        if final != self._names.part:
+            self._journal_final(final)
         if register:
             register(
                 FileFacts(
@@ -164,7 +167,9 @@ class ResumableTable:
                 )
             )
         with explained(self._names.destination):
-            take_name(self._names.part, self._names.target)
+            take_name(final, self._names.target)
+            if final != self._names.part:
+                self._names.part.unlink()
             self._names.journal.unlink()
 
     def close(self) -> None:
@@ -182,6 +187,14 @@ class ResumableTable:
         self.summary.counts = Counter(point.counts)
         self.summary.resumed = point.counts.total()
         logger.info("%s: going on after row %d", self._names.destination, self.summary.resumed)
+
+    def _journal_final(self, final: Path) -> None:
+        """Notes which file was made of the unfinished one, so that it is known when a kill leaves it alone."""
+        counts, size = Counter(self.summary.counts), final.stat().st_size
+        self._journal.append(
+            Checkpoint(self.piece, self.batches, size, sha256_of(final), counts, finished=True)
+        )
+        self._journal.sync()
 
     def _checkpoint(self, finished: bool = False) -> None:
         self._stream.flush()

@@ -22,7 +22,7 @@ _TRAILER = struct.Struct("<LL")
 class ByteSink(Protocol):
     """Where compressed bytes go."""
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes, /) -> object:
         """Takes the next bytes."""
 
 

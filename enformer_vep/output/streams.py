@@ -9,8 +9,9 @@ from typing import BinaryIO
 
 from enformer_vep.errors import OutputError
 from enformer_vep.output.atomic import complete_or_absent, explained, output_error
+from enformer_vep.output.formats import STANDARD_OUTPUT, is_stream
 
-STANDARD_OUTPUT = "-"
+__all__ = ["STANDARD_OUTPUT", "ByteStream", "is_stream", "open_stream", "require_writable"]
 
 _BUFFER_BYTES = 1 << 20
 
@@ -53,12 +54,6 @@ class ByteStream:
             if durable:
                 os.fsync(self._handle.fileno())
             self._handle.close()
-
-
-def is_stream(destination: str) -> bool:
-    """Whether a destination is read as it is written: standard output, a device or a named pipe."""
-    path = Path(destination)
-    return destination == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def require_writable(destination: str) -> None:

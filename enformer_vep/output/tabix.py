@@ -1,14 +1,23 @@
-"""An index for a sorted BGZF table, so that a region's rows are found without reading the rest."""
+"""An index for a sorted BGZF or BCF file, so that a region's rows are found without reading the rest."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from enformer_vep.errors import OutputError
 from enformer_vep.genome.variants import Variant
 from enformer_vep.output.atomic import explained
+from enformer_vep.output.formats import Format
 
 # A .tbi index holds positions up to here; beyond it htslib needs .csi.
 _LARGEST_TBI_POSITION = 1 << 29
+
+# How each format says where a row is.
+_PLACES: dict[Format, dict[str, Any]] = {
+    Format.TSV: {"seq_col": 0, "start_col": 1, "end_col": 1, "meta_char": "#"},
+    Format.VCF: {"preset": "vcf"},
+    Format.BED: {"preset": "bed"},
+    Format.BCF: {"preset": "bcf"},
+}
 
 _State = tuple[list[str], str | None, int, int]
 
@@ -20,10 +29,11 @@ class TabixIndex:
 
     Args:
         destination: The name that the user gave, for messages.
+        format: What the file is.
     """
 
-    def __init__(self, destination: str) -> None:
-        self._destination = destination
+    def __init__(self, destination: str, format: Format = Format.TSV) -> None:
+        self._destination, self._format = destination, format
         self._contigs: set[str] = set()
         self._contig: str | None = None
         self._position = 0
@@ -55,10 +65,10 @@ class TabixIndex:
         self._contigs = set(contigs)
 
     def build(self, path: Path) -> None:
-        """Writes the index beside a complete table, as `path` + .tbi (.csi for positions beyond 2^29).
+        """Writes the index beside a complete file, as `path` + .tbi (.csi for BCF and positions beyond 2^29).
 
         Args:
-            path: BGZF table with contig and 1-based position in its first two columns.
+            path: BGZF lines or BCF.
 
         Raises:
             OutputError: The index cannot be written.
@@ -68,13 +78,10 @@ class TabixIndex:
         with explained(self._destination):
             pysam.tabix_index(
                 str(path),
-                seq_col=0,
-                start_col=1,
-                end_col=1,
-                meta_char="#",
-                csi=self._largest_position > _LARGEST_TBI_POSITION,
+                csi=self._largest_position > _LARGEST_TBI_POSITION or self._format is Format.BCF,
                 force=True,
                 keep_original=True,
+                **_PLACES[self._format],
             )
 
     def _follows(self, variant: Variant) -> bool:

@@ -65,7 +65,7 @@ def expected(
     from tests.cluster.toy import complete
 
     folder, found = tmp_path_factory.mktemp("expected"), {}
-    for suffix in ("tsv", "tsv.gz"):
+    for suffix in ("tsv", "tsv.gz", "vcf.gz", "bed", "parquet", "h5", "bcf"):
         path = folder / f"scores.{suffix}"
         compute, output = ComputeSettings("cpu", piece_size=50), OutputSettings(str(path))
         assert (

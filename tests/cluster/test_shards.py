@@ -175,7 +175,7 @@ def test_the_same_shard_twice_is_refused(shards: Callable[[str], list[Path]], tm
 
 
 def test_the_name_says_what_the_shards_are(shards: Callable[[str], list[Path]], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"plain tables"):
+    with pytest.raises(UsageError, match=r"shards are \.tsv files"):
         merge(shards("tsv"), str(tmp_path / "all.tsv.gz"))
 
 
