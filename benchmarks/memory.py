@@ -44,7 +44,7 @@ def make_input(folder: Path, records: int) -> None:
 def score(folder: Path) -> None:
     import torch
 
-    from enformer_vep import scoring
+    from enformer_vep import runs, scoring
     from enformer_vep.cli.progress import record_progress
     from enformer_vep.genome.placing import Geometry
     from enformer_vep.pipeline import Scorer
@@ -52,9 +52,9 @@ def score(folder: Path) -> None:
     from enformer_vep.settings import ComputeSettings, OutputSettings, ScoreRequest
 
     torch.set_num_threads(1)
-    scoring.open_model = lambda *_: SimpleNamespace(sha256="", name="stub", config=None)
-    scoring.track_table = lambda *_: None
-    scoring.make_scorer = lambda model, table, settings, compute, device: Scorer(
+    runs.open_model = lambda *_: SimpleNamespace(sha256="", name="stub", config=None)
+    runs.track_table = lambda *_: None
+    runs.make_scorer = lambda model, table, settings, compute, device: Scorer(
         Layout((ValueBlock("SAD", ("0",)),)), (0,), Geometry(1024, 0, 128, 8), 16, device, Stub(), settings
     )
     output = OutputSettings(str(folder / "scores.tsv.gz"))

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from enformer_vep.calibration import Extension
+from enformer_vep.columns import make_layout, run_notes
 from enformer_vep.effects.averaging import mean_effect, predict_averaged
 from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine, make_batch
 from enformer_vep.effects.devices import automatic_batch_size, automatic_portions
@@ -22,13 +24,7 @@ from enformer_vep.model.checkpoints import LoadedModel
 from enformer_vep.model.config import EnformerConfig
 from enformer_vep.readout import read_out
 from enformer_vep.results import (
-    GENE_ID,
-    GENE_NAME,
-    TSS_DISTANCE,
-    WINDOW_START,
-    ContextColumn,
     Layout,
-    ValueBlock,
 )
 from enformer_vep.rows import View
 from enformer_vep.scores import centred_bins
@@ -69,6 +65,7 @@ class Scorer:
         settings: What was asked for.
         weights: float32 [tracks, groups], on the device, to average predictions over groups of tracks; None
             for single tracks.
+        extension: Computes further columns from the scores; None for none.
     """
 
     layout: Layout
@@ -79,6 +76,7 @@ class Scorer:
     engine: EffectEngine
     settings: ScoreSettings
     weights: Tensor | None = None
+    extension: Extension | None = None
 
     def prepare(self, placed: Sequence[Placed], views: Sequence[View]) -> Work:
         """Put windows together for the device.
@@ -128,7 +126,8 @@ class Scorer:
         effect = self.effect(work)
         with torch.inference_mode():
             scores = read_out(effect, work.readouts, self.settings.scores)
-            return scores.flatten(1).cpu().numpy()
+            values: npt.NDArray[np.float32] = scores.flatten(1).cpu().numpy()
+        return values if self.extension is None else np.hstack([values, self.extension(values)])
 
     def _stitches(self, view: View) -> Stitches:
         """Seams lie where REF ends in this view."""
@@ -182,8 +181,9 @@ def make_scorer(
         keep_freed_memory()
     portions = automatic_portions(config, device)
     engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
+    layout = make_layout(settings, tracks, table, groups)
     return Scorer(
-        layout=make_layout(settings, tracks, table, groups),
+        layout=replace(layout, notes=(*run_notes(model, settings), *layout.notes)),
         tracks=tracks,
         geometry=_geometry(config, bins),
         batch_size=compute.batch_size or automatic_batch_size(config, device),
@@ -217,36 +217,6 @@ def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
                 f"--shifts {shift} moves the variant out of the window of {window} bp: "
                 f"choose from {centre - window + 1} to {centre}"
             )
-
-
-def make_layout(
-    settings: ScoreSettings,
-    tracks: Sequence[int],
-    table: TrackTable | None,
-    groups: TrackGroups | None = None,
-) -> Layout:
-    """Columns of a run: for each score all groups, or tracks, which without a table are named by their index."""
-    labels = _labels(tracks, table)
-    titles: tuple[str, ...] = ()
-    notes: tuple[tuple[str, str], ...] = ()
-    if groups is not None:
-        labels = groups.names
-        titles = tuple(f"mean of {len(members)} tracks" for members in groups.members)
-        notes = (("groups", str(dict(zip(groups.names, groups.members, strict=True)))),)
-    elif table is not None:
-        titles = tuple(table[track].description for track in tracks)
-    blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
-    return Layout(blocks, _context(settings), notes)
-
-
-def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
-    return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
-
-
-def _context(settings: ScoreSettings) -> tuple[ContextColumn, ...]:
-    if settings.genes:
-        return (GENE_ID, GENE_NAME, TSS_DISTANCE)
-    return (WINDOW_START,) if settings.share_windows else ()
 
 
 def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:

@@ -4,51 +4,28 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from enformer_vep import __version__
-from enformer_vep.api import open_model, track_table
 from enformer_vep.cluster.files import Names, sha256_of, was_completed
 from enformer_vep.cluster.identity import run_identity
 from enformer_vep.cluster.journal import JournalContent, differences, read_journal
 from enformer_vep.cluster.manifest import Manifest, read_manifest
 from enformer_vep.cluster.resumable import FileFacts, ResumableTable, open_resumable
 from enformer_vep.cluster.shards import Shard, parse_shard
-from enformer_vep.cluster.stopping import StopRequest, stop_request
-from enformer_vep.cluster.workers import DevicePool, resolve_devices, shared_batch_size
-from enformer_vep.effects.devices import resolve_device
+from enformer_vep.cluster.stopping import stop_request
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.inputs import Source, open_source
 from enformer_vep.output.base import choose_writer, open_writer
 from enformer_vep.output.streams import STANDARD_OUTPUT, is_stream, require_writable
 from enformer_vep.output.summary import write_summary
-from enformer_vep.pieces import Table, cut_pieces, score_pieces, write_rows
-from enformer_vep.pipeline import Scorer, describe_run, make_scorer
-from enformer_vep.results import RunSummary, ScoredVariant
+from enformer_vep.results import RunSummary
 from enformer_vep.rows import check_variants
+from enformer_vep.runs import Progress, Run, prepare_run, write_run
 from enformer_vep.settings import ScoreRequest
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[int | None], AbstractContextManager[Callable[[ScoredVariant], None]]]
-"""Given the number of records (None when unknown), shows a bar; what it yields is called with every row."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Everything that is known before the first row."""
-
-    request: ScoreRequest
-    source: Source
-    scorer: Scorer
-    model_sha256: str
-    provenance: dict[str, object]
-    shard: Shard | None
-    progress: Progress
-    stop: StopRequest
 
 
 def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
@@ -74,7 +51,7 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
         source = open_source(request)
         variants = source.variants()
         names = _names(request, source)
-        run = _prepare(request, source, shard, names, progress, stop)
+        run = prepare_run(request, source, shard, _journalled_batch_size(names), progress, stop)
         began = time.perf_counter()
         if request.dry_run:
             summary = _count(run, variants)
@@ -107,31 +84,6 @@ def _names(request: ScoreRequest, source: Source) -> Names | None:
     return None if streamed or request.dry_run else Names.of(request.output.destination)
 
 
-def _prepare(
-    request: ScoreRequest,
-    source: Source,
-    shard: Shard | None,
-    names: Names | None,
-    progress: Progress,
-    stop: StopRequest,
-) -> _Run:
-    compute = request.compute
-    devices = resolve_devices(compute.devices)
-    device = resolve_device(compute.device) if not devices else resolve_device("cpu")
-    model = open_model(request.model, request.settings, compute)
-    table = track_table(model, request.settings.organism, request.targets)
-    sizes = _journalled_batch_size(names) if compute.batch_size is None else compute.batch_size
-    if sizes is None and devices:
-        sizes = shared_batch_size(model.config, devices)
-    compute = replace(compute, batch_size=sizes, devices=tuple(map(str, devices)))
-    scorer = make_scorer(model, table, request.settings, compute, device)
-    provenance = {"version": __version__, "genome": str(request.genome), **describe_run(model, scorer)}
-    if devices:
-        provenance["device"] = ", ".join(map(str, devices))
-    logger.debug("%s", provenance)
-    return _Run(request, source, scorer, model.sha256, provenance, shard, progress, stop)
-
-
 def _journalled_batch_size(names: Names | None) -> int | None:
     """The size that an interrupted run found automatically: another one would change its rounding."""
     found = read_journal(names.journal) if names else None
@@ -153,21 +105,21 @@ def _check_destinations(request: ScoreRequest) -> None:
         raise UsageError(f"-o and --summary both write to {output.destination}: choose two names")
 
 
-def _count(run: _Run, variants: Iterator[Variant]) -> RunSummary:
+def _count(run: Run, variants: Iterator[Variant]) -> RunSummary:
     summary = RunSummary()
     checked = check_variants(variants, run.source.reference, run.scorer.geometry, run.request.settings)
     summary.counts.update(one.status for one in checked)
     return summary
 
 
-def _write_stream(run: _Run, variants: Iterator[Variant]) -> RunSummary:
+def _write_stream(run: Run, variants: Iterator[Variant]) -> RunSummary:
     output, summary = run.request.output, RunSummary()
     with open_writer(output.destination, run.scorer.layout, tabix=output.tabix) as table:
-        _write_rows(run, variants, table, summary, run.source.count(), 0)
+        write_run(run, variants, table, summary, run.source.count(), 0)
     return summary
 
 
-def _write_file(run: _Run, names: Names, variants: Iterator[Variant]) -> RunSummary:
+def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSummary:
     output, size = run.request.output, run.request.compute.piece_size
     make = choose_writer(output.destination, run.scorer.layout, tabix=output.tabix)
     content = JournalContent(_identity(run), _computed(run), ())
@@ -188,12 +140,12 @@ def _write_file(run: _Run, names: Names, variants: Iterator[Variant]) -> RunSumm
             variants = run.source.variants(first, None if pieces is None else pieces.stop * size)
         with run.stop.patience():
             left = None if total is None else max(total - first, 0)
-            _write_rows(run, variants, table, table.summary, left, table.batches)
+            write_run(run, variants, table, table.summary, left, table.batches)
         table.finish(_register(run, names, content, table) if run.shard else None)
         return table.summary
 
 
-def _pieces(run: _Run) -> tuple[range | None, int | None]:
+def _pieces(run: Run) -> tuple[range | None, int | None]:
     """The pieces of a shard, None for all, and the ordinal of the record after its last, if that is known."""
     if run.shard is None:
         return None, run.source.count()
@@ -202,28 +154,7 @@ def _pieces(run: _Run) -> tuple[range | None, int | None]:
     return pieces, min(pieces.stop * size, records)
 
 
-def _write_rows(
-    run: _Run,
-    variants: Iterator[Variant],
-    table: Table,
-    summary: RunSummary,
-    total: int | None,
-    skipped_batches: int,
-) -> None:
-    request = run.request
-    pieces = cut_pieces(variants, request.compute.piece_size)
-    devices = run.request.compute.devices
-    pool = DevicePool(request, run.scorer.batch_size) if devices else nullcontext()
-    with pool as workers, run.progress(total) as advance:
-        scored = (
-            workers.score(pieces, skipped_batches)
-            if workers
-            else score_pieces(pieces, run.source.reference, run.scorer, skipped_batches)
-        )
-        write_rows(scored, table, summary, advance)
-
-
-def _identity(run: _Run) -> dict[str, object]:
+def _identity(run: Run) -> dict[str, object]:
     return run_identity(
         run.request,
         run.source.regions,
@@ -234,11 +165,11 @@ def _identity(run: _Run) -> dict[str, object]:
     )
 
 
-def _computed(run: _Run) -> dict[str, object]:
+def _computed(run: Run) -> dict[str, object]:
     return {"batch-size": run.scorer.batch_size, "device": run.provenance["device"]}
 
 
-def _already_complete(run: _Run, names: Names, content: JournalContent) -> RunSummary | None:
+def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSummary | None:
     """The counts of a file that an earlier process completed; None when there is work to do."""
     counts = None
     if was_completed(names):
@@ -261,7 +192,7 @@ def _already_complete(run: _Run, names: Names, content: JournalContent) -> RunSu
 
 
 def _register(
-    run: _Run, names: Names, content: JournalContent, table: ResumableTable
+    run: Run, names: Names, content: JournalContent, table: ResumableTable
 ) -> Callable[[FileFacts], None]:
     def register(facts: FileFacts) -> None:
         assert run.shard is not None

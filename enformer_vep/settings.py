@@ -217,6 +217,7 @@ class ScoreRequest:
         shard: Which contiguous block of the input, such as "3/8"; None for all of it.
         genes: Annotation for `settings.genes`; None for whole windows.
         calibration: File of background distributions; None for plain scores.
+        additions: What the calibration adds, by name; None for all that it can.
     """
 
     variants: str
@@ -232,3 +233,4 @@ class ScoreRequest:
     shard: str | None = None
     genes: Path | None = None
     calibration: Path | None = None
+    additions: tuple[str, ...] | None = None

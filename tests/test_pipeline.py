@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_vep.columns import make_layout
 from enformer_vep.effects.devices import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.placing import Geometry
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.pieces import Piece, ScoredPiece, cut_pieces, score_pieces, write_rows
-from enformer_vep.pipeline import Scorer, make_layout
+from enformer_vep.pipeline import Scorer
 from enformer_vep.results import Layout, RunSummary, ScoredVariant, ValueBlock
 from enformer_vep.rows import Reference, score_piece
 from enformer_vep.settings import Score, ScoreSettings

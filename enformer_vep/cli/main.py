@@ -15,7 +15,9 @@ from enformer_vep.errors import EnformerVepError
 # Command name to the module and function that hold it: a command's module is imported only to run or list it.
 COMMANDS = {
     "score": ("enformer_vep.cli.score", "score"),
+    "calibrate": ("enformer_vep.cli.calibrate", "calibrate"),
     "merge": ("enformer_vep.cli.merge", "merge"),
+    "export": ("enformer_vep.cli.export", "export"),
     "plan": ("enformer_vep.cli.plan", "plan"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),

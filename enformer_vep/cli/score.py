@@ -1,11 +1,13 @@
 """`enformer-vep score`: the main job."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from enformer_vep.cli.options import FILE, compute_options, input_options, request_settings, scoring_options
+from enformer_vep.errors import UsageError
 from enformer_vep.settings import OutputSettings, ScoreRequest
 
 
@@ -22,6 +24,12 @@ from enformer_vep.settings import OutputSettings, ScoreRequest
 @click.option("--tabix", is_flag=True, help="Also write a tabix index of the .gz table.")
 @click.option("--summary", type=FILE, help="Write counts, settings and speed to this JSON file.")
 @scoring_options
+@click.option(
+    "--calibration",
+    type=FILE,
+    help="From enformer-vep calibrate: adds signed quantiles (SADQ), z-scores (SADZ), components (SADPC).",
+)
+@click.option("--add", help="With --calibration, only these: quantile,zscore,components.")
 @compute_options
 @click.option(
     "--shard",
@@ -54,5 +62,16 @@ def score(**options: Any) -> None:
 
 def _request(options: dict[str, Any]) -> ScoreRequest:
     settings, rest = request_settings(options)
+    settings["additions"] = _additions(rest.pop("add"), rest["calibration"])
     output = OutputSettings(rest.pop("output"), rest.pop("tabix"), rest.pop("summary"), rest.pop("overwrite"))
     return ScoreRequest(genome=rest.pop("fasta"), output=output, **settings, **rest)
+
+
+def _additions(text: str | None, calibration: Path | None) -> tuple[str, ...] | None:
+    from enformer_vep.calibration import parse_additions
+
+    if text is None:
+        return None
+    if calibration is None:
+        raise UsageError("--add says what a calibration adds: give one with --calibration")
+    return parse_additions(text)

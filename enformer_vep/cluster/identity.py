@@ -64,6 +64,7 @@ def run_identity(
         "share-windows": settings.share_windows,
         "indels": settings.indels.value,
         **_gene_identity(settings.genes, reference.genes),
+        "calibration": fingerprint(request.calibration) if request.calibration else "none",
         "strict": settings.strict,
         "window": window,
         "batch-size": compute.batch_size or "auto",

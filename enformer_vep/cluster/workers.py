@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from enformer_vep.api import open_scorer
+from enformer_vep.calibrated import with_calibration
 from enformer_vep.effects.devices import automatic_batch_size, resolve_device
 from enformer_vep.errors import EnformerVepError, UsageError
 from enformer_vep.genome.variants import Variant
@@ -95,7 +96,10 @@ ScorerFactory = Callable[[ScoreRequest], PieceScorer[Any]]
 
 def make_worker_scorer(request: ScoreRequest) -> PieceScorer[Any]:
     """Loads the model onto the worker's device."""
-    return open_scorer(request.model, request.settings, request.compute, request.targets)
+    scorer = open_scorer(request.model, request.settings, request.compute, request.targets)
+    if request.calibration:
+        return with_calibration(scorer, request.calibration, request.additions)
+    return scorer
 
 
 class DevicePool:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import torch
 
-from enformer_vep import scoring
+from enformer_vep import runs, scoring
 from enformer_vep.cluster import resumable, workers
 from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.genome.placing import Geometry
@@ -97,13 +97,13 @@ class ToyScorerFactory:
 def patch(toy: Toy) -> None:
     """Puts the toy in place of the model, in this process."""
     model = SimpleNamespace(sha256="0" * 64, name="toy", config=None)
-    scoring.open_model = lambda *_: model
-    scoring.track_table = lambda *_: None
-    scoring.make_scorer = lambda model, table, settings, compute, device: toy_scorer(
+    runs.open_model = lambda *_: model
+    runs.track_table = lambda *_: None
+    runs.make_scorer = lambda model, table, settings, compute, device: toy_scorer(
         ScoreRequest("", Path(), settings=settings, compute=compute), toy
     )
-    scoring.shared_batch_size = lambda *_: 4
-    scoring.DevicePool = lambda request, size: workers.DevicePool(request, size, ToyScorerFactory(toy))
+    runs.shared_batch_size = lambda *_: 4
+    runs.DevicePool = lambda request, size: workers.DevicePool(request, size, ToyScorerFactory(toy))
     # As many checkpoints as there are batches, so that kills meet every kind of them.
     resumable.CHECKPOINT_SECONDS = -1.0
     if toy.file_limit is not None:

@@ -1,0 +1,37 @@
+"""`enformer-vep calibrate`: how large are the scores of common variants?"""
+
+from typing import Any
+
+import click
+
+from enformer_vep.cli.options import compute_options, input_options, request_settings, scoring_options
+from enformer_vep.settings import ScoreRequest
+
+
+@click.command()
+@input_options
+@click.option("-o", "--output", required=True, help="Calibration file to write (.safetensors).")
+@click.option(
+    "--components",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Also fit so many principal components over the tracks of each score.",
+)
+@scoring_options
+@compute_options
+def calibrate(output: str, components: int, **options: Any) -> None:
+    """Score the background VARIANTS (some thousands of common ones) and keep how their scores are distributed.
+
+    Give enformer-vep score the file with --calibration, and the same model and settings.
+
+    \b
+    enformer-vep calibrate common.vcf.gz -f hg38.fa -o common.safetensors
+    enformer-vep score variants.vcf.gz -f hg38.fa --calibration common.safetensors
+    """
+    from enformer_vep.calibrating import calibrate_file
+    from enformer_vep.cli.progress import record_progress
+
+    settings, rest = request_settings(options)
+    request = ScoreRequest(genome=rest.pop("fasta"), **settings, **rest)
+    calibrate_file(request, output, components, record_progress)
