@@ -1,0 +1,210 @@
+"""`score` with genes, groups and stitched indels, and `calibrate`, as a user meets them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.builders import make_fasta, make_vcf
+from tests.cli.conftest import CONTIGS, Outcome
+
+Command = Callable[..., Outcome]
+
+# The small model reads 2,048 bp: genes A and B lie near the variants at 4,000 to 4,200, C near no variant.
+GENES = [("A", 3900, 4600, "+"), ("B", 3000, 4150, "-"), ("C", 7500, 7900, "+")]
+
+
+@pytest.fixture
+def annotation(tmp_path: Path) -> Path:
+    path = tmp_path / "genes.gtf"
+    lines = (
+        f'1\ttest\tgene\t{start}\t{end}\t.\t{strand}\t.\tgene_id "ENS{name}"; gene_name "{name}"; gene_type "x";'
+        for name, start, end, strand in GENES
+    )
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def score(command: Command, vcf: Path, fasta: Path, small_model: Path) -> Command:
+    def run(*options: object, name: str = "score", variants: Path = vcf) -> Outcome:
+        return command(name, variants, "-f", fasta, "-m", small_model, "--device", "cpu", *options)
+
+    return run
+
+
+def values(outcome: Outcome, first: int = 6) -> npt.NDArray[np.float64]:
+    return np.array([[float(cell) for cell in row[first:]] for row in outcome.table[1:] if row[5] == "ok"])
+
+
+def test_a_row_for_each_allele_and_gene(score: Command, annotation: Path) -> None:
+    outcome = score("--genes", annotation, "-t", "0")
+    assert outcome.code == 0, outcome.err
+    header, *rows = outcome.table
+    assert header[5:] == ["STATUS", "GENE_ID", "GENE_NAME", "TSS_DISTANCE", "SADR_TRACK0"]
+    assert [(row[2], row[5], row[7], row[8]) for row in rows] == [
+        ("near_start", "no_gene_in_reach", "NA", "NA"),
+        ("two_alleles", "ok", "A", "100"),
+        ("two_alleles", "ok", "B", "150"),
+        ("two_alleles", "ok", "A", "100"),
+        ("two_alleles", "ok", "B", "150"),
+        ("insertion", "ok", "A", "200"),
+        ("insertion", "ok", "B", "50"),
+        ("deletion", "ok", "A", "300"),
+        ("deletion", "ok", "B", "-50"),
+        ("symbolic", "symbolic_allele", "NA", "NA"),
+        ("near_end", "no_gene_in_reach", "NA", "NA"),
+    ]
+    assert "4 of 7 alleles scored (not: 1 symbolic_allele, 2 no_gene_in_reach)" in outcome.err
+
+
+def test_gene_scores_are_scores_of_their_bins(score: Command, annotation: Path) -> None:
+    """The one bin of gene A is one of those of the whole window, whose profile D1 bounds."""
+    one = values(score("--genes", annotation, "--tss-bins", 1, "-s", "D1"), 9)
+    three = values(score("--genes", annotation, "--tss-bins", 3, "-s", "D1"), 9)
+    whole = values(score("-s", "D1"))[1:5].repeat(2, axis=0)
+    assert (one <= three).all()
+    assert (three <= whole * (1 + 1e-5)).all()
+
+
+def test_windows_on_the_tss_give_similar_rows(score: Command, annotation: Path) -> None:
+    around, centred = (score("--genes", annotation, "--center", kind) for kind in ("variant", "tss"))
+    # A window on the TSS reaches further: half a window, not half of what is predicted.
+    cells = [row[:9] for row in centred.table if row[5] == "ok"]
+    assert [row[:9] for row in around.table if row[5] == "ok"] == [
+        row for row in cells if row[2] in ("two_alleles", "insertion", "deletion")
+    ]
+
+
+def test_devices_and_shards_give_the_same_bytes(score: Command, annotation: Path, tmp_path: Path) -> None:
+    options = ("--genes", annotation, "--center", "tss", "--indels", "stitch", "--piece-size", 2)
+    expected = score(*options).out
+    assert score(*options, "--devices", "cpu,cpu").code == 2, "--device is given as well"
+    for number in (1, 2):
+        assert score(*options, "--shard", f"{number}/2", "-o", tmp_path / f"{number}.tsv").code == 0
+    joined = (tmp_path / "1.tsv").read_text() + (tmp_path / "2.tsv").read_text().partition("\n")[2]
+    assert joined == expected
+
+
+def test_stitching_changes_indels_only(score: Command) -> None:
+    plain, stitched = values(score()), values(score("--indels", "stitch"))
+    changed = (plain != stitched).any(axis=1)
+    assert changed.tolist() == [False, False, False, True, True, False]
+
+
+def test_groups_are_columns(score: Command, tmp_path: Path) -> None:
+    (tmp_path / "groups.tsv").write_text("track\tgroup\nTRACK0\tboth\n1\tboth\nTRACK2\tone\n")
+    outcome = score("--groups", tmp_path / "groups.tsv")
+    assert outcome.table[0][6:] == ["SAD_both", "SAD_one"]
+    single = values(score("-t", "0,1,2"))
+    expected = np.stack([single[:, :2].mean(axis=1), single[:, 2]], axis=1)
+    np.testing.assert_allclose(values(outcome), expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--center", "tss"), "give one with --genes"),
+        (("--gene-types", "lncRNA"), "give one with --genes"),
+        (("--genes", "nowhere.gtf"), "nowhere.gtf"),
+        (("--groups", "nowhere.tsv"), "nowhere.tsv"),
+        (("--add", "quantile"), "give one with --calibration"),
+        (("--calibration", "nowhere.safetensors"), "nowhere.safetensors"),
+    ],
+)
+def test_what_is_missing_is_said(score: Command, options: tuple[str, ...], words: str) -> None:
+    outcome = score(*options)
+    assert outcome.code in (1, 2)
+    assert words in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.fixture
+def background(tmp_path: Path, sequences: dict[str, str]) -> Path:
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    sequence = sequences["chr1"]
+    records = [
+        ("chr1", position, ".", sequence[position - 1], other[sequence[position - 1]])
+        for position in range(1500, 7500, 250)
+    ]
+    return make_vcf(tmp_path / "background.vcf", records, CONTIGS)
+
+
+def test_calibrated_scores(score: Command, background: Path, tmp_path: Path) -> None:
+    file = tmp_path / "background.safetensors"
+    made = score("-o", file, "--components", 2, name="calibrate", variants=background)
+    assert made.code == 0, made.err
+    outcome = score("--calibration", file)
+    assert outcome.table[0][6:] == [
+        *(f"SAD{kind}_TRACK{track}" for kind in ("", "Q", "Z") for track in range(5)),
+        "SADPC_1",
+        "SADPC_2",
+    ]
+    found = values(outcome)
+    np.testing.assert_array_equal(found[:, :5], values(score()))
+    # By hand: the share of background sizes below, half of the ties counted.
+    sizes = np.abs(values(score(variants=background)))
+    ranks = (sizes[None] < np.abs(found[:, None, :5])).mean(axis=1)
+    np.testing.assert_allclose(np.abs(found[:, 5:10]), ranks, atol=1.5 / len(sizes))
+    assert (np.sign(found[:, 5:10]) == np.sign(found[:, :5])).all()
+
+
+def test_swapping_the_alleles_negates_scores_and_quantiles(
+    score: Command,
+    command: Command,
+    background: Path,
+    tmp_path: Path,
+    sequences: dict[str, str],
+    small_model: Path,
+) -> None:
+    """The same two haplotypes, seen from the other one."""
+    file = tmp_path / "background.safetensors"
+    score("-o", file, name="calibrate", variants=background)
+    here = sequences["chr1"]
+    one, two = here[3999], "C" if here[3999] == "A" else "A"
+    there = make_fasta(tmp_path / "there.fa", {**sequences, "chr1": here[:3999] + two + here[4000:]})
+    found = []
+    for genome, reference, alternate in ((None, one, two), (there, two, one)):
+        variants = make_vcf(
+            tmp_path / f"{reference}.vcf", [("chr1", 4000, ".", reference, alternate)], CONTIGS
+        )
+        options = ["--calibration", file, "--add", "quantile", "-s", "SAD,SADR", "-t", "0,1"]
+        if genome is None:
+            refused = score(*options, variants=variants)
+            assert "has no SADR" in refused.err
+        options[5] = "SAD"
+        words = [
+            "score",
+            variants,
+            "-m",
+            small_model,
+            "--device",
+            "cpu",
+            "-f",
+            genome or tmp_path / "genome.fa",
+        ]
+        found.append(values(command(*words, *options)))
+    np.testing.assert_allclose(found[0], -found[1], rtol=2e-3, atol=1e-6)
+    assert (found[0] != 0).all()
+
+
+@pytest.mark.parametrize(
+    "options", [("--rc",), ("--shifts", "-1,0,1"), ("--bins", "center:2"), ("--indels", "stitch")]
+)
+def test_a_calibration_of_other_settings_is_refused(
+    score: Command, background: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    file = tmp_path / "background.safetensors"
+    score("-o", file, name="calibrate", variants=background)
+    refused = score("--calibration", file, *options)
+    assert refused.code == 2
+    assert options[0].removeprefix("--") in refused.err
+    assert "enformer-vep calibrate" in refused.err
+
+
+def test_the_same_background_gives_the_same_bytes(score: Command, background: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        score("-o", tmp_path / name, name="calibrate", variants=background)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
