@@ -10,6 +10,7 @@ from enformer_vep.eqtl.metrics import auroc, average_precision, curve
 from enformer_vep.eqtl.report import spread
 from enformer_vep.errors import DependencyError, InputError
 
+_MANY = 12
 _OWN, _BASELINE, _CHANCE = "#3b6ea8", "#d98032", "0.6"
 
 
@@ -36,8 +37,12 @@ def draw(results: Sequence[TissueResult], title: str) -> Any:
     tested = sorted((one for one in results if one.status == OK), key=lambda one: spread(one, "auroc")[0])
     if not tested:
         raise InputError("no tissue could be tested, so there is nothing to draw; see the table's STATUS")
-    figure = Figure(figsize=(13, max(4.4, 1.8 + 0.24 * len(tested))), layout="constrained")
-    tissues, roc, precision = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    if len(tested) < _MANY:
+        figure = Figure(figsize=(13, max(4.4, 1.8 + 0.24 * len(tested))), layout="constrained")
+        tissues, roc, precision = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    else:
+        figure = Figure(figsize=(10.5, max(8.0, 1.8 + 0.24 * len(tested))), layout="constrained")
+        tissues, roc, precision = figure.subplot_mosaic("TR;TP", width_ratios=(1.1, 1)).values()
     _draw_tissues(tissues, tested)
     _draw_curves(roc, precision, tested)
     handles = tissues.get_legend_handles_labels()

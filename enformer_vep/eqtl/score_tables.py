@@ -173,7 +173,7 @@ def _parquet_file(path: Path) -> Any:
         import pyarrow.parquet
     except ImportError:
         raise DependencyError(
-            "reading Parquet needs pyarrow; install it with: pip install 'enformer-vep[parquet]'"
+            "reading Parquet needs pyarrow; install it with: pip install 'enformer-vep[formats]'"
         ) from None
     if not path.exists():
         raise InputError(f"{path}: no such file; check the name")

@@ -9,6 +9,8 @@ from enformer_vep.settings import Score
 UNSIGNED_SCORES = frozenset({Score.D1, Score.D2, Score.LOGD2, Score.JS})
 """Scores that are sizes: they do not change when REF and ALT are exchanged, and say nothing about direction."""
 
+# What enformer-vep score --calibration adds to the name: quantiles, z-scores, components.
+_CALIBRATED = ("Q", "Z", "PC")
 _NOT_EFFECTS = frozenset({Score.REF, Score.ALT})
 
 
@@ -80,8 +82,8 @@ class FeatureSettings:
 
     @property
     def signed(self) -> bool:
-        """Whether exchanging REF and ALT negates the score."""
-        return self.score not in UNSIGNED_SCORES
+        """Whether exchanging REF and ALT negates the score (z-scores: but for the background's median)."""
+        return not any(self.score in (size, *(size + one for one in _CALIBRATED)) for size in UNSIGNED_SCORES)
 
 
 @dataclass(frozen=True, slots=True)

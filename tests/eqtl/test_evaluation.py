@@ -194,3 +194,17 @@ def test_labels_with_swapped_alleles_and_effects_give_the_same_direction(tmp_pat
     (swapped,), (plain,) = evaluate(examples, QUICK), evaluate(informative, QUICK)
     assert swapped.direction.accuracy == plain.direction.accuracy == 1
     np.testing.assert_array_equal(swapped.held_out, plain.held_out)
+
+
+@pytest.mark.parametrize("tissues", [1, 14])
+def test_the_figure_shows_every_tested_tissue(result, tissues):
+    pytest.importorskip("matplotlib")
+    from enformer_vep.eqtl.figure import draw
+
+    rare = replace(result, tissue="rare", status="too_few_positives", folds=(), held_out=result.held_out[:0])
+    figure = draw([rare, *(replace(result, tissue=f"tissue_{index}") for index in range(tissues))], "SAD")
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == [f"tissue {index} (40 / 120)" for index in range(tissues)]
+    roc, precision = figure.axes[1:]
+    assert roc.get_legend_handles_labels()[1][0].startswith("random forest, AUROC 1.00")
+    assert precision.get_legend_handles_labels()[1][1].startswith("TSS distance, AUPRC 0.")

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from enformer_vep.eqtl.features import robust_mean, signed_log2
+from enformer_vep.eqtl.settings import FeatureSettings
+from enformer_vep.errors import UsageError
 
 VALUES = arrays(np.float32, (7, 3), elements=st.floats(-1000, 1000, width=32))
 
@@ -52,3 +54,16 @@ def test_robust_mean_by_hand():
 @given(VALUES)
 def test_robust_mean_is_odd(values):
     np.testing.assert_array_equal(robust_mean(-values), -robust_mean(values))
+
+
+@pytest.mark.parametrize(
+    ("score", "signed"), [("SAD", True), ("SADQ", True), ("D2", False), ("D2Q", False), ("JSZ", False)]
+)
+def test_which_scores_have_a_sign(score, signed):
+    assert FeatureSettings(score).signed is signed
+
+
+@pytest.mark.parametrize("pseudocount", [0, -1, float("nan")])
+def test_a_pseudocount_is_above_0(pseudocount):
+    with pytest.raises(UsageError, match="above 0"):
+        FeatureSettings(pseudocount=pseudocount)

@@ -202,5 +202,5 @@ def test_parquet_reads_as_text_does(tmp_path, scores):
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(DependencyError, match=r"enformer-vep\[parquet\]"):
+    with pytest.raises(DependencyError, match=r"enformer-vep\[formats\]"):
         open_scores([write_text(tmp_path / "x.parquet", "x")], "SAD")
