@@ -31,8 +31,8 @@ class EffectBatch:
         return self.alternate.shape[0]
 
     def to(self, device: torch.device) -> "EffectBatch":
-        """The same batch on another device."""
-        return EffectBatch(self.reference.to(device), self.alternate.to(device), self.owner.to(device))
+        """The same batch on another device; a GPU copies while the CPU goes on with its work."""
+        return EffectBatch(*(_send(codes, device) for codes in (self.reference, self.alternate, self.owner)))
 
     def reverse_complement(self) -> "EffectBatch":
         """The same windows read on the other strand, each with its allele in place."""
@@ -47,16 +47,17 @@ class EffectBatch:
         )
         for start, end in itertools.pairwise([*first_rows.tolist(), len(self)]):
             if end > start:
-                yield self._part(start, end)
+                yield self.select(slice(start, end))
 
     def halves(self) -> tuple["EffectBatch", "EffectBatch"]:
         """Two batches of half the alternates, in order."""
         middle = (len(self) + 1) // 2
-        return self._part(0, middle), self._part(middle, len(self))
+        return self.select(slice(0, middle)), self.select(slice(middle, None))
 
-    def _part(self, start: int, end: int) -> "EffectBatch":
-        kept, owner = torch.unique(self.owner[start:end], return_inverse=True)
-        return EffectBatch(self.reference[kept], self.alternate[start:end], owner)
+    def select(self, rows: slice | Tensor) -> "EffectBatch":
+        """The alternates of some rows (ascending), with their references."""
+        kept, owner = torch.unique(self.owner[rows], return_inverse=True)
+        return EffectBatch(self.reference[kept], self.alternate[rows], owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,13 @@ def make_batch(pairs: Sequence[AllelePair]) -> EffectBatch:
         torch.from_numpy(np.stack([pair.alternate for pair in pairs])),
         torch.tensor(owner),
     )
+
+
+def _send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Only from pinned memory does a GPU copy by itself."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def _reverse_complement(codes: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """The engine that carries (reference, change) through the network instead of subtracting two predictions."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,9 +16,17 @@ from enformer_vep.effects.products import Products
 from enformer_vep.effects.propagation import propagate_block, propagate_final, trace_block, trace_final
 from enformer_vep.effects.reference import convolve_stage
 from enformer_vep.model.enformer import one_hot
+from enformer_vep.settings import Precision
 
 WIDEST_LOCAL_EDIT = 64
 """Base pairs. Wider stretches of changed bases (an indel's reaches to the window's end) are convolved in full."""
+
+INDEL_PRECISION: Mapping[Precision, Precision] = {
+    Precision.TF32: Precision.FLOAT32,
+    Precision.FLOAT16: Precision.MIXED,
+    Precision.BFLOAT16: Precision.MIXED,
+}
+"""What an indel is computed in instead: see the accuracy table in benchmarks/README.md."""
 
 
 class DeltaEngine(NetworkEngine):
@@ -24,6 +34,10 @@ class DeltaEngine(NetworkEngine):
 
     Equal to `PairEngine` in float64 to rounding, and accurate however small the effect is. Substitutions cost
     next to nothing in the convolutions; of an indel only the side that moved is convolved again.
+
+    An indel moves half of the window's bases by a few: what it changes inside the network is as large as the
+    reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and below
+    float32 it is computed with a float32 reference (`INDEL_PRECISION`).
     """
 
     @property
@@ -40,11 +54,29 @@ class DeltaEngine(NetworkEngine):
         Returns:
             Reference prediction and delta, [B, bins, tracks].
         """
+        precision = INDEL_PRECISION.get(self._precision, self._precision)
+        moved = find_edits(batch).width > WIDEST_LOCAL_EDIT
+        if precision is self._precision or not moved.any():
+            return self._predict_parts(batch)
+        if moved.all():
+            return self._with(precision)._predict_parts(batch)
+        local, wide = (~moved).nonzero()[:, 0], moved.nonzero()[:, 0]
+        effects = [
+            self._predict_parts(batch.select(local)),
+            self._with(precision)._predict_parts(batch.select(wide)),
+        ]
+        place = torch.argsort(torch.cat([local, wide]))
+        joined = _joined(effects)
+        return Effect(joined.reference[place], joined.delta[place])
+
+    def _with(self, precision: Precision) -> Self:
+        other = copy.copy(self)
+        other._precision = precision
+        return other
+
+    def _predict_parts(self, batch: EffectBatch) -> Effect:
         with arithmetic(self._precision, self._head.device):
-            effects = [self._predict(part) for part in batch.split(self._portions.references)]
-        return Effect(
-            torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects])
-        )
+            return _joined([self._predict(part) for part in batch.split(self._portions.references)])
 
     def _predict(self, batch: EffectBatch) -> Effect:
         x, change = self._convolve(batch)
@@ -109,6 +141,10 @@ class DeltaEngine(NetworkEngine):
             x = convolve_stage(stage, x)
         moved = x[0].t()[affected.start - convolved.start : affected.stop - convolved.start]
         change[affected] = moved.to(tokens.dtype) - tokens[batch.owner[row], affected]
+
+
+def _joined(effects: Sequence[Effect]) -> Effect:
+    return Effect(torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects]))
 
 
 def _first_stretch(batch: EffectBatch, edits: Edits, rows: Tensor, dtype: torch.dtype) -> Stretch:

@@ -48,7 +48,7 @@ def make_engine(
         return _ENGINES[engine](network, organism, tracks, bins, precision, portions)
 
     made = make(precision)
-    if precision in (Precision.FLOAT16, Precision.MIXED):
+    if precision not in (Precision.FLOAT32, Precision.TF32):
         made = FiniteGuard(made, lambda: make(Precision.FLOAT32))
     return MemoryGuard(made)
 

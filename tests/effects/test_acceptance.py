@@ -105,7 +105,7 @@ def assert_equal_to_rounding(one: Effect, other: Effect) -> None:
     assert (one.delta - other.delta).abs().max() <= 1e-10 * scale
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     cases(),
     st.integers(0, 20),
@@ -136,7 +136,7 @@ def test_delta_is_alternate_minus_reference_of_any_variant(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases(), st.integers(0, 20), st.booleans())
 def test_incremental_convolutions_are_the_full_ones(
     case: tuple[Contig, list[Variant]], seed: int, reverse: bool

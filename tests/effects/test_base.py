@@ -45,3 +45,20 @@ def test_halves_keep_every_alternate_with_its_reference() -> None:
     owners = torch.cat([part.reference[part.owner] for part in (first, second)])
     assert owners.equal(batch.reference[batch.owner])
     assert len(second.reference) == 1
+
+
+def test_selected_alternates_keep_their_references() -> None:
+    batch = EffectBatch(
+        torch.tensor([[0], [1], [2]], dtype=torch.uint8),
+        torch.arange(5, dtype=torch.uint8)[:, None],
+        torch.tensor([0, 0, 1, 2, 2]),
+    )
+    chosen = batch.select(torch.tensor([1, 3, 4]))
+    assert chosen.alternate[:, 0].tolist() == [1, 3, 4]
+    assert chosen.reference[:, 0].tolist() == [0, 2]
+    assert chosen.owner.tolist() == [0, 1, 1]
+
+
+def test_the_same_batch_where_it_already_is() -> None:
+    batch = make_batch([pair("ACGT", "ACTT")])
+    assert batch.to(torch.device("cpu")).alternate is batch.alternate

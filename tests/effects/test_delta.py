@@ -184,3 +184,30 @@ def test_sixteen_bit_convolutions_are_no_worse_than_the_modules(dtype: torch.dty
     ours_error, their_error = ((half.float() - x).norm() / x.norm() for half in (ours, theirs))
     assert ours_error <= 1.2 * their_error
     assert ours_error < 20 * torch.finfo(dtype).eps
+
+
+def indels_among_substitutions() -> EffectBatch:
+    plain = substitutions(4)
+    deleted = torch.cat([plain.reference[0, :300], plain.reference[0, 301:], plain.reference[0, :1]])
+    inserted = torch.cat([plain.reference[0, :700], plain.reference[0, :3], plain.reference[0, 700:-3]])
+    rows = [plain.alternate[0], deleted, plain.alternate[1], plain.alternate[2], inserted, plain.alternate[3]]
+    return EffectBatch(plain.reference, torch.stack(rows), torch.zeros(6, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("precision", [Precision.FLOAT16, Precision.BFLOAT16])
+def test_indels_have_a_float32_reference_and_substitutions_the_arithmetic_asked_for(
+    precision: Precision,
+) -> None:
+    batch, network = indels_among_substitutions(), small_network(7)
+
+    def predict(precision: Precision) -> Effect:
+        return DeltaEngine(network, "human", None, slice(0, 52), precision).predict(batch)
+
+    got, careful = predict(precision), predict(Precision.MIXED)
+    for row in (1, 4):
+        assert torch.equal(got.delta[row], careful.delta[row])
+        assert torch.equal(got.reference[row], careful.reference[row])
+    alone = batch.select(torch.tensor([0, 2, 3, 5]))
+    only = DeltaEngine(network, "human", None, slice(0, 52), precision).predict(alone)
+    assert torch.equal(got.delta[[0, 2, 3, 5]], only.delta)
+    assert not torch.equal(got.reference[0], careful.reference[0])
