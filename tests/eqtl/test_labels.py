@@ -136,3 +136,14 @@ def test_identities():
     assert gene_without_version("ENSG00000182378.15_PAR_Y") == "ENSG00000182378"
     assert gene_without_version("HLA-A") == "HLA-A"
     assert split_variant("rs123") is None
+
+
+def test_the_real_mage_table(shared_directory):
+    table = read(shared_directory / "data" / "variants" / "mage_eqtl.hg38.tsv", negative_pip=0.1)
+    assert table["outcome"].value_counts().to_dict() == {
+        "negative": 127,
+        "between_thresholds": 50,
+        "positive": 20,
+    }
+    assert table["distance"].notna().all()
+    assert table["gene"].str.startswith("ENSG").all()
