@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -235,6 +235,9 @@ def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:
             "engine": settings.engine.value,
             "share_windows": settings.share_windows,
             "indels": settings.indels.value,
+            "genes": None if settings.genes is None else asdict(settings.genes),
+            "groups": settings.groups,
+            "columns": [block.score for block in scorer.layout.blocks],
             "batch_size": scorer.batch_size,
         },
         "device": _device_name(scorer.device),

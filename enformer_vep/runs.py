@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from enformer_vep import __version__
 from enformer_vep.api import open_model, track_table
@@ -76,10 +77,15 @@ def prepare_run(
     if request.calibration:
         scorer = with_calibration(scorer, request.calibration, request.additions)
     provenance = {"version": __version__, "genome": str(request.genome), **describe_run(model, scorer)}
+    provenance |= {"genes": _name(request.genes), "calibration": _name(request.calibration)}
     if devices:
         provenance["device"] = ", ".join(map(str, devices))
     logger.debug("%s", provenance)
     return Run(request, source, scorer, model.sha256, provenance, shard, progress, stop)
+
+
+def _name(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def write_run(
