@@ -22,6 +22,7 @@ ALLOWED = {
     "model": set(),
     "results": {"genome.variants"},
     "output": {"genome.variants", "results"},
+    "export": {"genome", "output", "results"},
     "eqtl": {"settings", "genome.contigs"},
     "effects": {"model", "genome.windows", "settings"},
     "calibration": {"settings", "results", "output.atomic"},
@@ -38,7 +39,18 @@ DOORS = {
 }
 
 # Nothing in these loads torch, so that --help and plain file work stay quick.
-WITHOUT_TORCH = {"calibration", "cli", "eqtl", "errors", "genome", "output", "results", "settings", "tracks"}
+WITHOUT_TORCH = {
+    "calibration",
+    "cli",
+    "eqtl",
+    "errors",
+    "export",
+    "genome",
+    "output",
+    "results",
+    "settings",
+    "tracks",
+}
 
 
 def module_name(path: Path) -> str:

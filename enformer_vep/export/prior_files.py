@@ -1,0 +1,138 @@
+"""Files with prior weights of a locus: SuSiE, FINEMAP; or of all summary statistics: PolyFun.
+
+SuSiE: `susie_rss(z, R, n = n, prior_weights = read.table("locus.tsv", header = TRUE)$prior_weight)`.
+FINEMAP: column `prob` of the .z file, with `--prior-snps`. PolyFun: column SNPVAR of the summary statistics,
+which finemapper.py scales to sum 1 within each locus.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from enformer_vep.errors import InputError, UsageError
+from enformer_vep.export.panel import Panel, inside, separator_of
+from enformer_vep.export.parquet import add_column
+from enformer_vep.export.priors import Floats, normalised
+from enformer_vep.genome.regions import Region
+from enformer_vep.output.atomic import complete_or_absent, explained
+from enformer_vep.output.bgzf import BgzfEncoder, ByteSink
+from enformer_vep.output.formats import BGZF_SUFFIXES
+from enformer_vep.output.streams import open_stream
+
+PLACEHOLDER = "{locus}"
+
+
+def write_susie(destination: str, panel: Panel, weights: Floats, loci: Sequence[Region]) -> list[str]:
+    """Writes SNP and prior_weight, one row per variant of the locus in the panel's order; they add up to 1.
+
+    Args:
+        destination: Name, with {locus} in it when there are several loci; "-" for standard output.
+        panel: The variants.
+        weights: Relative prior weights [variants].
+        loci: Regions; the whole panel is one locus when empty.
+
+    Returns:
+        Names of the files.
+
+    Raises:
+        UsageError: Several loci and no {locus} in the name.
+        InputError: A locus has no variant.
+        OutputError: A file cannot be written.
+    """
+    names = []
+    for name, places in _loci(destination, panel, loci):
+        names.append(name)
+        lines = ["SNP\tprior_weight"]
+        priors = normalised(weights[places])
+        lines += [
+            f"{panel.variants[place].id}\t{prior:.9g}" for place, prior in zip(places, priors, strict=True)
+        ]
+        _write_lines(name, lines)
+    return names
+
+
+def write_finemap(destination: str, panel: Panel, weights: Floats, loci: Sequence[Region]) -> list[str]:
+    """Writes the .z file of each locus with the column `prob`; as `write_susie` otherwise."""
+    if not panel.lines:
+        raise UsageError("--to finemap adds a column to a .z file: give it as text with --sumstats")
+    names = []
+    for name, places in _loci(destination, panel, loci):
+        names.append(name)
+        priors = normalised(weights[places])
+        # FINEMAP takes single blanks.
+        header = panel.header.split()
+        kept = [number for number, column in enumerate(header) if column != "prob"]
+        lines = [" ".join([*(header[number] for number in kept), "prob"])]
+        for place, prior in zip(places, priors, strict=True):
+            cells = panel.lines[place].split()
+            lines.append(" ".join([*(cells[number] for number in kept), f"{prior:.9g}"]))
+        _write_lines(name, lines)
+    return names
+
+
+def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
+    """Writes all summary statistics with the column SNPVAR: text, or Parquet as the input is.
+
+    Args:
+        destination: Its name ends in .parquet when that of the input does.
+        panel: From summary statistics.
+        weights: Relative prior weights [variants].
+
+    Returns:
+        The name of the file.
+
+    Raises:
+        UsageError: The name promises another format than the input's.
+        OutputError: It cannot be written.
+    """
+    is_parquet = not panel.lines
+    if is_parquet != destination.endswith((".parquet", ".pq")):
+        kind = "Parquet" if is_parquet else "text"
+        raise UsageError(
+            f"{destination}: {panel.path} is {kind}, and so is what is made of it; rename the output"
+        )
+    scaled = normalised(weights)
+    if is_parquet:
+        with complete_or_absent(destination) as path, explained(destination):
+            add_column(panel.path, path, "SNPVAR", scaled.tolist())
+        return [destination]
+    separator = separator_of(panel.header)
+    header = panel.header.split(separator)
+    kept = [number for number, column in enumerate(header) if column != "SNPVAR"]
+    lines = ["\t".join([*(header[number] for number in kept), "SNPVAR"])]
+    for line, prior in zip(panel.lines, scaled, strict=True):
+        cells = line.split(separator)
+        lines.append("\t".join([*(cells[number] for number in kept), f"{prior:.9g}"]))
+    _write_lines(destination, lines)
+    return [destination]
+
+
+def _loci(
+    destination: str, panel: Panel, loci: Sequence[Region]
+) -> list[tuple[str, "np.ndarray[tuple[int], np.dtype[np.intp]]"]]:
+    """Name and places of every locus; raises as `write_susie` does."""
+    if len(loci) > 1 and PLACEHOLDER not in destination:
+        raise UsageError(f"{len(loci)} loci need {PLACEHOLDER} in -o, such as priors.{PLACEHOLDER}.tsv")
+    if not loci:
+        return [(destination.replace(PLACEHOLDER, "all"), np.arange(len(panel.variants)))]
+    found = []
+    for locus in loci:
+        places = [place for place, one in enumerate(panel.variants) if inside(one, locus)]
+        if not places:
+            raise InputError(
+                f"{panel.path} has no variant in {locus.contig}:{locus.start + 1}-{locus.end}; correct the locus"
+            )
+        label = f"{locus.contig}_{locus.start + 1}_{locus.end}"
+        found.append((destination.replace(PLACEHOLDER, label), np.array(places, np.intp)))
+    return found
+
+
+def _write_lines(destination: str, lines: Sequence[str]) -> None:
+    with open_stream(destination) as stream:
+        encoder = BgzfEncoder(stream) if Path(destination).suffix in BGZF_SUFFIXES else None
+        text: ByteSink = encoder or stream
+        for line in lines:
+            text.write(line.encode() + b"\n")
+        if encoder:
+            encoder.finish()

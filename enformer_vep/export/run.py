@@ -1,0 +1,213 @@
+"""One run of `enformer-vep export`."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from enformer_vep.errors import UsageError
+from enformer_vep.export.annotations import write_ldsc, write_polyfun, write_sldp
+from enformer_vep.export.columns import Combine, make_recipe
+from enformer_vep.export.matching import Matched, match
+from enformer_vep.export.panel import Panel, read_bims, read_statistics
+from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_susie
+from enformer_vep.export.priors import Floats, given_priors, relative_priors
+from enformer_vep.export.tables import ScoredTable, open_scores
+from enformer_vep.export.vep import VepWriter
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.regions import Region
+from enformer_vep.output.base import OpenTable, choose_writer, open_table
+from enformer_vep.output.formats import FORMAT_NAMES, Format, choose_format, is_stream
+from enformer_vep.output.streams import require_writable
+
+logger = logging.getLogger(__name__)
+
+
+class Tool(StrEnum):
+    """Formats of other tools."""
+
+    VEP = "vep"
+    LDSC = "ldsc"
+    SLDP = "sldp"
+    POLYFUN = "polyfun"
+    POLYFUN_PRIORS = "polyfun-priors"
+    SUSIE = "susie"
+    FINEMAP = "finemap"
+
+
+TARGETS = (*FORMAT_NAMES, *Tool)
+"""What can be exported to."""
+
+_ANNOTATIONS = {Tool.LDSC: write_ldsc, Tool.SLDP: write_sldp, Tool.POLYFUN: write_polyfun}
+_PRIORS = (Tool.SUSIE, Tool.FINEMAP, Tool.POLYFUN_PRIORS)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A whole run.
+
+    Attributes:
+        table: Scored table; "-" for standard input.
+        destination: File, or stem of files.
+        target: One of `TARGETS`; None to go by the destination's name.
+        columns: Patterns of value columns; all when empty.
+        combine: What becomes of several columns; None for the target's usual.
+        genome: FASTA for the lengths of contigs.
+        tabix: Also write an index.
+        bims: Panel as .bim files.
+        statistics: Panel as .z or summary statistics.
+        loci: Regions; all variants are one locus when empty.
+        weight: Log enrichment per standard deviation; see `relative_priors`.
+        prior_column: Column with probabilities to use as they are.
+    """
+
+    table: str
+    destination: str
+    target: str | None = None
+    columns: tuple[str, ...] = ()
+    combine: Combine | None = None
+    genome: Path | None = None
+    tabix: bool = False
+    bims: tuple[Path, ...] = ()
+    statistics: Path | None = None
+    loci: tuple[Region, ...] = ()
+    weight: float = 1.0
+    prior_column: str | None = None
+
+
+def export(request: ExportRequest) -> list[str]:
+    """Reads a scored table and writes files for another tool.
+
+    Args:
+        request: The whole run.
+
+    Returns:
+        Names of the files.
+
+    Raises:
+        EnformerVepError: On bad input, options that do not fit, or an unwritable destination.
+    """
+    tool = Tool(request.target) if request.target in list(Tool) else None
+    _check(request, tool)
+    # Before any work; a stem's files lie beside the file that it would name.
+    require_writable(request.destination)
+    patterns = (request.prior_column,) if request.prior_column else request.columns
+    table = open_scores(request.table).only(patterns)
+    if tool is None or tool is Tool.VEP:
+        names = [_convert(request, table, tool)]
+    else:
+        panel = _panel(request)
+        matched = _match(request, table, panel, tool)
+        names = _write(request, panel, matched, tool)
+    logger.info("wrote %s", ", ".join(names))
+    return names
+
+
+def _check(request: ExportRequest, tool: Tool | None) -> None:
+    panels = bool(request.bims) + bool(request.statistics)
+    wants_panel = tool not in (None, Tool.VEP)
+    if wants_panel and panels != 1:
+        raise UsageError(f"--to {tool} needs the tool's variants: give either --bim or --sumstats")
+    if panels and not wants_panel:
+        raise UsageError("--bim and --sumstats go with --to " + ", ".join(list(_ANNOTATIONS) + list(_PRIORS)))
+    if tool in (Tool.LDSC, Tool.SLDP) and not request.bims:
+        raise UsageError(
+            f"--to {tool} needs --bim: its rows must be those of the .bim, which has the CM column"
+        )
+    if tool in (Tool.FINEMAP, Tool.POLYFUN_PRIORS) and not request.statistics:
+        raise UsageError(f"--to {tool} adds a column to a file: give it with --sumstats")
+    if request.loci and tool not in (Tool.SUSIE, Tool.FINEMAP):
+        raise UsageError("--locus and --loci go with --to susie or finemap")
+    if request.prior_column and (request.columns or tool not in _PRIORS):
+        raise UsageError("--prior-column goes with --to susie, finemap or polyfun-priors, and without -c")
+    if request.combine and not wants_panel:
+        raise UsageError(
+            "--combine goes with formats of annotations and priors; choose columns with -c alone"
+        )
+
+
+def _convert(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> str:
+    destination = request.destination
+    contigs = _contigs(request, table, tool)
+    if tool is Tool.VEP:
+        if is_stream(destination) or not destination.endswith(".gz"):
+            raise UsageError(
+                f"{destination}: VEP needs an indexed file; give -o a file name that ends in .vcf.gz"
+            )
+        with open_table(
+            destination, lambda sink: VepWriter(sink, table.layout, contigs, destination)
+        ) as writer:
+            _copy(table, writer)
+        return destination
+    make = choose_writer(
+        destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs
+    )
+    with open_table(destination, make) as writer:
+        _copy(table, writer)
+    return destination
+
+
+def _copy(table: ScoredTable, writer: OpenTable) -> None:
+    for row in table.rows():
+        writer.write(row)
+
+
+def _contigs(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> Mapping[str, int | None]:
+    """Contigs for the header of a VCF: those of the table, in its order; lengths when there is a genome."""
+    if tool is None and choose_format(request.destination, request.target).format not in (
+        Format.VCF,
+        Format.BCF,
+    ):
+        return {}
+    genome = Genome(request.genome) if request.genome else None
+    if not table.again:
+        return dict(genome.contigs) if genome else {}
+    # One column is enough, and tables of many columns are read several times as fast so.
+    names = dict.fromkeys(row.variant.contig for row in table.only([table.layout.values[0]]).rows())
+    lengths = {name: genome.resolve(name) for name in names} if genome else {}
+    return {name: genome.contigs[own] if genome and (own := lengths.get(name)) else None for name in names}
+
+
+def _panel(request: ExportRequest) -> Panel:
+    if request.statistics:
+        return read_statistics(request.statistics)
+    return read_bims(request.bims)
+
+
+def _match(request: ExportRequest, table: ScoredTable, panel: Panel, tool: Tool) -> Matched:
+    if request.prior_column and len(table.layout.values) > 1:
+        raise UsageError(f"--prior-column {request.prior_column} fits several columns; name one")
+    usual = Combine.MAX if tool in _PRIORS and not request.prior_column else Combine.NONE
+    combine = request.combine or usual
+    if tool in _PRIORS and combine is Combine.NONE and len(table.layout.values) > 1:
+        raise UsageError(
+            f"--to {tool} takes one number per variant: choose one column, or --combine max or mean"
+        )
+    recipe = make_recipe(table.layout, (), combine, signed=tool is Tool.SLDP)
+    if request.prior_column:
+        # Values as they are, so that a negative one is noticed.
+        recipe = replace(recipe, sizes=False)
+    return match(panel, table.rows(), recipe, table.name)
+
+
+def _write(request: ExportRequest, panel: Panel, matched: Matched, tool: Tool) -> list[str]:
+    missing = int((~matched.scored).sum())
+    if tool in _ANNOTATIONS:
+        if missing:
+            logger.warning("%d variants without a score get 0 in every annotation", missing)
+        return _ANNOTATIONS[tool](request.destination, panel, matched)
+    if missing:
+        logger.warning("%d variants without a score get an average prior", missing)
+    weights = _weights(request, matched)
+    if tool is Tool.POLYFUN_PRIORS:
+        return write_snpvar(request.destination, panel, weights)
+    write = write_susie if tool is Tool.SUSIE else write_finemap
+    return write(request.destination, panel, weights, request.loci)
+
+
+def _weights(request: ExportRequest, matched: Matched) -> Floats:
+    sizes = np.ascontiguousarray(matched.values[:, 0])
+    return given_priors(sizes) if request.prior_column else relative_priors(sizes, request.weight)

@@ -1,0 +1,66 @@
+"""`enformer-vep export` as a user calls it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pysam
+import pytest
+
+from tests.builders import make_fasta
+from tests.cli.conftest import Outcome
+from tests.export.toy import SNPS, Toy, make_toy, position, write_z
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    return make_toy(tmp_path_factory.mktemp("toy"))
+
+
+def test_a_table_becomes_an_indexed_vcf(command: Command, toy: Toy, tmp_path: Path):
+    fasta = make_fasta(tmp_path / "genome.fa", {"22": "ACGT" * 25})
+    path = tmp_path / "scores.vcf.gz"
+    outcome = command("export", toy.table, "-o", path, "--tabix", "-f", fasta, "-c", "SAD_CAGE1")
+    assert outcome.code == 0, outcome.err
+    with pysam.VariantFile(str(path)) as file:
+        assert dict(file.header.contigs.items())["chr22"].length == 100
+        assert list(file.header.info) == ["STATUS", "SAD_CAGE1"]
+        assert [record.pos for record in file.fetch("chr22", position(2), position(4))] == [
+            position(3)
+        ] * 2 + [position(4)] * 2
+
+
+def test_a_prior_for_one_locus(command: Command, toy: Toy, tmp_path: Path):
+    z = write_z(toy, tmp_path / "x.z", [0.0] * SNPS)
+    (tmp_path / "loci.bed").write_text(f"chr22\t{position(0) - 1}\t{position(9)}\n")
+    words = ["--to", "susie", "--sumstats", z, "-c", "SAD_*", "--weight", "0", "-o", "-"]
+    outcome = command("export", toy.table, *words, "--locus", f"22:{position(0)}-{position(9)}")
+    assert outcome.out.splitlines() == ["SNP\tprior_weight", *(f"rs{number}\t0.1" for number in range(10))]
+    assert "200 of 240 variants" in outcome.err
+    assert command("export", toy.table, *words, "--loci", tmp_path / "loci.bed").out == outcome.out
+
+
+def test_text_formats_stream(command: Command, toy: Toy):
+    outcome = command("export", toy.table, "-o", "-", "--to", "bed")
+    assert len(outcome.out.splitlines()) == 2 * (SNPS - SNPS // 10)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "x", "--to", "xlsx"], "unknown --to xlsx: choose from tsv, vcf"),
+        (["-o", "-", "--to", "parquet"], ".parquet cannot be streamed"),
+        (["-o", "none/x.vcf"], "folder"),
+        (["-o", "x.tsv", "-c", "JS_*"], "no column JS_*"),
+    ],
+)
+def test_errors_are_one_line(
+    command: Command, toy: Toy, words: list[str], said: str, tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = command("export", toy.table, *words)
+    assert outcome.code in (1, 2)
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
