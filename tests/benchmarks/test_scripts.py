@@ -1,0 +1,97 @@
+"""The benchmarks run: every code path of them, on models so small that their numbers mean nothing."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Imports a benchmark as it is when run as a script, with the words of its command line."""
+
+    def load(name: str, *words: object) -> ModuleType:
+        monkeypatch.syspath_prepend(str(BENCHMARKS))
+        monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
+        return importlib.import_module(name)
+
+    return load
+
+
+def numbers(path: Path) -> dict[str, list[float]]:
+    """The table's lines by their first cell; cells that are empty or words are left out."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")][1:]
+    cells = {line.split("\t")[0]: line.split("\t")[1:] for line in lines}
+    return {name: [float(cell) for cell in row if cell and cell[0].isdigit()] for name, row in cells.items()}
+
+
+def test_gpu_runs_every_path_without_one(
+    script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = script("gpu", "--tiny", "--output", tmp_path / "gpu.tsv")
+    module.main()
+    table = numbers(tmp_path / "gpu.tsv")
+    for precision in ("float32", "tf32", "fp16", "bf16"):
+        assert f"pair {precision}, centred" in table
+        assert f"delta {precision}, 64 in one window" in table
+    assert table["delta mixed, centred"]
+    assert any(name.startswith("saturation of 12 alternates") for name in table)
+    assert any(name.startswith("enformer-pytorch") for name in table)
+    assert len([name for name in table if name.startswith("convolution stage")]) == 7
+    assert all(np.isfinite(row).all() and min(row, default=1) > 0 for row in table.values())
+    assert "nan" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_gpu_says_that_there_is_none(script: Callable[..., ModuleType]) -> None:
+    with pytest.raises(SystemExit, match="no CUDA device here"):
+        script("gpu").main()
+
+
+def test_saturation(script: Callable[..., ModuleType], tmp_path: Path, small_model: Path) -> None:
+    output = tmp_path / "saturation.tsv"
+    words = ("--model", small_model, "--length", 4, "--unshared", 2, "--output", output)
+    module = script("saturation", *words)
+    module.main()
+    table = numbers(output)
+    assert table[f"{small_model}, shared windows"][0] == 12
+    assert table[f"{small_model}, a window each"][0] == 2
+
+
+def test_the_full_size_by_hand(script: Callable[..., ModuleType], tmp_path: Path) -> None:
+    """One alternate 10 s, ten 5.5 s each: a reference pass takes 5 s and an alternate 5 s."""
+    path = tmp_path / "engines.tsv"
+    path.write_text("# a machine\nengine\ts\nenformer-pytorch\t30\t1\ndelta\t10.0\t3\ndelta x 10\t5.5\t5\n")
+    full = script("saturation").FullSize.read(path)
+    assert full.saturation(64) == pytest.approx((5 + 64 * 5) / 3600)
+    assert full.saturation(65) == pytest.approx((10 + 65 * 5) / 3600)
+
+
+def test_accuracy(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    from enformer_vep.model.config import EnformerConfig
+    from enformer_vep.model.randomised import random_network
+
+    module = script("accuracy")
+    config = EnformerConfig(
+        channels=48, channel_multiple=4, transformer_layers=2, attention_heads=2, key_size=8,
+        target_length=32, window=8192, output_tracks={"human": 8},
+    )  # fmt: skip
+    monkeypatch.setattr(module, "RANDOM_CONFIG", config)
+    batches = list(module.made_up_variants(6, 2))
+    text = module.compare(random_network(config, 1), batches, "test", emulate=True)
+    rows = [line.split("\t") for line in text.splitlines()[2:]]
+    assert {row[0] for row in rows} == {"substitution", "indel"}
+    errors = {(row[0], row[1], row[2]): float(row[5]) for row in rows}
+    assert errors["substitution", "delta", "float32"] < 1e-4
+    assert 1e-5 < errors["substitution", "delta", "mixed, emulated GPU"] < 2e-2
+    assert (
+        errors["substitution", "delta", "fp16, emulated"] < errors["substitution", "pair", "fp16, emulated"]
+    )
+    assert errors["indel", "delta", "fp16, emulated"] == errors["indel", "delta", "mixed, emulated GPU"]
