@@ -1,5 +1,6 @@
 """One run of `enformer-vep score`, from file names to a finished table."""
 
+import itertools
 import logging
 import os
 import time
@@ -15,9 +16,11 @@ from enformer_vep.cluster.resumable import FileFacts, ResumableTable, open_resum
 from enformer_vep.cluster.shards import Shard, parse_shard
 from enformer_vep.cluster.stopping import stop_request
 from enformer_vep.errors import UsageError
+from enformer_vep.genome.contigs import named_alike
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.inputs import Source, open_source
-from enformer_vep.output.base import choose_writer, open_writer
+from enformer_vep.output.base import WriterFactory, choose_writer, open_table
+from enformer_vep.output.formats import Format, choose_format
 from enformer_vep.output.streams import STANDARD_OUTPUT, is_stream, require_writable
 from enformer_vep.output.summary import write_summary
 from enformer_vep.results import RunSummary
@@ -94,6 +97,7 @@ def _journalled_batch_size(names: Names | None) -> int | None:
 def _check_destinations(request: ScoreRequest) -> None:
     """Refuse destinations that cannot be written, or that would be written over something needed."""
     output = request.output
+    choose_format(output.destination, output.format)
     destinations = [output.destination, *([str(output.summary)] if output.summary else [])]
     names = (request.variants, request.genome, request.model, request.genes, request.calibration)
     inputs = {Path(name).resolve() for name in names if name}
@@ -114,14 +118,15 @@ def _count(run: Run, variants: Iterator[Variant]) -> RunSummary:
 
 def _write_stream(run: Run, variants: Iterator[Variant]) -> RunSummary:
     output, summary = run.request.output, RunSummary()
-    with open_writer(output.destination, run.scorer.layout, tabix=output.tabix) as table:
+    make, variants = _writer(run, variants)
+    with open_table(output.destination, make) as table:
         write_run(run, variants, table, summary, run.source.count(), 0)
     return summary
 
 
 def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSummary:
     output, size = run.request.output, run.request.compute.piece_size
-    make = choose_writer(output.destination, run.scorer.layout, tabix=output.tabix)
+    make, variants = _writer(run, variants)
     content = JournalContent(_identity(run), _computed(run), ())
     done = None if output.overwrite else _already_complete(run, names, content)
     if done is not None:
@@ -143,6 +148,19 @@ def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSumma
             write_run(run, variants, table, table.summary, left, table.batches)
         table.finish(_register(run, names, content, table) if run.shard else None)
         return table.summary
+
+
+def _writer(run: Run, variants: Iterator[Variant]) -> tuple[WriterFactory, Iterator[Variant]]:
+    """What makes the writer; looks at the first allele, to name contigs in a header as the input does."""
+    output, contigs = run.request.output, run.source.genome.contigs
+    if choose_format(output.destination, output.format).format in (Format.VCF, Format.BCF):
+        first = list(itertools.islice(variants, 1))
+        variants = itertools.chain(first, variants)
+        contigs = named_alike(contigs, first[0].contig) if first else contigs
+    make = choose_writer(
+        output.destination, run.scorer.layout, tabix=output.tabix, wanted=output.format, contigs=contigs
+    )
+    return make, variants
 
 
 def _pieces(run: Run) -> tuple[range | None, int | None]:

@@ -191,12 +191,14 @@ class OutputSettings:
         tabix: Also index the table.
         summary: JSON file for counts, settings and speed; None for none.
         overwrite: Forget an unfinished or finished file of the same name.
+        format: Name of the format, such as "vcf.gz"; None to go by the destination's name.
     """
 
     destination: str = "-"
     tabix: bool = False
     summary: Path | None = None
     overwrite: bool = False
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from enformer_vep.settings import OutputSettings, ScoreRequest
     "--output",
     default="-",
     show_default=True,
-    help="Table to write; .gz is BGZF, - is standard output.",
+    help="File to write: .tsv, .vcf, .bed (.gz is BGZF), .bcf, .parquet, .h5; - is standard output.",
 )
+@click.option("-O", "--format", "format_name", help="tsv, vcf, bed, vcf.gz, ...; default: by the name of -o.")
 @click.option("--overwrite", is_flag=True, help="Start anew where an interrupted run would be continued.")
-@click.option("--tabix", is_flag=True, help="Also write a tabix index of the .gz table.")
+@click.option("--tabix", is_flag=True, help="Also write an index of the .gz or .bcf file.")
 @click.option("--summary", type=FILE, help="Write counts, settings and speed to this JSON file.")
 @scoring_options
 @click.option(
@@ -63,7 +64,8 @@ def score(**options: Any) -> None:
 def _request(options: dict[str, Any]) -> ScoreRequest:
     settings, rest = request_settings(options)
     settings["additions"] = _additions(rest.pop("add"), rest["calibration"])
-    output = OutputSettings(rest.pop("output"), rest.pop("tabix"), rest.pop("summary"), rest.pop("overwrite"))
+    names = ("output", "tabix", "summary", "overwrite", "format_name")
+    output = OutputSettings(*(rest.pop(name) for name in names))
     return ScoreRequest(genome=rest.pop("fasta"), output=output, **settings, **rest)
 
 

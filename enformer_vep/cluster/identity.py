@@ -70,7 +70,7 @@ def run_identity(
         "batch-size": compute.batch_size or "auto",
         "piece-size": compute.piece_size,
         "shard": request.shard or "none",
-        "format": str(choose_format(request.output.destination)),
+        "format": str(choose_format(request.output.destination, request.output.format)),
         "tabix": request.output.tabix,
     }
 

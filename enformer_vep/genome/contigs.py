@@ -1,5 +1,7 @@
 """Contig names: the same contig under the habits of different sources."""
 
+from collections.abc import Mapping
+
 _MITOCHONDRIAL = ("chrM", "MT", "chrMT", "M")
 
 
@@ -22,3 +24,22 @@ def other_names(contig: str) -> tuple[tuple[str, str], ...]:
 def all_names(contig: str) -> tuple[str, ...]:
     """Lists every name of a contig, the given one first."""
     return (contig, *(name for _, name in other_names(contig)))
+
+
+def named_alike(contigs: Mapping[str, int], example: str) -> dict[str, int]:
+    """Renames a genome's contigs after the habit of a file.
+
+    Args:
+        contigs: Names and lengths in bp.
+        example: A contig name of the file.
+
+    Returns:
+        The same lengths; names with or without "chr" as the example has it.
+    """
+    if example in contigs:
+        return dict(contigs)
+    prefixed = example.startswith("chr")
+    return {
+        next((other for other in all_names(name) if other.startswith("chr") is prefixed), name): length
+        for name, length in contigs.items()
+    }

@@ -337,3 +337,29 @@ def test_no_model_is_an_error_with_a_remedy(command: Command, vcf: Path, fasta: 
     assert outcome.code == 1
     assert "none.safetensors" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("name", ["scores.vcf", "scores.vcf.gz", "scores.bcf"])
+def test_a_vcf_has_a_header_for_the_inputs_contig_names(
+    score: Command, tmp_path: Path, vcf: Path, name: str
+) -> None:
+    renamed = tmp_path / "renamed.vcf"
+    renamed.write_text(vcf.read_text().replace("chr", ""))
+    for variants, contigs in ((vcf, ["chr1", "chr2"]), (renamed, ["1", "2"])):
+        assert score("-o", tmp_path / name, "--overwrite", variants=variants).code == 0
+        with pysam.VariantFile(str(tmp_path / name)) as read:
+            assert [(one, read.header.contigs[one].length) for one in read.header.contigs] == list(
+                zip(contigs, CONTIGS.values(), strict=True)
+            )
+            assert [site.id for site in read] == list(dict.fromkeys(IDS))
+
+
+def test_other_formats_on_standard_output(score: Command) -> None:
+    lines = score("-O", "vcf").out.splitlines()
+    assert lines[0].startswith("##fileformat=VCF")
+    assert len([line for line in lines if not line.startswith("#")]) == len(set(IDS))
+    assert len([line for line in score("-O", "bed").out.splitlines() if line[0] != "#"]) > 0
+    refused = score("-O", "parquet")
+    assert refused.code == 2
+    assert "cannot be streamed" in refused.err
+    assert "unknown format" in score("-O", "xls").err
