@@ -95,3 +95,18 @@ def test_accuracy(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyP
         errors["substitution", "delta", "fp16, emulated"] < errors["substitution", "pair", "fp16, emulated"]
     )
     assert errors["indel", "delta", "fp16, emulated"] == errors["indel", "delta", "mixed, emulated GPU"]
+
+
+def test_the_incremental_yardstick_predicts_what_two_passes_do(script: Callable[..., ModuleType]) -> None:
+    from tests.effects.test_delta import WINDOW, small_network
+
+    module = script("operations")
+    module.WINDOW, module.CENTRE = WINDOW, WINDOW // 2 - 1
+    network = small_network(2).double()
+    for batch in (module.substitutions(3), module.deletion()):
+        one, other = (
+            kind(network, "human", None, slice(0, 52)).predict(batch)
+            for kind in (module.IncrementalEngine, module.PairEngine)
+        )
+        torch.testing.assert_close(one.delta, other.delta, rtol=0, atol=1e-10)
+        torch.testing.assert_close(one.reference, other.reference, rtol=0, atol=1e-10)
