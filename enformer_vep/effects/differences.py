@@ -94,10 +94,11 @@ def softmax_difference(weights: Tensor, change: Tensor, logits: Callable[[Rows],
         [..., T]; rows sum to zero.
     """
     centred = change - (weights * change).sum(-1, keepdim=True)
-    growth = torch.expm1(centred.clamp(max=LARGEST_GAIN))
-    total = (weights * growth).sum(-1, keepdim=True)
-    result = weights * (growth - total) / (1 + total)
     rows = (centred.amax(-1) > LARGEST_GAIN).nonzero(as_tuple=True)
+    # Attention maps are the largest thing there is: as few new ones as possible.
+    growth = centred.clamp_(max=LARGEST_GAIN).expm1_() if len(rows[0]) else centred.expm1_()
+    total = (weights * growth).sum(-1, keepdim=True)
+    result = growth.sub_(total).mul_(weights).div_(1 + total)
     if len(rows[0]):
         result[rows] = torch.softmax(logits(rows) + change[rows], dim=-1) - weights[rows]
     return result
