@@ -1,24 +1,30 @@
 """Parquet: one float32 column per value column, in row groups of bounded size."""
 
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from enformer_vep.errors import DependencyError
+from enformer_vep.genome.variants import Status
 from enformer_vep.output.rowlog import RowLog
 from enformer_vep.results import Layout, ScoredVariant
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Values of one row group; a writer holds them about four times over (gathered, turned, encoded, compressed).
-GROUP_BYTES = 64 << 20
+# Least bytes of values in a row group. A writer holds one group, and of every one before it what the footer will
+# say: 830 bytes for each column (pyarrow 26). So groups grow with the square root of the table.
+GROUP_BYTES = 128 << 20
+FOOTER_BYTES = 830
 # Row groups of few columns: enough for statistics to be worth their while.
 LARGEST_GROUP = 1 << 16
+# Rows that are turned into columns at once: as many as caches hold.
+_TURNED = 64
 VARIANT_FIELDS = ("CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 METADATA_KEY = b"enformer_vep"
 
@@ -58,29 +64,33 @@ def write_parquet(rows: RowLog, path: Path) -> None:
     schema = _schema(layout)
     values = list(layout.values)
     texts = [field.name for field in schema if field.name not in set(values) | {"POS"}]
-    limit = group_rows(len(values))
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        use_dictionary=texts,
-        # All bytes of a kind side by side: the exponents compress, the rest does not pretend to.
-        use_byte_stream_split=values,
-        column_encoding=None,
-    ) as writer:
-        group: list[ScoredVariant] = []
+    limit = group_rows(len(values), sum(1 for _ in rows.identities()))
+    # All bytes of a kind side by side: the exponents compress, the rest does not pretend to.
+    packing = {"compression": "zstd", "use_dictionary": texts, "use_byte_stream_split": values}
+    with pq.ParquetWriter(path, schema, **packing) as writer:
+        group = _Group(layout, schema, limit)
         for row in rows:
-            group.append(row)
-            if len(group) == limit:
-                writer.write_batch(_batch(group, schema, layout), row_group_size=limit)
-                group = []
-        if group:
-            writer.write_batch(_batch(group, schema, layout), row_group_size=limit)
+            group.add(row)
+            if len(group.rows) == limit:
+                writer.write_table(group.take(), row_group_size=limit)
+        if group.rows:
+            writer.write_table(group.take(), row_group_size=limit)
 
 
-def group_rows(columns: int) -> int:
-    """Rows per row group."""
-    return max(1, min(LARGEST_GROUP, GROUP_BYTES // (4 * max(columns, 1))))
+def group_rows(columns: int, rows: int = 0) -> int:
+    """Rows per row group.
+
+    Args:
+        columns: Value columns.
+        rows: Rows of the whole table.
+
+    Returns:
+        As many as keep the memory of the group and that of the footer together smallest, but no fewer than
+        fill `GROUP_BYTES`, as far as `LARGEST_GROUP`.
+    """
+    row_bytes = 4 * max(columns, 1)
+    balanced = math.sqrt(FOOTER_BYTES * columns * rows / row_bytes)
+    return max(1, min(LARGEST_GROUP, max(GROUP_BYTES // row_bytes, round(balanced))))
 
 
 def _schema(layout: Layout) -> "pa.Schema":
@@ -105,33 +115,55 @@ def _schema(layout: Layout) -> "pa.Schema":
     return pa.schema(fields, metadata={METADATA_KEY: json.dumps(notes).encode()})
 
 
-def _batch(rows: Sequence[ScoredVariant], schema: "pa.Schema", layout: Layout) -> "pa.RecordBatch":
-    import pyarrow as pa
+class _Group:
+    """Gathers the rows of a row group.
 
+    Attributes:
+        rows: Without values.
+    """
+
+    def __init__(self, layout: Layout, schema: "pa.Schema", limit: int) -> None:
+        self.rows: list[ScoredVariant] = []
+        self._layout, self._schema = layout, schema
+        columns = len(layout.values)
+        # Every column in one piece of memory.
+        self._columns = np.empty((columns, limit), np.float32)
+        self._turning = np.zeros((_TURNED, columns), np.float32)
+
+    def add(self, row: ScoredVariant) -> None:
+        number = len(self.rows)
+        self._turning[number % _TURNED] = 0 if row.values is None else row.values
+        self.rows.append(replace(row, values=None))
+        if number % _TURNED == _TURNED - 1:
+            self._turn(number + 1 - _TURNED, number + 1)
+
+    def take(self) -> "pa.Table":
+        """The rows as a table; none are left. To be written before the next is added."""
+        import pyarrow as pa
+
+        count = len(self.rows)
+        self._turn(count - count % _TURNED, count)
+        missing = np.fromiter((row.status is not Status.OK for row in self.rows), bool, count)
+        mask = missing if missing.any() else None
+        cells = zip(_cells(self.rows, len(self._layout.context)), self._schema, strict=False)
+        arrays = [pa.array(column, field.type) for column, field in cells]
+        arrays += [pa.array(column[:count], pa.float32(), mask=mask) for column in self._columns]
+        self.rows = []
+        return pa.Table.from_arrays(arrays, schema=self._schema)
+
+    def _turn(self, start: int, end: int) -> None:
+        self._columns[:, start:end] = self._turning[: end - start].T
+
+
+def _cells(rows: Sequence[ScoredVariant], context: int) -> list[Sequence[object]]:
+    """Columns left of the values."""
     variants = [row.variant for row in rows]
-    columns: list[Sequence[object]] = [
+    return [
         [one.contig for one in variants],
         [one.position for one in variants],
         [one.id for one in variants],
         [one.reference for one in variants],
         [one.alternate for one in variants],
         [row.status.value for row in rows],
-        *(
-            [row.context[number] if row.context else None for row in rows]
-            for number in range(len(layout.context))
-        ),
+        *([row.context[number] if row.context else None for row in rows] for number in range(context)),
     ]
-    arrays = [pa.array(cells, field.type) for cells, field in zip(columns, schema, strict=False)]
-    missing = np.fromiter((row.values is None for row in rows), bool, len(rows))
-    mask = missing if missing.any() else None
-    arrays += [pa.array(column, pa.float32(), mask=mask) for column in _turned(rows, len(layout.values))]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _turned(rows: Sequence[ScoredVariant], columns: int) -> npt.NDArray[np.float32]:
-    """Values [columns, rows], each column in one piece of memory."""
-    gathered = np.zeros((len(rows), columns), np.float32)
-    for number, row in enumerate(rows):
-        if row.values is not None:
-            gathered[number] = row.values
-    return np.ascontiguousarray(gathered.T)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
@@ -158,9 +159,8 @@ class VcfWriter(LineWriter):
         if mask not in self._templates:
             self._templates[mask] = self._template(mask)
         # Column by column, within a column allele by allele.
-        return self._templates[mask] % tuple(
-            value for column in zip(*scored, strict=True) for value in column
-        )
+        cells = scored[0] if len(scored) == 1 else itertools.chain.from_iterable(zip(*scored, strict=True))
+        return self._templates[mask] % tuple(cells)
 
     def _template(self, mask: tuple[bool, ...]) -> bytes:
         cells = ",".join("%.9g" if scored else "." for scored in mask)

@@ -62,9 +62,21 @@ def test_parquet_says_what_is_in_it(tmp_path):
 
 def test_row_groups_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "GROUP_BYTES", 4 * 4 * 3)
+    monkeypatch.setattr(parquet, "FOOTER_BYTES", 0)
+    monkeypatch.setattr(parquet, "_TURNED", 2)
     file = pq.ParquetFile(write(tmp_path / "scores.parquet"))
     assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [3, 3, 1]
     np.testing.assert_array_equal(file.read(list(LAYOUT.values)).to_pandas(), VALUES)
+
+
+def test_row_groups_grow_with_the_square_root_of_the_table():
+    assert parquet.group_rows(5313) == parquet.group_rows(5313, 100_000) == (128 << 20) // (4 * 5313)
+    # Four times as many rows, twice as many in a group.
+    assert parquet.group_rows(5313, 4_000_000) == pytest.approx(
+        2 * parquet.group_rows(5313, 1_000_000), rel=1e-3
+    )
+    assert parquet.group_rows(1, 10**9) == parquet.LARGEST_GROUP
+    assert parquet.group_rows(0) == parquet.LARGEST_GROUP
 
 
 def test_parquet_holds_gene_rows(tmp_path):
