@@ -16,6 +16,7 @@ from enformer_vep.results import Layout, ScoredVariant
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 # Least bytes of values in a row group. A writer holds one group, and of every one before it what the footer will
 # say: 830 bytes for each column (pyarrow 26). So groups grow with the square root of the table.
@@ -68,13 +69,18 @@ def write_parquet(rows: RowLog, path: Path) -> None:
     # All bytes of a kind side by side: the exponents compress, the rest does not pretend to.
     packing = {"compression": "zstd", "use_dictionary": texts, "use_byte_stream_split": values}
     with pq.ParquetWriter(path, schema, **packing) as writer:
-        group = _Group(layout, schema, limit)
-        for row in rows:
-            group.add(row)
-            if len(group.rows) == limit:
-                writer.write_table(group.take(), row_group_size=limit)
-        if group.rows:
+        # In a function of its own, so that the group's memory is free when the footer is made.
+        _write_groups(writer, rows, schema, limit)
+
+
+def _write_groups(writer: "pq.ParquetWriter", rows: RowLog, schema: "pa.Schema", limit: int) -> None:
+    group = _Group(rows.layout, schema, limit)
+    for row in rows:
+        group.add(row)
+        if len(group.rows) == limit:
             writer.write_table(group.take(), row_group_size=limit)
+    if group.rows:
+        writer.write_table(group.take(), row_group_size=limit)
 
 
 def group_rows(columns: int, rows: int = 0) -> int:
