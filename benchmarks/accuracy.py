@@ -35,7 +35,6 @@ from enformer_vep.effects.base import EffectBatch, make_batch
 from enformer_vep.effects.delta import WIDEST_LOCAL_EDIT, DeltaEngine
 from enformer_vep.effects.edits import find_edits
 from enformer_vep.effects.pair import PairEngine
-from enformer_vep.effects.products import Products
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import allele_pair, centre_index
@@ -58,9 +57,9 @@ class EmulatedGpu(DeltaEngine):
     """A delta engine that chooses its 16-bit types as it would on a GPU."""
 
     @property
-    def products(self) -> Products:
-        """Arithmetic of the changes."""
-        return Products.of(self._precision, torch.device("cuda"))
+    def device(self) -> torch.device:
+        """Not where it computes."""
+        return torch.device("cuda")
 
 
 @dataclass(frozen=True, slots=True)

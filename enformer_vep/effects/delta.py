@@ -1,7 +1,7 @@
 """The engine that carries (reference, change) through the network instead of subtracting two predictions."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import torch
@@ -21,13 +21,6 @@ from enformer_vep.settings import Precision
 WIDEST_LOCAL_EDIT = 64
 """Base pairs. Wider stretches of changed bases (an indel's reaches to the window's end) are convolved in full."""
 
-INDEL_PRECISION: Mapping[Precision, Precision] = {
-    Precision.TF32: Precision.FLOAT32,
-    Precision.FLOAT16: Precision.MIXED,
-    Precision.BFLOAT16: Precision.MIXED,
-}
-"""What an indel is computed in instead: see the accuracy table in benchmarks/README.md."""
-
 
 class DeltaEngine(NetworkEngine):
     """Predicts each reference window once and carries every alternate's change through the network.
@@ -36,14 +29,25 @@ class DeltaEngine(NetworkEngine):
     next to nothing in the convolutions; of an indel only the side that moved is convolved again.
 
     An indel moves half of the window's bases by a few: what it changes inside the network is as large as the
-    reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and below
-    float32 it is computed with a float32 reference (`INDEL_PRECISION`).
+    reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and in
+    every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
     """
+
+    @property
+    def device(self) -> torch.device:
+        """What kind of device to choose 16-bit types for."""
+        return self._head.device
 
     @property
     def products(self) -> Products:
         """Arithmetic of the changes."""
-        return Products.of(self._precision, self._head.device)
+        return Products.of(self._precision, self.device)
+
+    @property
+    def indel_precision(self) -> Precision:
+        """What an indel is computed in: with a change in float16 at the least, or else in float32."""
+        sixteen_bit = self._precision not in (Precision.FLOAT32, Precision.TF32)
+        return Precision.MIXED if sixteen_bit and self.device.type == "cuda" else Precision.FLOAT32
 
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict.
@@ -54,7 +58,7 @@ class DeltaEngine(NetworkEngine):
         Returns:
             Reference prediction and delta, [B, bins, tracks].
         """
-        precision = INDEL_PRECISION.get(self._precision, self._precision)
+        precision = self.indel_precision
         moved = find_edits(batch).width > WIDEST_LOCAL_EDIT
         if precision is self._precision or not moved.any():
             return self._predict_parts(batch)
