@@ -1,8 +1,12 @@
 """`enformer-vep export` as a user calls it."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
+import pandas as pd
 import pysam
 import pytest
 
@@ -64,3 +68,42 @@ def test_errors_are_one_line(
     assert said in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["scores.parquet", "scores.h5", "scores.bcf", "scores.vcf.gz", "scores.bed.gz"]
+)
+def test_score_writes_every_format_with_the_same_numbers(
+    command: Command, vcf: Path, fasta: Path, small_model: Path, tmp_path: Path, name: str
+):
+    words = ["score", vcf, "-f", fasta, "-m", small_model, "--device", "cpu", "-s", "SAD,SADR"]
+    assert command(*words, "-o", tmp_path / "scores.tsv").code == 0
+    outcome = command(*words, "-o", tmp_path / name)
+    assert outcome.code == 0, outcome.err
+    table = [line.split("\t") for line in (tmp_path / "scores.tsv").read_text().splitlines()]
+    expected = np.array([[np.nan if cell == "NA" else float(cell) for cell in row[6:]] for row in table[1:]])
+    assert np.isfinite(expected).any()
+    found = _values(tmp_path / name)
+    if found is None:
+        assert gzip.decompress((tmp_path / name).read_bytes()).count(b"\n") == len(expected)
+    else:
+        np.testing.assert_array_equal(found, expected.astype(np.float32))
+
+
+def _values(path: Path) -> np.ndarray | None:
+    """float32 [alleles, columns]."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).iloc[:, 6:].to_numpy(np.float32)
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            return np.hstack([file["SAD"], file["SADR"]])
+    if ".bed" in path.suffixes:
+        return None
+    rows = []
+    with pysam.VariantFile(str(path)) as file:
+        keys = [key for key in file.header.info if key.startswith("SAD")]
+        for record in file:
+            nothing = (None,) * len(record.alts or ())
+            columns = [record.info.get(key, nothing) for key in keys]
+            rows += [[np.nan if cell is None else cell for cell in row] for row in zip(*columns, strict=True)]
+    return np.array(rows, np.float32)
