@@ -28,7 +28,7 @@ def with_calibration(scorer: "Scorer", path: Path, additions: Sequence[str] | No
 
     Args:
         scorer: The model, made ready.
-        path: The calibration.
+        path: The calibration; `example` for the packaged one.
         additions: What to add; None for quantiles, z-scores, and components if they were fitted and all
             tracks that they need are scored.
 
@@ -39,7 +39,7 @@ def with_calibration(scorer: "Scorer", path: Path, additions: Sequence[str] | No
         InputError: When the file is no calibration.
         UsageError: When it was made with other settings, or lacks what is wanted.
     """
-    calibration = read_calibration(path)
+    calibration = read_calibration(calibration_path(path))
     calibration.require_matching(scorer_identity(scorer))
     blocks = scorer.layout.blocks
     wanted = _default(calibration, blocks) if additions is None else parse_additions(",".join(additions))
@@ -47,6 +47,12 @@ def with_calibration(scorer: "Scorer", path: Path, additions: Sequence[str] | No
     return replace(
         scorer, layout=replace(scorer.layout, blocks=blocks + extension.blocks), extension=extension
     )
+
+
+def calibration_path(path: Path) -> Path:
+    """Where a calibration lies: `example` is the packaged one, unless there is a file of that name."""
+    packaged = Path(__file__).with_name("data") / "example_calibration.safetensors"
+    return packaged if str(path) == "example" and not path.exists() else path
 
 
 def scorer_identity(scorer: "Scorer") -> Identity:

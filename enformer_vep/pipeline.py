@@ -1,5 +1,6 @@
 """A model made ready for one run: its tracks, bins and engine, and what is said about them."""
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +29,7 @@ from enformer_vep.results import (
 )
 from enformer_vep.rows import View
 from enformer_vep.scores import centred_bins
-from enformer_vep.settings import ComputeSettings, Indels, ScoreSettings
+from enformer_vep.settings import ComputeSettings, Indels, Precision, ScoreSettings
 from enformer_vep.tracks.groups import TrackGroups, load_groups
 from enformer_vep.tracks.selection import select_tracks
 from enformer_vep.tracks.table import TrackTable
@@ -112,7 +113,8 @@ class Scorer:
             )
         if self.weights is None:
             return effect
-        return Effect(effect.reference @ self.weights, effect.delta @ self.weights)
+        weights = self.weights.to(effect.delta.dtype)
+        return Effect(effect.reference @ weights, effect.delta @ weights)
 
     def score(self, work: Work) -> npt.NDArray[np.float32]:
         """Score a batch.
@@ -176,7 +178,9 @@ def make_scorer(
             f"--share-windows {settings.share_windows}: at most {predicted}, "
             "or variants leave the bins that are predicted"
         )
-    network = model.network.to(device)
+    # A copy: others may hold the model, and expect float32.
+    exact = settings.precision is Precision.FLOAT64
+    network = (copy.deepcopy(model.network).double() if exact else model.network).to(device)
     if device.type == "cpu":
         keep_freed_memory()
     portions = automatic_portions(config, device)

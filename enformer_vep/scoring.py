@@ -20,7 +20,7 @@ from enformer_vep.genome.contigs import named_alike
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.inputs import Source, open_source
 from enformer_vep.output.base import WriterFactory, choose_writer, open_table
-from enformer_vep.output.formats import Format, choose_format
+from enformer_vep.output.formats import Format, choose_format, require_joinable
 from enformer_vep.output.streams import STANDARD_OUTPUT, is_stream, require_writable
 from enformer_vep.output.summary import write_summary
 from enformer_vep.results import RunSummary
@@ -76,6 +76,7 @@ def _resolve_shard(request: ScoreRequest) -> tuple[ScoreRequest, Shard | None]:
     destination = request.output.destination.replace("{shard}", str(shard.number))
     if request.output.tabix:
         raise UsageError("--tabix cannot index a shard: give it to enformer-vep merge")
+    require_joinable(destination, request.output.format)
     return replace(request, shard=str(shard), output=replace(request.output, destination=destination)), shard
 
 

@@ -58,10 +58,12 @@ class Engine(StrEnum):
 class Precision(StrEnum):
     """Arithmetic of convolutions and matrix products; reductions and scores are float32 or better.
 
-    `mixed` keeps the reference in float32 and carries changes in bfloat16 (delta engine only; with the pair
-    engine it is float32).
+    `float64` is everything in float64. `mixed` keeps the reference in float32 and carries changes in 16 bits:
+    float16 on a GPU, bfloat16 on a CPU, where indels are as in float32 (delta engine only; with the pair engine
+    it is float32).
     """
 
+    FLOAT64 = "float64"
     FLOAT32 = "float32"
     TF32 = "tf32"
     FLOAT16 = "fp16"

@@ -9,7 +9,7 @@ import click
 
 from enformer_vep import __version__
 from enformer_vep.cli.logs import set_up_logging, verbosity_options
-from enformer_vep.cli.process import Stopped, replace_missing_streams, stopped_in_order
+from enformer_vep.cli.process import Stopped, replace_missing_streams, stopped_in_order, wait_with_patience
 from enformer_vep.errors import EnformerVepError
 
 # Command name to the module and function that hold it: a command's module is imported only to run or list it.
@@ -107,6 +107,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     replace_missing_streams()
+    wait_with_patience()
     set_up_logging(0)
     try:
         with stopped_in_order():

@@ -28,7 +28,7 @@ from enformer_vep.settings import OutputSettings, ScoreRequest
 @click.option(
     "--calibration",
     type=FILE,
-    help="From enformer-vep calibrate: adds signed quantiles (SADQ), z-scores (SADZ), components (SADPC).",
+    help="From enformer-vep calibrate, or example: adds signed quantiles (SADQ), z-scores (SADZ), components (SADPC).",
 )
 @click.option("--add", help="With --calibration, only these: quantile,zscore,components.")
 @compute_options

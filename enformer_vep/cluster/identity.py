@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from enformer_vep import __version__
+from enformer_vep.calibrated import calibration_path
 from enformer_vep.errors import InputError
 from enformer_vep.genome import bgzf
 from enformer_vep.genome.fasta import Genome
@@ -64,7 +65,7 @@ def run_identity(
         "share-windows": settings.share_windows,
         "indels": settings.indels.value,
         **_gene_identity(settings.genes, reference.genes),
-        "calibration": fingerprint(request.calibration) if request.calibration else "none",
+        "calibration": fingerprint(calibration_path(request.calibration)) if request.calibration else "none",
         "strict": settings.strict,
         "window": window,
         "batch-size": compute.batch_size or "auto",

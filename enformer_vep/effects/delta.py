@@ -11,7 +11,7 @@ from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.effects.edits import Edits, affected_tokens, find_edits, with_margin
 from enformer_vep.effects.local import Stretch, propagate_stage
 from enformer_vep.effects.network_engine import NetworkEngine
-from enformer_vep.effects.precision import arithmetic
+from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
 from enformer_vep.effects.products import Products
 from enformer_vep.effects.propagation import propagate_block, propagate_final, trace_block, trace_final
 from enformer_vep.effects.reference import convolve_stage
@@ -46,7 +46,7 @@ class DeltaEngine(NetworkEngine):
     @property
     def indel_precision(self) -> Precision:
         """What an indel is computed in: with a change in float16 at the least, or else in float32."""
-        sixteen_bit = self._precision not in (Precision.FLOAT32, Precision.TF32)
+        sixteen_bit = self._precision in SIXTEEN_BIT
         return Precision.MIXED if sixteen_bit and self.device.type == "cuda" else Precision.FLOAT32
 
     def predict(self, batch: EffectBatch) -> Effect:

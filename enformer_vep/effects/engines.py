@@ -9,6 +9,7 @@ from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine, Portion
 from enformer_vep.effects.delta import DeltaEngine
 from enformer_vep.effects.devices import MemoryGuard
 from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.precision import SIXTEEN_BIT
 from enformer_vep.model.enformer import Enformer
 from enformer_vep.settings import Engine, Precision
 
@@ -48,7 +49,7 @@ def make_engine(
         return _ENGINES[engine](network, organism, tracks, bins, precision, portions)
 
     made = make(precision)
-    if precision not in (Precision.FLOAT32, Precision.TF32):
+    if precision in SIXTEEN_BIT:
         made = FiniteGuard(made, lambda: make(Precision.FLOAT32))
     return MemoryGuard(made)
 

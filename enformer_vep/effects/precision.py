@@ -7,6 +7,9 @@ import torch
 
 from enformer_vep.settings import Precision
 
+SIXTEEN_BIT = frozenset({Precision.FLOAT16, Precision.BFLOAT16, Precision.MIXED})
+"""Those in which something is rounded to 16 bits, and may overflow."""
+
 _AUTOCAST = {Precision.FLOAT16: torch.float16, Precision.BFLOAT16: torch.bfloat16}
 
 

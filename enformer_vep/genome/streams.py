@@ -4,7 +4,7 @@ import gzip
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
@@ -62,8 +62,13 @@ class _Watched(io.RawIOBase):
     """Passes a stream on and keeps its first 18 and its last 28 bytes."""
 
     def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
-        self.head = raw.read(bgzf.HEAD_LENGTH)
+        # Unbuffered: whatever is there is passed on, so a slow producer's rows are scored as they come; and no
+        # buffer of standard input is locked by a thread that waits for more when the process ends.
+        source = raw.raw if isinstance(raw, io.BufferedReader) else raw
+        self._read: Callable[[int], bytes] = getattr(source, "read1", source.read)
+        self.head = b""
+        while len(self.head) < bgzf.HEAD_LENGTH and (more := self._read(bgzf.HEAD_LENGTH - len(self.head))):
+            self.head += more
         self.tail = self.head
         self._pending = self.head
 
@@ -76,9 +81,10 @@ class _Watched(io.RawIOBase):
             buffer[: len(pending)] = pending
             self._pending = self._pending[len(pending) :]
             return len(pending)
-        # readinto1 returns what is there: a slow producer's rows are scored as they come.
-        count: int = self._raw.readinto1(buffer)  # type: ignore[attr-defined]
-        self.tail = self.tail + bytes(buffer[max(count - _TAIL_LENGTH, 0) : count])
+        data = self._read(len(buffer))
+        count = len(data)
+        buffer[:count] = data
+        self.tail = self.tail + data[-_TAIL_LENGTH:]
         self.tail = self.tail[-_TAIL_LENGTH:]
         return count
 

@@ -117,6 +117,47 @@ def test_standard_input(
     assert piped.stdout.decode() == command("score", vcf, *options).out
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_run_whose_input_stalls(
+    number: signal.Signals, vcf: Path, fasta: Path, small_model: Path
+) -> None:
+    """The pipe stays open and silent after the first rows; reading it goes on in a thread of its own."""
+    words = (
+        "-f",
+        fasta,
+        "-m",
+        small_model,
+        "-t",
+        "0",
+        "--device",
+        "cpu",
+        "--batch-size",
+        "1",
+        "--piece-size",
+        "1",
+    )
+    process = subprocess.Popen(
+        [*PROGRAM, "score", "-", *map(str, words)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(vcf.read_bytes())
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b"#CHROM")
+        assert process.stdout.readline().startswith(b"chr1\t100")
+        process.send_signal(number)
+        assert process.wait(20) == ENDS[number]
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("descriptor", [0, 1, 2])
 def test_a_missing_standard_stream_is_not_taken_by_a_file(descriptor: int, tmp_path: Path) -> None:
     """As under `2>&-`: what is said on standard error must not land in the next file that is opened."""
