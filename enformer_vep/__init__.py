@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from enformer_vep.genome.fasta import Genome
     from enformer_vep.genome.variants import Status, Variant
     from enformer_vep.model.checkpoints import load_model
-    from enformer_vep.settings import ComputeSettings, Precision, Score, ScoreSettings
+    from enformer_vep.settings import Centre, ComputeSettings, Engine, GeneSettings, Indels, Precision, Score, ScoreSettings
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Centre",
     "ComputeSettings",
+    "Engine",
+    "GeneSettings",
     "Genome",
+    "Indels",
     "Precision",
     "Score",
     "ScoreSettings",
@@ -30,8 +34,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Centre": "settings",
     "ComputeSettings": "settings",
+    "Engine": "settings",
+    "GeneSettings": "settings",
     "Genome": "genome.fasta",
+    "Indels": "settings",
     "Precision": "settings",
     "Score": "settings",
     "ScoreSettings": "settings",
