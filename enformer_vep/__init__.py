@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from enformer_vep.genome.fasta import Genome
     from enformer_vep.genome.variants import Status, Variant
     from enformer_vep.model.checkpoints import load_model
-    from enformer_vep.settings import Centre, ComputeSettings, Engine, GeneSettings, Indels, Precision, Score, ScoreSettings
+    from enformer_vep.settings import (
+        Centre,
+        ComputeSettings,
+        Engine,
+        GeneSettings,
+        Indels,
+        Precision,
+        Score,
+        ScoreSettings,
+    )
 
 __version__ = "0.1.0"
 
