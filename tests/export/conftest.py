@@ -42,7 +42,12 @@ def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 def _tool(variable: str, name: str) -> str:
     """A tool's Python, in an environment of its own (their pins exclude ours): see .ci/run."""
     found = os.environ.get(variable)
-    if not found or not Path(found).exists():
+    asked = ["-c", f"import importlib.metadata; importlib.metadata.version({name!r})"]
+    if (
+        not found
+        or not Path(found).exists()
+        or subprocess.run([found, *asked], capture_output=True).returncode
+    ):
         pytest.skip(f"needs {name}: set {variable} to where it is (see .ci/run)")
     return found
 
