@@ -149,7 +149,7 @@ scoring_options = _together(
             type=click.Choice(list(Precision), case_sensitive=False),
             default=Precision.FLOAT32,
             show_default=True,
-            help="Arithmetic of the network. Below float32, small effects drown in rounding.",
+            help="Arithmetic of the network; README has the measured error of each.",
         ),
         click.option(
             "--engine",

@@ -363,3 +363,13 @@ def test_other_formats_on_standard_output(score: Command) -> None:
     assert refused.code == 2
     assert "cannot be streamed" in refused.err
     assert "unknown format" in score("-O", "xls").err
+
+
+def test_engines_agree_to_the_last_digit_in_float64(score: Command, tmp_path: Path) -> None:
+    (tmp_path / "groups.tsv").write_text("0\tone\n1\tone\n2\ttwo\n")
+    for options in ((), ("--indels", "stitch", "--groups", tmp_path / "groups.tsv")):
+        exact = values(score("--precision", "float64", "--engine", "pair", *options))
+        np.testing.assert_allclose(
+            values(score("--precision", "float64", *options)), exact, rtol=1e-6, atol=1e-12
+        )
+        np.testing.assert_allclose(values(score(*options)), exact, rtol=1e-3, atol=1e-6)
