@@ -32,6 +32,7 @@ def numbers(path: Path) -> dict[str, list[float]]:
     return {name: [float(cell) for cell in row if cell and cell[0].isdigit()] for name, row in cells.items()}
 
 
+@pytest.mark.slow
 def test_gpu_runs_every_path_without_one(
     script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +75,7 @@ def test_the_full_size_by_hand(script: Callable[..., ModuleType], tmp_path: Path
     assert full.saturation(65) == pytest.approx((10 + 65 * 5) / 3600)
 
 
+@pytest.mark.slow
 def test_accuracy(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     from enformer_vep.model.config import EnformerConfig
     from enformer_vep.model.randomised import random_network
