@@ -79,6 +79,10 @@ def test_a_tissue_with_too_few_positives_is_a_row(evaluate):
     header, *rows = evaluate("--folds", 41).table
     assert [row[1] for row in rows] == ["too_few_positives"] * 2
     assert [dict(zip(header, row, strict=True))["AUROC"] for row in rows] == ["NA", "NA"]
+
+
+def test_nothing_to_draw(evaluate):
+    pytest.importorskip("matplotlib")
     outcome = evaluate("--folds", 41, "--figure", "f.png")
     assert outcome.code == 1
     assert "nothing to draw" in outcome.err
