@@ -114,7 +114,10 @@ def _attention_change(
     query_change = attention.split(query_change) * attention.key_size**-0.5
     key_change = attention.split(products.linear(moved, attention.key.weight))
     value_change = attention.split(products.linear(moved, attention.value.weight))
-    weights = trace.weights[owner]
+    # Of one window a view: attention maps are too large to be copied for every alternate.
+    weights = (
+        trace.weights.expand(len(owner), -1, -1, -1) if len(trace.weights) == 1 else trace.weights[owner]
+    )
     logit_change = _logit_change(attention, trace, owner, query_change, key_change, products)
 
     def logits(rows: Rows) -> Tensor:
