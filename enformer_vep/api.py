@@ -19,14 +19,14 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.model.checkpoints import LoadedModel, load_model
 from enformer_vep.pipeline import Scorer, make_scorer
-from enformer_vep.results import Layout, ScoredVariant
+from enformer_vep.results import VARIANT_COLUMNS, Layout, ScoredVariant
 from enformer_vep.rows import Reference, make_views, score_piece
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)
 
-VARIANT_COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "STATUS")
+_NAMES = tuple(name.lstrip("#") for name in VARIANT_COLUMNS)
 
 
 def track_table(model: LoadedModel, organism: str, targets: Path | None = None) -> TrackTable | None:
@@ -164,7 +164,7 @@ def to_frame(rows: Iterable[ScoredVariant], layout: Layout) -> pd.DataFrame:
         described.append((*identity, row.status.value, *(row.context or no_context)))
         values.append(missing if row.values is None else row.values)
     types = {column.name: "Int64" if column.kind is int else "string" for column in layout.context}
-    left = pd.DataFrame(described, columns=[*VARIANT_COLUMNS, *types]).astype(types)
+    left = pd.DataFrame(described, columns=[*_NAMES, *types]).astype(types)
     right = pd.DataFrame(
         np.array(values, dtype=np.float32).reshape(-1, len(missing)), columns=list(layout.values)
     )

@@ -24,9 +24,7 @@ from enformer_vep.genome.windows import centre_index
 from enformer_vep.model.checkpoints import LoadedModel
 from enformer_vep.model.config import EnformerConfig
 from enformer_vep.readout import read_out
-from enformer_vep.results import (
-    Layout,
-)
+from enformer_vep.results import Layout
 from enformer_vep.rows import View
 from enformer_vep.scores import centred_bins
 from enformer_vep.settings import ComputeSettings, Indels, Precision, ScoreSettings

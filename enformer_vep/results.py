@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from enformer_vep.genome.variants import Status, Variant
 
+VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
+"""What every table begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContextColumn:

@@ -25,7 +25,7 @@ from enformer_vep.genome.sharing import (
     place_in_shared_window,
 )
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored_pair
+from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
 from enformer_vep.results import ScoredVariant
 from enformer_vep.settings import Centre, Indels, ScoreSettings
 
@@ -273,8 +273,8 @@ def _alternates(
     variant = placed.variant
     contig = genome.resolve(variant.contig)
     assert contig is not None, "check_variant lets no unknown contig through"
-    where = (genome, variant, contig, scorer.geometry.window, placed.shift + shift)
-    pair = allele_pair(*where)
+    shift += placed.shift
+    pair = allele_pair(genome, variant, contig, scorer.geometry.window, shift)
     if scorer.settings.indels is Indels.STITCH and pair.reference_length != pair.alternate_length:
-        return pair, right_anchored_pair(*where)
+        return pair, right_anchored(pair, genome, variant, contig, shift)
     return (pair,)

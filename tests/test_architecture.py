@@ -23,7 +23,7 @@ ALLOWED = {
     "results": {"genome.variants"},
     "output": {"genome.variants", "results"},
     "export": {"genome", "output", "results"},
-    "eqtl": {"settings", "genome.contigs"},
+    "eqtl": {"settings", "genome.contigs", "results"},
     "effects": {"model", "genome.windows", "settings"},
     "calibration": {"settings", "results", "output.atomic"},
 }

@@ -45,7 +45,9 @@ class DeltaEngine(NetworkEngine):
 
     @property
     def indel_precision(self) -> Precision:
-        """What an indel is computed in: with a change in float16 at the least, or else in float32."""
+        """What an indel is computed in: with a change in float16 at the least, in float32, or in float64."""
+        if self._precision is Precision.FLOAT64:
+            return self._precision
         sixteen_bit = self._precision in SIXTEEN_BIT
         return Precision.MIXED if sixteen_bit and self.device.type == "cuda" else Precision.FLOAT32
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from enformer_vep.eqtl.text_tables import opened
 from enformer_vep.errors import DependencyError, InputError
+from enformer_vep.results import GENE_ID, GENE_NAME, TSS_DISTANCE, VARIANT_COLUMNS
 
-IDENTITY = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
-GENE_COLUMNS = ("GENE_ID", "GENE_NAME", "TSS_DISTANCE")
+GENE_COLUMNS = tuple(column.name for column in (GENE_ID, GENE_NAME, TSS_DISTANCE))
 OK = "ok"
 
 _CHUNK_VALUES = 1 << 23  # 32 MB of float32
@@ -26,7 +26,7 @@ class ScoreChunk:
     """Consecutive rows.
 
     Attributes:
-        identity: Text columns as written: `IDENTITY`, and `GENE_COLUMNS` where the table has them.
+        identity: Text columns as written: `VARIANT_COLUMNS`, and `GENE_COLUMNS` where the table has them.
         values: float32 [rows, features]; NaN in rows that were not scored.
     """
 
@@ -87,7 +87,9 @@ def open_scores(paths: Sequence[Path], score: str, tracks: Sequence[str] | None 
     wanted = tuple(found[0] if tracks is None else tracks)
     for path, own in zip(paths, found, strict=True):
         _check_same(path, own, wanted, score, exactly=tracks is None)
-    kinds = {tuple(name for name in (*IDENTITY, *GENE_COLUMNS) if name in header) for header in headers}
+    kinds = {
+        tuple(name for name in (*VARIANT_COLUMNS, *GENE_COLUMNS) if name in header) for header in headers
+    }
     if len(kinds) > 1:
         raise InputError(f"{paths[0]} and the other tables are not all by gene; give tables of one kind")
     return ScoreTables(tuple(paths), score, wanted, kinds.pop())
@@ -100,7 +102,7 @@ def _header(path: Path) -> list[str]:
         with opened(path) as (header, _, _):
             pass
     header = ["#CHROM" if name == "CHROM" else name for name in header]
-    absent = [name for name in IDENTITY if name not in header]
+    absent = [name for name in VARIANT_COLUMNS if name not in header]
     if absent:
         raise InputError(f"{path} has no column {absent[0]}; give a table written by enformer-vep score")
     return header

@@ -9,6 +9,7 @@ from enformer_vep.errors import InputError
 from enformer_vep.export.parquet import read_columns
 from enformer_vep.genome.regions import Region
 from enformer_vep.genome.streams import ByteStream
+from enformer_vep.output.formats import PARQUET_SUFFIXES
 
 # PLINK's numbers of contigs that have none.
 _NUMBERED = {"23": "X", "24": "Y", "25": "X", "26": "M", "MT": "M", "XY": "X"}
@@ -108,7 +109,7 @@ def read_statistics(path: Path) -> Panel:
         InputError: It cannot be read, or a column is missing.
         DependencyError: It is Parquet, and pyarrow is not installed.
     """
-    if path.suffix in (".parquet", ".pq"):
+    if path.suffix in PARQUET_SUFFIXES:
         columns = read_columns(path)
         places = _places(list(columns), path)
         names = [list(columns)[places[name]] for name in _NEEDED]

@@ -17,7 +17,7 @@ from enformer_vep.export.priors import Floats, normalised
 from enformer_vep.genome.regions import Region
 from enformer_vep.output.atomic import complete_or_absent, explained
 from enformer_vep.output.bgzf import BgzfEncoder, ByteSink
-from enformer_vep.output.formats import BGZF_SUFFIXES
+from enformer_vep.output.formats import BGZF_SUFFIXES, PARQUET_SUFFIXES
 from enformer_vep.output.streams import open_stream
 
 PLACEHOLDER = "{locus}"
@@ -87,7 +87,7 @@ def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
         OutputError: It cannot be written.
     """
     is_parquet = not panel.lines
-    if is_parquet != destination.endswith((".parquet", ".pq")):
+    if is_parquet != destination.endswith(PARQUET_SUFFIXES):
         kind = "Parquet" if is_parquet else "text"
         raise UsageError(
             f"{destination}: {panel.path} is {kind}, and so is what is made of it; rename the output"

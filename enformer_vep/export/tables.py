@@ -17,10 +17,12 @@ from enformer_vep.export.columns import narrowed, select_columns
 from enformer_vep.export.parquet import read_layout, read_parquet_rows
 from enformer_vep.genome.streams import ByteStream
 from enformer_vep.genome.variants import Status, Variant
+from enformer_vep.output.formats import PARQUET_SUFFIXES
 from enformer_vep.results import (
     GENE_ID,
     GENE_NAME,
     TSS_DISTANCE,
+    VARIANT_COLUMNS,
     WINDOW_START,
     Layout,
     ScoredVariant,
@@ -28,9 +30,7 @@ from enformer_vep.results import (
 )
 
 STANDARD_INPUT = "-"
-PARQUET_SUFFIXES = (".parquet", ".pq")
 
-_VARIANT_COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "STATUS"]
 _CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE)}
 _STATUSES = {status.value: status for status in Status}
 _ADVICE = "give a table written by enformer-vep score"
@@ -111,8 +111,8 @@ def layout_of(names: Sequence[str], source: str) -> Layout:
     Raises:
         InputError: They are no columns of such a table.
     """
-    if [f"#{names[0].lstrip('#')}", *names[1:6]] != _VARIANT_COLUMNS:
-        raise InputError(f"{source} does not begin with the columns {' '.join(_VARIANT_COLUMNS)}; {_ADVICE}")
+    if (f"#{names[0].lstrip('#')}", *names[1:6]) != VARIANT_COLUMNS:
+        raise InputError(f"{source} does not begin with the columns {' '.join(VARIANT_COLUMNS)}; {_ADVICE}")
     rest = names[6:]
     context = tuple(_CONTEXT[name] for name in rest if name in _CONTEXT)
     values = rest[len(context) :]

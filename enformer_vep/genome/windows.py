@@ -119,28 +119,25 @@ def allele_pair(
     )
 
 
-def right_anchored_pair(
-    genome: SequenceSource, variant: Variant, contig: str, length: int, shift: int = 0
+def right_anchored(
+    plain: AllelePair, genome: SequenceSource, variant: Variant, contig: str, shift: int = 0
 ) -> AllelePair:
-    """Cuts the same windows as `allele_pair`, but keeps the alternate's right edge in place of its left one.
+    """Keeps the right edge of an alternate window in place instead of its left one.
 
     What follows REF stays where it is; an insertion pushes the left flank out of the alternate window, a
     deletion pulls real genome in from the left.
 
     Args:
-        genome: As for `allele_pair`.
-        variant: As for `allele_pair`.
-        contig: As for `allele_pair`.
-        length: As for `allele_pair`.
-        shift: As for `allele_pair`.
+        plain: The variant's pair from `allele_pair`.
+        genome: Where the sequence comes from.
+        variant: The variant.
+        contig: The variant's contig as the genome names it.
+        shift: That of the plain pair, in bp; see `centred_window`.
 
     Returns:
-        The pair; `edit_start` is that of REF.
-
-    Raises:
-        ValueError: As for `allele_pair`.
+        The same pair with another alternate, uint8 [L].
     """
-    plain = allele_pair(genome, variant, contig, length, shift)
+    length = len(plain.reference)
     window = centred_window(contig, variant.start, length, shift)
     longer = plain.alternate_length - plain.reference_length
     start = window.start - max(-longer, 0)

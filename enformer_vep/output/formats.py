@@ -8,6 +8,7 @@ from enformer_vep.errors import UsageError
 
 STANDARD_OUTPUT = "-"
 BGZF_SUFFIXES = (".gz", ".bgz")
+PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 class Format(StrEnum):

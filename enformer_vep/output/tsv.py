@@ -3,9 +3,7 @@
 from enformer_vep.output.bgzf import ByteSink
 from enformer_vep.output.lines import LineWriter
 from enformer_vep.output.tabix import TabixIndex
-from enformer_vep.results import Layout, ScoredVariant
-
-VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
+from enformer_vep.results import VARIANT_COLUMNS, Layout, ScoredVariant
 
 # Nine significant digits read back as the same float32, whatever its size.
 _VALUE = b"\t%.9g"
