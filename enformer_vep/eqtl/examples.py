@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from enformer_vep.eqtl.features import signed_log2
-from enformer_vep.eqtl.identity import canonical_contig
 from enformer_vep.eqtl.matching import Matches, find_matches, label_keys
 from enformer_vep.eqtl.outcomes import Outcome
 from enformer_vep.eqtl.score_tables import ScoreTables
 from enformer_vep.eqtl.settings import FeatureSettings, Together
 from enformer_vep.errors import InputError
+from enformer_vep.genome.contigs import contig_key
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ def _group_keys(used: pd.DataFrame, together: Together) -> pd.Series | None:
     if together is Together.NONE:
         return None
     if together is Together.CHROMOSOME:
-        return used["contig"].map(canonical_contig)
+        return used["contig"].map(contig_key)
     if together is Together.VARIANT:
         return used["key"].str.partition(";")[0]
     return _named_groups(used, together)

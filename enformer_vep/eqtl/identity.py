@@ -4,14 +4,9 @@ import re
 
 import pandas as pd
 
-from enformer_vep.genome.contigs import all_names
+from enformer_vep.genome.contigs import contig_key
 
 _SPELLED_OUT = re.compile(r"([^_:]+)[_:](\d+)[_:]([A-Za-z*]+)[_:]([A-Za-z*]+)(?:[_:]\w+)?")
-
-
-def canonical_contig(contig: str) -> str:
-    """One spelling for all: chr1 and 1, chrM and MT are the same."""
-    return min(all_names(contig))
 
 
 def gene_without_version(gene: str) -> str:
@@ -30,7 +25,7 @@ def variant_keys(table: pd.DataFrame, *, swapped: bool = False) -> pd.Series:
     Returns:
         Text, one per row.
     """
-    contigs = {name: canonical_contig(name) for name in table["contig"].unique()}
+    contigs = {name: contig_key(name) for name in table["contig"].unique()}
     first, second = ("alternate", "reference") if swapped else ("reference", "alternate")
     return (
         table["contig"].map(contigs)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.columns import Recipe
-from enformer_vep.export.panel import Panel, PanelVariant, contig_key
+from enformer_vep.export.panel import Panel, PanelVariant
+from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.variants import Variant
 from enformer_vep.results import ScoredVariant
 

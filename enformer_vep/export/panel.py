@@ -7,12 +7,12 @@ from typing import BinaryIO, NamedTuple, cast
 
 from enformer_vep.errors import InputError
 from enformer_vep.export.parquet import read_columns
+from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.regions import Region
 from enformer_vep.genome.streams import ByteStream
 from enformer_vep.output.formats import PARQUET_SUFFIXES
 
 # PLINK's numbers of contigs that have none.
-_NUMBERED = {"23": "X", "24": "Y", "25": "X", "26": "M", "MT": "M", "XY": "X"}
 # What the columns are called by PolyFun, LDSC, SLDP and FINEMAP; lower case.
 _NAMES = {
     "snp": "id", "rsid": "id",
@@ -59,13 +59,6 @@ class Panel:
     variants: tuple[PanelVariant, ...]
     header: str = ""
     lines: tuple[str, ...] = ()
-
-
-def contig_key(contig: str) -> str:
-    """The same word for the same contig: "1" for 1, 01 and chr1; "X" for X, chrX and 23; "M" for MT."""
-    bare = contig.removeprefix("chr")
-    bare = bare.lstrip("0") if bare.isdecimal() else bare
-    return _NUMBERED.get(bare, bare)
 
 
 def inside(variant: PanelVariant, region: Region) -> bool:

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+# PLINK numbers what is not an autosome.
+_NUMBERED = {"23": "X", "24": "Y", "25": "X", "26": "M", "MT": "M", "XY": "X"}
+
 _MITOCHONDRIAL = ("chrM", "MT", "chrMT", "M")
 
 
@@ -43,3 +46,10 @@ def named_alike(contigs: Mapping[str, int], example: str) -> dict[str, int]:
         next((other for other in all_names(name) if other.startswith("chr") is prefixed), name): length
         for name, length in contigs.items()
     }
+
+
+def contig_key(contig: str) -> str:
+    """The same word for the same contig: "1" for 1, 01 and chr1; "X" for X, chrX and 23; "M" for MT."""
+    bare = contig.removeprefix("chr")
+    bare = bare.lstrip("0") if bare.isdecimal() else bare
+    return _NUMBERED.get(bare, bare)

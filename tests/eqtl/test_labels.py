@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from enformer_vep.eqtl.columns import find_columns, parse_column
-from enformer_vep.eqtl.identity import canonical_contig, gene_without_version, split_variant
+from enformer_vep.eqtl.identity import gene_without_version, split_variant
 from enformer_vep.eqtl.labels import read_labels, read_lists
 from enformer_vep.eqtl.settings import LabelSettings
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.genome.contigs import contig_key
 from tests.builders import make_vcf, write_text
 from tests.eqtl import toy
 
@@ -127,11 +128,11 @@ def test_files_that_are_none(tmp_path):
 
 @pytest.mark.parametrize(("one", "other"), [("chr1", "1"), ("MT", "chrM"), ("M", "MT"), ("X", "chrX")])
 def test_contigs_are_matched_both_ways(one, other):
-    assert canonical_contig(one) == canonical_contig(other)
+    assert contig_key(one) == contig_key(other)
 
 
 def test_identities():
-    assert canonical_contig("chr1") != canonical_contig("chr2")
+    assert contig_key("chr1") != contig_key("chr2")
     assert gene_without_version("ENSG00000099804.8") == "ENSG00000099804"
     assert gene_without_version("ENSG00000182378.15_PAR_Y") == "ENSG00000182378"
     assert gene_without_version("HLA-A") == "HLA-A"

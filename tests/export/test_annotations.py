@@ -11,8 +11,9 @@ import pytest
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.columns import Combine
-from enformer_vep.export.panel import contig_key, read_bims
+from enformer_vep.export.panel import read_bims
 from enformer_vep.export.run import ExportRequest, export
+from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.output.base import open_writer
 from enformer_vep.results import GENE_ID, Layout, ScoredVariant, ValueBlock
