@@ -12,7 +12,6 @@ from enformer_vep.genome.regions import Region
 from enformer_vep.genome.streams import ByteStream
 from enformer_vep.output.formats import PARQUET_SUFFIXES
 
-# PLINK's numbers of contigs that have none.
 # What the columns are called by PolyFun, LDSC, SLDP and FINEMAP; lower case.
 _NAMES = {
     "snp": "id", "rsid": "id",

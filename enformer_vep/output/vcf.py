@@ -40,25 +40,6 @@ def info_keys(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(keys)[len(_TAKEN) :]
 
 
-def contigs_like(contigs: Mapping[str, int], example: str) -> dict[str, int | None]:
-    """Renames a genome's contigs as the rows call them.
-
-    Args:
-        contigs: The genome's names and lengths in bp.
-        example: A contig of the rows.
-
-    Returns:
-        The same contigs and lengths: with "chr" when the example has it and no contig is called like the
-        example, without when it has not.
-    """
-    if example in contigs:
-        return dict(contigs)
-    if example.startswith("chr"):
-        return {"chrM" if name == "MT" else f"chr{name}": length for name, length in contigs.items()}
-    bare = {name.removeprefix("chr"): length for name, length in contigs.items()}
-    return {"MT" if name == "M" else name: length for name, length in bare.items()}
-
-
 def vcf_header(layout: Layout, contigs: Mapping[str, int | None], *, end: bool = False) -> bytes:
     """The header.
 

@@ -15,7 +15,7 @@ from enformer_vep.errors import OutputError, UsageError
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.output.base import choose_writer, open_writer
-from enformer_vep.output.vcf import VcfWriter, contigs_like, info_keys
+from enformer_vep.output.vcf import VcfWriter, info_keys
 from enformer_vep.results import GENE_ID, Layout, ScoredVariant
 from tests.builders import bgzip, index_variants
 from tests.output.rows import CONTIGS, LAYOUT, ROWS, SAD
@@ -199,19 +199,6 @@ def test_a_writer_goes_on_anywhere_even_within_a_record(cut, compressed):
         after.write(row)
     after.finish()
     assert parts.data == whole.data
-
-
-@pytest.mark.parametrize(
-    ("own", "example", "named"),
-    [
-        ({"chr1": 5, "chrM": 6}, "chr1", ["chr1", "chrM"]),
-        ({"chr1": 5, "chrM": 6}, "1", ["1", "MT"]),
-        ({"1": 5, "MT": 6}, "chr1", ["chr1", "chrM"]),
-        ({"1": 5, "MT": 6}, "MT", ["1", "MT"]),
-    ],
-)
-def test_contigs_are_called_as_in_the_rows(own, example, named):
-    assert contigs_like(own, example) == dict(zip(named, own.values(), strict=True))
 
 
 def test_keys_are_legal_and_different():
