@@ -31,17 +31,17 @@ import torch
 from emulation import TensorCores
 from torch import Tensor
 
-from enformer_vep.effects.base import EffectBatch, make_batch
-from enformer_vep.effects.delta import WIDEST_LOCAL_EDIT, DeltaEngine
-from enformer_vep.effects.edits import find_edits
+from enformer_vep.effects.batches import EffectBatch, make_batch
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import allele_pair, centre_index
-from enformer_vep.model.checkpoints import load_model
-from enformer_vep.model.config import EnformerConfig
-from enformer_vep.model.enformer import Enformer
-from enformer_vep.model.randomised import random_network
+from enformer_vep.models.checkpoints import load_model
+from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.delta.edits import find_edits
+from enformer_vep.models.enformer.delta.engine import WIDEST_LOCAL_EDIT, DeltaEngine
+from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.models.enformer.randomised import random_network
 from enformer_vep.settings import Precision
 
 HALF_DECADES = np.arange(-5.0, -0.75, 0.5)

@@ -12,9 +12,9 @@ import time
 
 import torch
 
-from enformer_vep.effects import reference
-from enformer_vep.model.config import EnformerConfig
-from enformer_vep.model.enformer import Enformer
+from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.delta import reference
+from enformer_vep.models.enformer.network import Enformer
 
 CHUNKS = (1024, 2048, 4096, 8192, 16_384)
 

@@ -55,13 +55,13 @@ def run_peer(device: torch.device, alternates: int) -> float:
 
 def run_ours(engine: str, precision: str, device: torch.device, alternates: int) -> float:
     """Seconds per alternate of one of our engines."""
-    from enformer_vep.effects.base import EffectBatch
+    from enformer_vep.effects.batches import EffectBatch
     from enformer_vep.effects.devices import automatic_portions
-    from enformer_vep.effects.engines import make_engine
+    from enformer_vep.effects.guards import make_engine
     from enformer_vep.effects.memory import keep_freed_memory
-    from enformer_vep.model.config import EnformerConfig
-    from enformer_vep.model.enformer import Enformer
-    from enformer_vep.scores import compute_scores
+    from enformer_vep.models.enformer.config import EnformerConfig
+    from enformer_vep.models.enformer.network import Enformer
+    from enformer_vep.scoring.scores import compute_scores
     from enformer_vep.settings import Engine, Precision, Score
 
     config = EnformerConfig(output_tracks={"human": 5313})

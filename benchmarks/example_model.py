@@ -40,8 +40,8 @@ from enformer_vep.api import open_scorer, score
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.model.checkpoints import LoadedModel, load_model
-from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.models.checkpoints import LoadedModel, load_model
+from enformer_vep.models.enformer.network import Enformer, one_hot
 from enformer_vep.settings import ScoreSettings
 from enformer_vep.training.coverage import BigWigReader
 from enformer_vep.training.targets import parse_targets

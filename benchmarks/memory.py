@@ -21,7 +21,7 @@ class Stub:
     def predict(self, batch):
         import torch
 
-        from enformer_vep.effects.base import Effect
+        from enformer_vep.effects.batches import Effect
 
         nothing = torch.zeros(len(batch), 1, 1)
         return Effect(nothing, nothing)
@@ -44,12 +44,13 @@ def make_input(folder: Path, records: int) -> None:
 def score(folder: Path) -> None:
     import torch
 
-    from enformer_vep import runs, scoring
     from enformer_vep.cli.progress import record_progress
     from enformer_vep.genome.placing import Geometry
-    from enformer_vep.pipeline import Scorer
-    from enformer_vep.results import Layout, ValueBlock
+    from enformer_vep.scoring import assembly as runs
+    from enformer_vep.scoring import run as scoring
+    from enformer_vep.scoring.scorer import Scorer
     from enformer_vep.settings import ComputeSettings, OutputSettings, ScoreRequest
+    from enformer_vep.tables.row import Layout, ValueBlock
 
     torch.set_num_threads(1)
     runs.open_model = lambda *_: SimpleNamespace(sha256="", name="stub", config=None)

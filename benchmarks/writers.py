@@ -33,13 +33,13 @@ HEADER = "format\trows\trows_per_second\trows_per_second_before_completion\tcpu_
 def write(path: Path, rows: int) -> str:
     from collections import Counter
 
-    from enformer_vep.cluster.files import Names
-    from enformer_vep.cluster.journal import JournalContent
-    from enformer_vep.cluster.resumable import open_resumable
-    from enformer_vep.cluster.stopping import stop_request
+    from enformer_vep.files.signals import stop_request
     from enformer_vep.genome.variants import Status, Variant
-    from enformer_vep.output.base import choose_writer
-    from enformer_vep.results import Layout, ScoredVariant, ValueBlock
+    from enformer_vep.resume.journal import JournalContent
+    from enformer_vep.resume.names import Names
+    from enformer_vep.resume.table import open_resumable
+    from enformer_vep.tables.row import Layout, ScoredVariant, ValueBlock
+    from enformer_vep.tables.writers import choose_writer
 
     layout = Layout((ValueBlock("SAD", tuple(f"TRACK{number}" for number in range(TRACKS))),))
     random = np.random.default_rng(1)

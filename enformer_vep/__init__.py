@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from enformer_vep.api import open_scorer, predict_effect, score
     from enformer_vep.genome.fasta import Genome
     from enformer_vep.genome.variants import Status, Variant
-    from enformer_vep.model.checkpoints import load_model
+    from enformer_vep.models.checkpoints import load_model
     from enformer_vep.settings import (
         Centre,
         ComputeSettings,
@@ -54,7 +54,7 @@ _HOMES = {
     "ScoreSettings": "settings",
     "Status": "genome.variants",
     "Variant": "genome.variants",
-    "load_model": "model.checkpoints",
+    "load_model": "models.checkpoints",
     "open_scorer": "api",
     "predict_effect": "api",
     "score": "api",

@@ -17,11 +17,11 @@ from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.model.checkpoints import LoadedModel, load_model
-from enformer_vep.pipeline import Scorer, make_scorer
-from enformer_vep.results import VARIANT_COLUMNS, Layout, ScoredVariant
-from enformer_vep.rows import Reference, make_views, score_piece
+from enformer_vep.models.checkpoints import LoadedModel, load_model
+from enformer_vep.scoring.batches import Reference, make_views, score_piece
+from enformer_vep.scoring.scorer import Scorer, make_scorer
 from enformer_vep.settings import ComputeSettings, ScoreSettings
+from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
 from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)

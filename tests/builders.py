@@ -8,7 +8,7 @@ import numpy as np
 import pysam
 
 if TYPE_CHECKING:
-    from enformer_vep.model.enformer import Enformer
+    from enformer_vep.models.enformer.network import Enformer
 
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
 
@@ -93,9 +93,9 @@ def bgzip(path: Path, content: bytes) -> Path:
 
 def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
     """Writes a small random model with its track tables; nothing in it is at its initial value."""
-    from enformer_vep.model.checkpoints import save_model
-    from enformer_vep.model.config import EnformerConfig
-    from enformer_vep.model.enformer import Enformer
+    from enformer_vep.models.checkpoints import save_model
+    from enformer_vep.models.enformer.config import EnformerConfig
+    from enformer_vep.models.enformer.network import Enformer
 
     config = EnformerConfig(
         channels=24,

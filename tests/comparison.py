@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from enformer_vep.model.checkpoints import LoadedModel
+from enformer_vep.models.checkpoints import LoadedModel
 
 WINDOW = 3072
 """Base pairs that the golden model reads; its configuration does not say so."""

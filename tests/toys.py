@@ -2,7 +2,7 @@
 
 import torch
 
-from enformer_vep.effects.base import Effect, EffectBatch
+from enformer_vep.effects.batches import Effect, EffectBatch
 
 
 class CountingEngine:

@@ -11,7 +11,7 @@ from enformer_vep.calibration.identity import Identity, differences
 from enformer_vep.calibration.ranks import RankTable
 from enformer_vep.calibration.transform import Components, RobustScale
 from enformer_vep.errors import UsageError
-from enformer_vep.results import ValueBlock
+from enformer_vep.tables.row import ValueBlock
 
 Compute = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 

@@ -14,7 +14,7 @@ from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
 from enformer_vep.calibration.identity import SHARED
 from enformer_vep.calibration.transform import Components, RobustScale
 from enformer_vep.errors import InputError
-from enformer_vep.output.atomic import complete_or_absent, explained
+from enformer_vep.files.atomic import complete_or_absent, explained
 
 FORMAT = 1
 

@@ -15,7 +15,7 @@ from enformer_vep.calibration.ranks import NODE_PROBABILITIES, size_nodes
 from enformer_vep.calibration.sample import DEFAULT_SIZE, RowSample
 from enformer_vep.calibration.transform import Moments, RobustScale, fit_components
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.results import ValueBlock
+from enformer_vep.tables.row import ValueBlock
 
 logger = logging.getLogger(__name__)
 

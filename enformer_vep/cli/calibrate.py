@@ -29,8 +29,8 @@ def calibrate(output: str, components: int, **options: Any) -> None:
     enformer-vep calibrate common.vcf.gz -f hg38.fa -o common.safetensors
     enformer-vep score variants.vcf.gz -f hg38.fa --calibration common.safetensors
     """
-    from enformer_vep.calibrating import calibrate_file
     from enformer_vep.cli.progress import record_progress
+    from enformer_vep.scoring.calibrate import calibrate_file
 
     settings, rest = request_settings(options)
     request = ScoreRequest(genome=rest.pop("fasta"), **settings, **rest)

@@ -54,7 +54,7 @@ def convert(
     """
     import torch
 
-    from enformer_vep.model.checkpoints import load_model, save_model
+    from enformer_vep.models.checkpoints import load_model, save_model
 
     organisms = (organism,) if organism in {"human", "mouse"} else None
     model = load_model(source, organisms, window, target_length=target_length)

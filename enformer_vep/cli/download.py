@@ -18,7 +18,7 @@ def download(model: str, targets_only: bool) -> None:
     HF_HOME=/data/hf ENFORMER_VEP_CACHE=/data/enformer-vep enformer-vep download
     """
     from enformer_vep.errors import ModelError
-    from enformer_vep.model import hub
+    from enformer_vep.models import hub
 
     if not targets_only:
         click.echo(hub.official_weights())

@@ -234,15 +234,15 @@ def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":
 
 
 def _check_writable(destinations: list[str], *files: Path | None) -> None:
-    from enformer_vep.output.streams import require_writable
+    from enformer_vep.files.writing import require_writable
 
     for destination in (*destinations, *(str(file) for file in files if file is not None)):
         require_writable(destination)
 
 
 def _write(pieces: Iterable[str | bytes], destination: str) -> None:
-    from enformer_vep.output.bgzf import BgzfEncoder
-    from enformer_vep.output.streams import open_stream
+    from enformer_vep.files.bgzf import BgzfEncoder
+    from enformer_vep.files.writing import open_stream
 
     with open_stream(destination) as stream:
         encoder = BgzfEncoder(stream) if destination.endswith(BGZF_SUFFIXES) else None
@@ -254,7 +254,7 @@ def _write(pieces: Iterable[str | bytes], destination: str) -> None:
 
 def _draw(results: Any, destination: Path, title: str) -> None:
     from enformer_vep.eqtl.figure import draw
-    from enformer_vep.output.atomic import complete_or_absent
+    from enformer_vep.files.atomic import complete_or_absent
 
     figure = draw(results, title)
     with complete_or_absent(destination) as path:

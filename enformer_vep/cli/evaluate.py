@@ -94,7 +94,7 @@ def _check_form(
 
 
 def _write(text: str, destination: str) -> None:
-    from enformer_vep.output.atomic import complete_or_absent
+    from enformer_vep.files.atomic import complete_or_absent
 
     if destination == "-":
         click.echo(text, nl=False)

@@ -73,7 +73,7 @@ def export(
     from enformer_vep.export.run import ExportRequest, Tool
     from enformer_vep.export.run import export as run
     from enformer_vep.genome.regions import parse_region, read_regions_file
-    from enformer_vep.output.formats import parse_format
+    from enformer_vep.tables.formats import parse_format
 
     if target is not None and target not in list(Tool):
         try:

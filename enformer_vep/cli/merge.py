@@ -22,9 +22,9 @@ def merge(shards: tuple[Path, ...], output: str, tabix: bool, summary: Path | No
     enformer-vep merge shards/*.tsv.gz -o scores.tsv.gz --tabix
     sbatch --array=$(enformer-vep merge shards/*.tsv.gz -o scores.tsv.gz) job.sh
     """
-    from enformer_vep.cluster.merge import IncompleteError
-    from enformer_vep.cluster.merge import merge as join
-    from enformer_vep.output.summary import write_summary
+    from enformer_vep.files.summary import write_summary
+    from enformer_vep.jobs.merge import IncompleteError
+    from enformer_vep.jobs.merge import merge as join
 
     try:
         joined = join(shards, output, tabix)

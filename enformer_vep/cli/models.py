@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from enformer_vep.model.sources import Checkpoint
+    from enformer_vep.models.sources import Checkpoint
 
 COLUMNS = ("MODEL", "STATE", "WINDOW", "BINS", "TRACKS", "PARAMETERS", "SHA256", "WHAT")
 WHAT = {
@@ -38,7 +38,7 @@ def models(paths: tuple[str, ...]) -> None:
 
 def _describe(source: str) -> tuple[str, ...]:
     from enformer_vep.errors import ModelError
-    from enformer_vep.model.sources import Geometry, open_checkpoint
+    from enformer_vep.models.sources import Geometry, open_checkpoint
 
     try:
         checkpoint = open_checkpoint(_locate(source), Geometry(), offline=True)
@@ -51,14 +51,14 @@ def _describe(source: str) -> tuple[str, ...]:
 
 def _locate(source: str) -> str | Path:
     """Spare the official weights the check of their hash: a listing reads headers only."""
-    from enformer_vep.model import hub
+    from enformer_vep.models import hub
 
     return hub.cached_official_weights() or source if source == hub.OFFICIAL_NAME else source
 
 
 def _properties(checkpoint: Checkpoint) -> tuple[str, ...]:
-    from enformer_vep.model.checkpoints import build_on_meta, count_parameters, tensor_shapes
-    from enformer_vep.model.identity import identity
+    from enformer_vep.models.checkpoints import build_on_meta, count_parameters, tensor_shapes
+    from enformer_vep.models.digest import identity
 
     config = checkpoint.config
     return (

@@ -53,8 +53,8 @@ def plan(
     \b
     enformer-vep plan variants.vcf.gz -f hg38.fa --devices-hours 4
     """
-    from enformer_vep.cluster.plan import make_plan
-    from enformer_vep.inputs import open_source
+    from enformer_vep.jobs.plan import make_plan
+    from enformer_vep.scoring.inputs import open_source
     from enformer_vep.settings import PIECE_SIZE, ScoreRequest
 
     request = ScoreRequest(variants, fasta, regions=regions, regions_file=regions_file)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from tqdm import tqdm
 
 from enformer_vep.cli.logs import is_quiet
-from enformer_vep.results import ScoredVariant
+from enformer_vep.tables.row import ScoredVariant
 
 
 @contextlib.contextmanager

@@ -49,10 +49,10 @@ def random_model(
     enformer-vep random-model toy.safetensors
     enformer-vep score variants.vcf.gz -f hg38.fa --model toy.safetensors | head
     """
-    from enformer_vep.model.checkpoints import save_model
-    from enformer_vep.model.config import EnformerConfig
-    from enformer_vep.model.randomised import random_network
-    from enformer_vep.model.sources import count_tokens, default_target_length
+    from enformer_vep.models.checkpoints import save_model
+    from enformer_vep.models.enformer.config import EnformerConfig
+    from enformer_vep.models.enformer.randomised import random_network
+    from enformer_vep.models.sources import count_tokens, default_target_length
 
     if not tracks and not mouse_tracks:
         raise UsageError("a model needs a head: give --tracks or --mouse-tracks")

@@ -53,7 +53,7 @@ def score(**options: Any) -> None:
     A run with -o FILE that was interrupted, however roughly, goes on when the same command is given again.
     """
     from enformer_vep.cli.progress import is_terminal, record_progress
-    from enformer_vep.scoring import score_file
+    from enformer_vep.scoring.run import score_file
 
     request = _request(options)
     # Rows on the terminal show the progress themselves, and a bar would run through them.

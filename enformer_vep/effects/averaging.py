@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
 
 
 def predict_averaged(

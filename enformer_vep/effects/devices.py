@@ -4,9 +4,9 @@ import logging
 
 import torch
 
-from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine, Portions
+from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, Portions
 from enformer_vep.errors import EnformerVepError, UsageError
-from enformer_vep.model.config import EnformerConfig
+from enformer_vep.models.enformer.config import EnformerConfig
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from enformer_vep.model.enformer import GELU_SLOPE, softplus
+from enformer_vep.models.enformer.network import GELU_SLOPE, softplus
 
 Rows = tuple[Tensor, ...]
 """Indices of rows, one int64 [n] for each leading axis."""

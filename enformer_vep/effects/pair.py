@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from enformer_vep.effects.base import Effect, EffectBatch
-from enformer_vep.effects.network_engine import NetworkEngine
+from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.network import NetworkEngine
 from enformer_vep.effects.precision import arithmetic
-from enformer_vep.model.enformer import one_hot, softplus
+from enformer_vep.models.enformer.network import one_hot, softplus
 
 
 class PairEngine(NetworkEngine):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.base import Effect
+from enformer_vep.effects.batches import Effect
 
 
 @dataclass(frozen=True, slots=True)

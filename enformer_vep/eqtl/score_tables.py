@@ -12,7 +12,7 @@ import pandas as pd
 
 from enformer_vep.eqtl.text_tables import opened
 from enformer_vep.errors import DependencyError, InputError
-from enformer_vep.results import GENE_ID, GENE_NAME, TSS_DISTANCE, VARIANT_COLUMNS
+from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, VARIANT_COLUMNS
 
 GENE_COLUMNS = tuple(column.name for column in (GENE_ID, GENE_NAME, TSS_DISTANCE))
 OK = "ok"

@@ -11,10 +11,10 @@ import numpy as np
 from enformer_vep.export.matching import Matched
 from enformer_vep.export.panel import Panel, PanelVariant
 from enformer_vep.export.parquet import write_columns
+from enformer_vep.files.atomic import complete_or_absent, explained
+from enformer_vep.files.bgzf import BgzfEncoder
+from enformer_vep.files.writing import open_stream
 from enformer_vep.genome.contigs import contig_key
-from enformer_vep.output.atomic import complete_or_absent, explained
-from enformer_vep.output.bgzf import BgzfEncoder
-from enformer_vep.output.streams import open_stream
 
 _VALUE = "\t%.7g"
 

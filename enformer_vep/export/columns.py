@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import UsageError
-from enformer_vep.results import Layout
+from enformer_vep.tables.row import Layout
 
 # Scores whose sign says the direction of an effect, so that exchanging REF and ALT negates them.
 SIGNED_SCORES = frozenset({"SAD", "MEAN", "SADR", "SAR", "SAX"})

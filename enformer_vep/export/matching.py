@@ -12,7 +12,7 @@ from enformer_vep.export.columns import Recipe
 from enformer_vep.export.panel import Panel, PanelVariant
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.variants import Variant
-from enformer_vep.results import ScoredVariant
+from enformer_vep.tables.row import ScoredVariant
 
 logger = logging.getLogger(__name__)
 

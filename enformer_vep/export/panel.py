@@ -7,10 +7,10 @@ from typing import BinaryIO, NamedTuple, cast
 
 from enformer_vep.errors import InputError
 from enformer_vep.export.parquet import read_columns
+from enformer_vep.files.reading import ByteStream
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.regions import Region
-from enformer_vep.genome.streams import ByteStream
-from enformer_vep.output.formats import PARQUET_SUFFIXES
+from enformer_vep.tables.formats import PARQUET_SUFFIXES
 
 # What the columns are called by PolyFun, LDSC, SLDP and FINEMAP; lower case.
 _NAMES = {

@@ -11,8 +11,8 @@ import numpy as np
 
 from enformer_vep.errors import InputError
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.output.parquet import METADATA_KEY, group_rows, require_pyarrow
-from enformer_vep.results import Layout, ScoredVariant
+from enformer_vep.tables.parquet import METADATA_KEY, group_rows, require_pyarrow
+from enformer_vep.tables.row import Layout, ScoredVariant
 
 Columns = Mapping[str, Sequence[object]]
 

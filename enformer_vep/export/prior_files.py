@@ -14,11 +14,11 @@ from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.panel import Panel, inside, separator_of
 from enformer_vep.export.parquet import add_column
 from enformer_vep.export.priors import Floats, normalised
+from enformer_vep.files.atomic import complete_or_absent, explained
+from enformer_vep.files.bgzf import BgzfEncoder, ByteSink
+from enformer_vep.files.writing import open_stream
 from enformer_vep.genome.regions import Region
-from enformer_vep.output.atomic import complete_or_absent, explained
-from enformer_vep.output.bgzf import BgzfEncoder, ByteSink
-from enformer_vep.output.formats import BGZF_SUFFIXES, PARQUET_SUFFIXES
-from enformer_vep.output.streams import open_stream
+from enformer_vep.tables.formats import BGZF_SUFFIXES, PARQUET_SUFFIXES
 
 PLACEHOLDER = "{locus}"
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from enformer_vep.errors import InputError
 from enformer_vep.export.columns import narrowed, select_columns
 from enformer_vep.export.parquet import read_layout, read_parquet_rows
-from enformer_vep.genome.streams import ByteStream
+from enformer_vep.files.reading import ByteStream
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.output.formats import PARQUET_SUFFIXES
-from enformer_vep.results import (
+from enformer_vep.tables.formats import PARQUET_SUFFIXES
+from enformer_vep.tables.row import (
     GENE_ID,
     GENE_NAME,
     TSS_DISTANCE,

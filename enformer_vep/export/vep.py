@@ -7,12 +7,12 @@ contigs to begin with "chr".
 from collections.abc import Mapping
 
 from enformer_vep.errors import UsageError
-from enformer_vep.output.bgzf import ByteSink
-from enformer_vep.output.formats import Format
-from enformer_vep.output.lines import LineWriter
-from enformer_vep.output.tabix import TabixIndex
-from enformer_vep.output.vcf import refuse_genes
-from enformer_vep.results import Layout, ScoredVariant
+from enformer_vep.files.bgzf import ByteSink
+from enformer_vep.tables.formats import Format
+from enformer_vep.tables.lines import LineWriter
+from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.tabix import TabixIndex
+from enformer_vep.tables.vcf import refuse_genes
 
 _SCORES = ("SAD", "SAR")
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from enformer_vep.errors import InputError
-from enformer_vep.genome import bgzf
-from enformer_vep.genome.streams import ByteStream
+from enformer_vep.files import compression as bgzf
+from enformer_vep.files.reading import ByteStream
 
 Attributes = dict[str, str]
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.genome import bgzf
+from enformer_vep.files import compression as bgzf
 from enformer_vep.genome.contigs import all_names
 
 CONTIG_END = 2**31 - 1

@@ -16,10 +16,10 @@ from typing import BinaryIO, cast
 import pysam
 
 from enformer_vep.errors import InputError
-from enformer_vep.genome import bgzf
+from enformer_vep.files import compression as bgzf
+from enformer_vep.files.reading import ByteStream, as_pipe
 from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.regions import Region, RegionFilter, merge_regions
-from enformer_vep.genome.streams import ByteStream, as_pipe
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf_index import ContigStart, find_contig_start, find_index
 from enformer_vep.genome.vcf_text import Record, parse_record, read_header, read_records, skip_records

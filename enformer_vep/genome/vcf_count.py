@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from enformer_vep.errors import InputError
+from enformer_vep.files.reading import ByteStream
 from enformer_vep.genome.regions import Region
-from enformer_vep.genome.streams import ByteStream
 from enformer_vep.genome.vcf import BCF_MAGIC, READ_ERRORS, STANDARD_INPUT, read_variants
 from enformer_vep.genome.vcf_index import count_indexed, find_index
 

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from enformer_vep.errors import InputError, ModelError, UsageError
-from enformer_vep.model.config import EnformerConfig
+from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.training.examples import Augmentation
 
 

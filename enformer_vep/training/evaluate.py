@@ -9,7 +9,7 @@ from torch import Tensor
 from enformer_vep.api import track_table
 from enformer_vep.effects.devices import resolve_device
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.model.checkpoints import LoadedModel, load_model
+from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.training.config import DataConfig
 from enformer_vep.training.loading import evaluation_batches
 from enformer_vep.training.sources import geometry_of, open_organism

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import DependencyError
-from enformer_vep.output.atomic import complete_or_absent
+from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.training.evaluate import EvaluatedModel
 from enformer_vep.training.sources import group_by_assay
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from enformer_vep import __version__
-from enformer_vep.model.checkpoints import save_model
-from enformer_vep.model.enformer import Enformer
+from enformer_vep.models.checkpoints import save_model
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.config import TrainingConfig
 from enformer_vep.training.sources import OrganismData
 from enformer_vep.training.targets import Target

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from enformer_vep.errors import InputError, ModelError
-from enformer_vep.model.enformer import Enformer
-from enformer_vep.output.atomic import complete_or_absent
+from enformer_vep.files.atomic import complete_or_absent
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.config import TrainingConfig
 from enformer_vep.training.export import export_model
 from enformer_vep.training.learner import AveragedWeights, Learner

@@ -8,7 +8,7 @@ from torch import nn, optim
 from torch.optim.lr_scheduler import LambdaLR
 
 from enformer_vep.errors import UsageError
-from enformer_vep.model.enformer import Enformer
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.config import OptimizerConfig
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from enformer_vep.errors import OutputError, UsageError
-from enformer_vep.model.checkpoints import load_model
-from enformer_vep.model.config import EnformerConfig
-from enformer_vep.model.enformer import Enformer
+from enformer_vep.models.checkpoints import load_model
+from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.baked import bake
 from enformer_vep.training.config import DataConfig, TrainingConfig
 from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer

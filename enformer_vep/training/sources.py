@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.model.config import EnformerConfig
+from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.training.baked import BakedReader
 from enformer_vep.training.config import DataConfig
 from enformer_vep.training.coverage import BigWigReader, ContigReader

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enformer_vep.model.enformer import Enformer
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.correlation import Correlation
 from enformer_vep.training.learner import predict
 from enformer_vep.training.loss import poisson_loss

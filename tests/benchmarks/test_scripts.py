@@ -77,8 +77,8 @@ def test_the_full_size_by_hand(script: Callable[..., ModuleType], tmp_path: Path
 
 @pytest.mark.slow
 def test_accuracy(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
-    from enformer_vep.model.config import EnformerConfig
-    from enformer_vep.model.randomised import random_network
+    from enformer_vep.models.enformer.config import EnformerConfig
+    from enformer_vep.models.enformer.randomised import random_network
 
     module = script("accuracy")
     config = EnformerConfig(

@@ -8,8 +8,8 @@ import pytest
 from enformer_vep.calibration import Addition, CalibrationFitter, calibration_identity, parse_additions
 from enformer_vep.calibration.identity import recorded_settings
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.results import ValueBlock
 from enformer_vep.settings import Engine, ScoreSettings
+from enformer_vep.tables.row import ValueBlock
 
 TRACKS = ("liver", "brain", "heart", "lung")
 BLOCKS = (

@@ -17,7 +17,7 @@ from enformer_vep.calibration import (
 from enformer_vep.calibration.ranks import NODE_PROBABILITIES
 from enformer_vep.calibration.transform import RobustScale
 from enformer_vep.errors import InputError, OutputError
-from enformer_vep.results import ValueBlock
+from enformer_vep.tables.row import ValueBlock
 
 BLOCKS = (ValueBlock("SAD", ("a", "b", "ü")), ValueBlock("D1", ("a", "b", "ü")))
 KEY = "enformer-vep calibration"

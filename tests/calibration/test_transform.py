@@ -10,7 +10,7 @@ from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
 from enformer_vep.calibration.quantiles import QuantileSketch
 from enformer_vep.calibration.transform import Components, Moments, RobustScale, fit_components
 from enformer_vep.errors import InputError
-from enformer_vep.results import ValueBlock
+from enformer_vep.tables.row import ValueBlock
 from tests.calibration.strategies import matrix
 
 

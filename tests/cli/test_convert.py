@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from enformer_vep.model.checkpoints import load_model
+from enformer_vep.models.checkpoints import load_model
 from tests.comparison import WINDOW, assert_same_model
 
 

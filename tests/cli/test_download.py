@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from enformer_vep.errors import ModelError
-from enformer_vep.model import hub
+from enformer_vep.models import hub
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ pytest.importorskip("pybigtools")
 pytest.importorskip("google_crc32c")
 pytest.importorskip("matplotlib")
 
-from enformer_vep.model.checkpoints import load_model, save_model
-from enformer_vep.model.config import EnformerConfig
-from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.models.checkpoints import load_model, save_model
+from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.network import Enformer, one_hot
 from enformer_vep.training.evaluation_report import COLUMNS
 from tests.builders import randomise
 from tests.training import toy

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from enformer_vep.model import hub
+from enformer_vep.models import hub
 
 
 @pytest.fixture(autouse=True)

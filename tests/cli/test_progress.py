@@ -11,7 +11,7 @@ import pytest
 from enformer_vep.cli.logs import set_up_logging
 from enformer_vep.cli.progress import is_terminal, record_progress
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.results import ScoredVariant
+from enformer_vep.tables.row import ScoredVariant
 
 
 class Terminal(io.StringIO):

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from enformer_vep.model.checkpoints import load_model
+from enformer_vep.models.checkpoints import load_model
 
 
 def test_small_model(command: Callable, tmp_path: Path) -> None:

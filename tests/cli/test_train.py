@@ -4,7 +4,7 @@ pytest.importorskip("accelerate")
 pytest.importorskip("pybigtools")
 pytest.importorskip("matplotlib")
 
-from enformer_vep.model.checkpoints import load_model
+from enformer_vep.models.checkpoints import load_model
 from enformer_vep.tracks.table import TrackTable
 from tests.training import toy
 

@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from enformer_vep.effects.averaging import predict_averaged
-from enformer_vep.effects.base import Effect, EffectBatch, EffectEngine, Portions, make_batch
-from enformer_vep.effects.delta import DeltaEngine
-from enformer_vep.effects.edits import find_edits
+from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, Portions, make_batch
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import allele_pair
-from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.models.enformer.delta.edits import find_edits
+from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.network import Enformer, one_hot
 from enformer_vep.settings import Precision
 from tests.effects.test_delta import WINDOW, small_network
 

@@ -3,7 +3,7 @@
 import torch
 
 from enformer_vep.effects.averaging import predict_averaged
-from enformer_vep.effects.base import EffectBatch, make_batch
+from enformer_vep.effects.batches import EffectBatch, make_batch
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.windows import AllelePair
 from tests.toys import CountingEngine

@@ -5,13 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects import reference
-from enformer_vep.effects.base import Effect, EffectBatch
-from enformer_vep.effects.delta import DeltaEngine
-from enformer_vep.effects.edits import affected_tokens, find_edits, receptive_reach
+from enformer_vep.effects.batches import Effect, EffectBatch
 from enformer_vep.effects.pair import PairEngine
-from enformer_vep.model.config import EnformerConfig
-from enformer_vep.model.enformer import Enformer, one_hot
+from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.delta import reference
+from enformer_vep.models.enformer.delta.edits import affected_tokens, find_edits, receptive_reach
+from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.network import Enformer, one_hot
 from enformer_vep.settings import Precision
 from tests.builders import randomise
 

@@ -3,10 +3,10 @@ import logging
 import pytest
 import torch
 
-from enformer_vep.effects.base import Effect, EffectBatch
+from enformer_vep.effects.batches import Effect, EffectBatch
 from enformer_vep.effects.devices import MemoryGuard, automatic_batch_size, resolve_device
 from enformer_vep.errors import EnformerVepError, UsageError
-from enformer_vep.model.config import EnformerConfig
+from enformer_vep.models.enformer.config import EnformerConfig
 from tests.toys import CountingEngine
 
 

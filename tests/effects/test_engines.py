@@ -3,8 +3,8 @@ import logging
 import pytest
 import torch
 
-from enformer_vep.effects.base import Effect, EffectBatch, Portions
-from enformer_vep.effects.engines import FiniteGuard, make_engine
+from enformer_vep.effects.batches import Effect, EffectBatch, Portions
+from enformer_vep.effects.guards import FiniteGuard, make_engine
 from enformer_vep.settings import Engine, Precision
 from tests.effects.test_delta import sad, small_network, substitutions
 from tests.toys import CountingEngine

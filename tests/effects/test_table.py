@@ -11,7 +11,7 @@ import pytest
 
 import enformer_vep as ev
 from enformer_vep.cli.main import run as entry_point
-from enformer_vep.model.checkpoints import load_model
+from enformer_vep.models.checkpoints import load_model
 from enformer_vep.settings import Engine
 
 EXAMPLE_DATA = Path(__file__).parents[2] / "example_data"

@@ -15,8 +15,8 @@ from enformer_vep.export.panel import read_bims
 from enformer_vep.export.run import ExportRequest, export
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.output.base import open_writer
-from enformer_vep.results import GENE_ID, Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.row import GENE_ID, Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.writers import open_writer
 from tests.export.conftest import Export
 from tests.export.toy import PEOPLE, SNPS, Toy, alleles, position
 

@@ -13,9 +13,9 @@ from enformer_vep.export.columns import Combine, make_recipe, select_columns
 from enformer_vep.export.run import ExportRequest, export
 from enformer_vep.export.tables import layout_of, open_scores
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.output.base import open_writer
-from enformer_vep.results import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
-from tests.output.rows import LAYOUT, ROWS, SAD
+from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.writers import open_writer
+from tests.tables.rows import LAYOUT, ROWS, SAD
 
 NAMES = ["scores.tsv", "scores.tsv.gz", "scores.parquet"]
 GENES = Layout((SAD,), (GENE_ID, GENE_NAME, TSS_DISTANCE))

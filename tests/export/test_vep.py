@@ -10,9 +10,9 @@ import pytest
 from enformer_vep.errors import UsageError
 from enformer_vep.export.run import ExportRequest, export
 from enformer_vep.genome.variants import Variant
-from enformer_vep.output.base import open_writer
-from enformer_vep.results import Layout, ValueBlock
-from tests.output.rows import ROWS, ok
+from enformer_vep.tables.row import Layout, ValueBlock
+from enformer_vep.tables.writers import open_writer
+from tests.tables.rows import ROWS, ok
 
 LAYOUT = Layout((ValueBlock("SAD", ("a", "b")), ValueBlock("SAR", ("a", "b"))))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.output.base import open_writer
-from enformer_vep.results import Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.row import Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.writers import open_writer
 
 SNPS, PEOPLE = 240, 80
 LAYOUT = Layout((ValueBlock("SAD", ("CAGE1", "CAGE2", "DNASE1")), ValueBlock("D1", ("CAGE1",))))

@@ -14,7 +14,7 @@ pytest.importorskip("accelerate")
 pytest.importorskip("matplotlib")
 
 from enformer_vep.errors import EnformerVepError
-from enformer_vep.model.checkpoints import load_model
+from enformer_vep.models.checkpoints import load_model
 from enformer_vep.training import run
 from tests.conftest import REPOSITORY
 from tests.training import toy

@@ -1,0 +1,1 @@
+"""Files and streams: complete or absent, compressed or not, explained when they fail."""

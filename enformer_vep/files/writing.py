@@ -1,0 +1,130 @@
+"""Where bytes go: standard output, a device or named pipe, or a file that appears when complete."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from enformer_vep.errors import OutputError
+from enformer_vep.files.atomic import complete_or_absent, explained, output_error
+from enformer_vep.tables.formats import STANDARD_OUTPUT, is_stream
+
+__all__ = ["STANDARD_OUTPUT", "ByteStream", "is_stream", "open_stream", "require_writable"]
+
+_BUFFER_BYTES = 1 << 20
+
+
+class ByteStream:
+    """A destination that takes bytes and explains why it cannot.
+
+    Args:
+        handle: Open binary handle.
+        destination: The name that the user gave, for messages.
+    """
+
+    def __init__(self, handle: BinaryIO, destination: str) -> None:
+        self._handle = handle
+        self._destination = destination
+
+    def write(self, data: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises:
+            OutputError: They cannot be written (full disk, quota, ...).
+            BrokenPipeError: Nobody reads the other end any more.
+        """
+        try:
+            self._handle.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise output_error(error, self._destination) from error
+
+    def flush(self) -> None:
+        """Hands everything written so far to the operating system; raises as `write` does."""
+        with explained(self._destination):
+            self._handle.flush()
+
+    def close(self, *, durable: bool) -> None:
+        """Flushes and closes, on disk for certain when `durable`; raises as `write` does."""
+        with explained(self._destination):
+            self._handle.flush()
+            if durable:
+                os.fsync(self._handle.fileno())
+            self._handle.close()
+
+
+def require_writable(destination: str) -> None:
+    """Finds out that a destination cannot be written before any work is done for it.
+
+    Args:
+        destination: As for `open_stream`. What is there stays untouched.
+
+    Raises:
+        OutputError: Standard output is closed, the destination is a folder, or no file can be made there.
+    """
+    if destination == STANDARD_OUTPUT:
+        _require_standard_output()
+    elif destination.endswith(os.sep):
+        raise OutputError(f"{destination}: is a folder; give a file name inside it")
+    elif not is_stream(destination):
+        with suppress(_OnlyLooking), complete_or_absent(destination):
+            raise _OnlyLooking
+
+
+class _OnlyLooking(Exception):  # noqa: N818 (nothing went wrong)
+    """Leaves a block that must not complete."""
+
+
+def _require_standard_output() -> None:
+    # Python has None in its place when the process was started without it, as by `>&-`.
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; name a file with -o")
+
+
+@contextmanager
+def open_stream(destination: str, finish: Callable[[Path], None] | None = None) -> Iterator[ByteStream]:
+    """Opens a destination for one block of code.
+
+    Args:
+        destination: "-" for standard output, a device or named pipe, else the name of a regular file, which
+            appears only when the block succeeds (`complete_or_absent`).
+        finish: Called with the complete file just before it takes its name; not called for streams.
+
+    Yields:
+        The stream to write to.
+
+    Raises:
+        OutputError: The destination cannot be opened, written or completed.
+        BrokenPipeError: Nobody reads the other end any more.
+    """
+    if destination == STANDARD_OUTPUT:
+        _require_standard_output()
+        stream = ByteStream(sys.stdout.buffer, "standard output")
+        yield stream
+        stream.flush()
+    elif is_stream(destination):
+        with _open_path(Path(destination), destination, durable=False) as stream:
+            yield stream
+    else:
+        with complete_or_absent(destination) as temporary:
+            with _open_path(temporary, destination, durable=True) as stream:
+                yield stream
+            if finish is not None:
+                finish(temporary)
+
+
+@contextmanager
+def _open_path(path: Path, destination: str, *, durable: bool) -> Iterator[ByteStream]:
+    with explained(destination):
+        handle = path.open("wb", buffering=_BUFFER_BYTES)
+    try:
+        stream = ByteStream(handle, destination)
+        yield stream
+        stream.close(durable=durable)
+    finally:
+        # After a failure the buffer may be full still, and closing would fail once more.
+        with suppress(OSError):
+            handle.close()

@@ -1,0 +1,1 @@
+"""Shards, manifests, merging, worker processes, planning."""

@@ -1,0 +1,118 @@
+"""What makes two runs the same run: the same input, model, options and version, wherever the files lie."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from enformer_vep import __version__
+from enformer_vep.errors import InputError
+from enformer_vep.files import compression as bgzf
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.genes import GeneIndex
+from enformer_vep.genome.regions import Region
+from enformer_vep.scoring.batches import Reference
+from enformer_vep.scoring.calibrated import calibration_path
+from enformer_vep.settings import GeneSettings, ScoreRequest
+from enformer_vep.tables.formats import choose_format
+from enformer_vep.tables.row import Layout
+
+# Text and small files are hashed in full, about a second per GB. Of large BGZF and BCF files, where any edit
+# changes the length of the compressed blocks after it, evenly spread samples are enough.
+LARGEST_FULLY_HASHED = 1 << 30
+SAMPLES = 256
+SAMPLE_BYTES = 1 << 20
+
+
+def run_identity(
+    request: ScoreRequest,
+    regions: Sequence[Region],
+    reference: Reference,
+    model_sha256: str,
+    layout: Layout,
+    window: int,
+) -> dict[str, object]:
+    """Everything that fixes the bytes of a run's output, as flat JSON values.
+
+    No path and no time is in it, so files may be copied and moved. Device and automatic batch size are not
+    either: they change rounding only.
+
+    Args:
+        request: The run.
+        regions: Its regions.
+        reference: Its genome and genes.
+        model_sha256: Hash of its weights.
+        layout: Its columns, and what they were made with.
+        window: Window length in bp.
+
+    Returns:
+        Names in the words of the command line, to say what differs.
+    """
+    settings, compute = request.settings, request.compute
+    return {
+        "version": __version__,
+        "input": fingerprint(Path(request.variants)),
+        "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
+        "genome": genome_fingerprint(reference.genome),
+        "model": model_sha256,
+        "scores": ",".join(settings.scores),
+        "bins": settings.centre_bins or "all",
+        "organism": settings.organism,
+        "columns": _digest((*layout.columns, *map(":".join, layout.notes))),
+        "rc": settings.reverse_complement,
+        "shifts": ",".join(map(str, settings.shifts)),
+        "precision": settings.precision.value,
+        "engine": settings.engine.value,
+        "share-windows": settings.share_windows,
+        "indels": settings.indels.value,
+        **_gene_identity(settings.genes, reference.genes),
+        "calibration": fingerprint(calibration_path(request.calibration)) if request.calibration else "none",
+        "strict": settings.strict,
+        "window": window,
+        "batch-size": compute.batch_size or "auto",
+        "piece-size": compute.piece_size,
+        "shard": request.shard or "none",
+        "format": str(choose_format(request.output.destination, request.output.format)),
+        "tabix": request.output.tabix,
+    }
+
+
+def _gene_identity(settings: GeneSettings | None, genes: GeneIndex | None) -> dict[str, object]:
+    if settings is None or genes is None:
+        return {"genes": "none"}
+    return {"genes": genes.fingerprint, "tss-bins": settings.tss_bins, "center": settings.centre.value}
+
+
+def fingerprint(path: Path) -> str:
+    """Tells one input file from another by its content.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its size and a sha256: of all of it, or of samples where it is compressed and large.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as handle:
+            if size > LARGEST_FULLY_HASHED and bgzf.is_bgzf(handle.read(bgzf.HEAD_LENGTH)):
+                running = hashlib.sha256()
+                for sample in range(SAMPLES):
+                    handle.seek((size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
+                    running.update(handle.read(SAMPLE_BYTES))
+                return f"{size} bytes, samples {running.hexdigest()}"
+            handle.seek(0)
+            return f"{size} bytes, sha256 {hashlib.file_digest(handle, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its disk") from None
+
+
+def genome_fingerprint(genome: Genome) -> str:
+    """Names and lengths of a genome's contigs, as a hash: a masked copy counts as the same genome."""
+    return _digest(f"{name}\t{length}" for name, length in genome.contigs.items())
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

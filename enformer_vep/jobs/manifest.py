@@ -1,0 +1,113 @@
+"""What stands beside a finished shard, so that `merge` can tell whole, current shards from all others."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from enformer_vep.errors import InputError
+from enformer_vep.files.atomic import write_complete
+from enformer_vep.genome.variants import Status
+from enformer_vep.jobs.shards import Shard
+
+_FORMAT = 1
+SUFFIX = ".manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A finished shard.
+
+    Attributes:
+        file: Name of its file, in the manifest's own folder.
+        shard: Which one it is.
+        identity: What fixes the run's bytes; the same in all shards of a run but for "shard".
+        computed: Batch size and device.
+        counts: Rows by status.
+        size: Bytes of the file.
+        sha256: Of them.
+        header: Bytes before the first row.
+        trailer: Bytes after the last row.
+    """
+
+    file: str
+    shard: Shard
+    identity: Mapping[str, object]
+    computed: Mapping[str, object]
+    counts: Counter[Status]
+    size: int
+    sha256: str
+    header: int
+    trailer: int
+
+    @property
+    def run(self) -> dict[str, object]:
+        """The identity of the whole run that the shard is a part of."""
+        return {name: value for name, value in self.identity.items() if name != "shard"} | {
+            "shards": self.shard.count
+        }
+
+    def write(self, folder: Path) -> None:
+        """Writes the manifest into the folder of its file; raises OutputError when that fails."""
+        values = {
+            "manifest": _FORMAT,
+            "file": self.file,
+            "shard": self.shard.number,
+            "shards": self.shard.count,
+            "rows": self.counts.total(),
+            "counts": self.counts,
+            "size": self.size,
+            "sha256": self.sha256,
+            "header": self.header,
+            "trailer": self.trailer,
+            "run": self.identity,
+            "computed": self.computed,
+        }
+        write_complete(manifest_path(folder / self.file), json.dumps(values, indent=2).encode() + b"\n")
+
+
+def manifest_path(file: Path) -> Path:
+    """Where a shard's manifest lies."""
+    return file.with_name(file.name + SUFFIX)
+
+
+def read_manifest(file: Path) -> Manifest | None:
+    """Reads the manifest beside a file.
+
+    Args:
+        file: A shard's output.
+
+    Returns:
+        The manifest; None when there is none.
+
+    Raises:
+        InputError: It is no manifest, or it speaks of a file anywhere but beside itself.
+    """
+    path = manifest_path(file)
+    try:
+        values = json.loads(path.read_bytes())
+        if values["manifest"] != _FORMAT:
+            raise ValueError("another format")
+        manifest = Manifest(
+            file=str(values["file"]),
+            shard=Shard(int(values["shard"]), int(values["shards"])),
+            identity=dict(values["run"]),
+            computed=dict(values["computed"]),
+            counts=Counter({Status(name): int(count) for name, count in values["counts"].items()}),
+            size=int(values["size"]),
+            sha256=str(values["sha256"]),
+            header=int(values["header"]),
+            trailer=int(values["trailer"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read as a manifest ({error}); run that shard again") from None
+    if manifest.file != file.name:
+        raise InputError(
+            f"{path} is the manifest of {manifest.file!r}, not of {file.name}; run that shard again"
+        )
+    if not 1 <= manifest.shard.number <= manifest.shard.count or not 0 <= manifest.header <= manifest.size:
+        raise InputError(f"{path} contradicts itself; run that shard again")
+    return manifest

@@ -1,0 +1,206 @@
+"""Joins finished shards into the file that one uninterrupted run would have written, byte for byte."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from enformer_vep.errors import EnformerVepError, InputError, OutputError, UsageError
+from enformer_vep.files.writing import ByteStream, is_stream, open_stream
+from enformer_vep.genome.variants import Status
+from enformer_vep.jobs.manifest import Manifest, manifest_path, read_manifest
+from enformer_vep.jobs.shards import as_array
+from enformer_vep.resume.journal import differences
+from enformer_vep.tables.formats import FormatChoice, choose_format, parse_format
+from enformer_vep.tables.writers import index_table
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 1 << 20
+
+
+class IncompleteError(EnformerVepError):
+    """Shards are missing or stale.
+
+    Attributes:
+        numbers: Which, from 1.
+    """
+
+    exit_code = 3
+
+    def __init__(self, numbers: Iterable[int], count: int) -> None:
+        """Makes the message.
+
+        Args:
+            numbers: Shards to run again.
+            count: Shards that there should be.
+        """
+        self.numbers = tuple(sorted(numbers))
+        super().__init__(
+            f"{len(self.numbers)} of {count} shards are missing or stale: run shards {self.array} again "
+            f"(such as sbatch --array={self.array}), then merge"
+        )
+
+    @property
+    def array(self) -> str:
+        """The numbers as an array job takes them: "3,6"."""
+        return as_array(self.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class MergeSummary:
+    """What was joined.
+
+    Attributes:
+        shards: How many.
+        counts: Rows by status.
+    """
+
+    shards: int
+    counts: Counter[Status]
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for `--summary`."""
+        return {
+            "shards": self.shards,
+            "alleles": self.counts.total(),
+            "scored": self.counts[Status.OK],
+            "by_status": {status.value: self.counts[status] for status in Status if self.counts[status]},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    path: Path
+    manifest: Manifest
+
+
+def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> MergeSummary:
+    """Verifies shards and joins them.
+
+    Every byte that goes into the result is hashed on its way and compared with the shard's manifest; the
+    result takes its name only when all agree.
+
+    Args:
+        shards: Outputs of `score --shard`, in any order; each has its manifest beside it.
+        destination: File name, or "-" for standard output.
+        tabix: Also write an index.
+
+    Returns:
+        What was joined.
+
+    Raises:
+        IncompleteError: Shards are missing, damaged, or of another run than most.
+        InputError: There is no shard at all, or two files hold the same one.
+        UsageError: The destination's name promises another format, or cannot be indexed.
+        OutputError: The destination cannot be written.
+    """
+    found = [one for path in shards if (one := _find(path)) is not None]
+    if not found:
+        raise InputError(
+            f"no manifest ({manifest_path(Path('SHARD'))}) beside any of {len(shards)} files: "
+            "give outputs of enformer-vep score --shard"
+        )
+    complete = _select(found)
+    choice = _check_destination(destination, complete[0].manifest, tabix)
+    bad: list[int] = []
+    try:
+        with open_stream(destination, finish=index_table(destination, choice) if tabix else None) as stream:
+            bad = _join(complete, stream)
+            if bad:
+                raise IncompleteError(bad, len(complete))
+    except OutputError as error:
+        if tabix and "order" in str(error):
+            raise OutputError(f"{error}; the shards are whole: merge without --tabix") from None
+        raise
+    counts = sum((one.manifest.counts for one in complete), Counter[Status]())
+    return MergeSummary(len(complete), counts)
+
+
+def _find(path: Path) -> _Found | None:
+    try:
+        manifest = read_manifest(path)
+    except InputError as error:
+        logger.warning("%s", error)
+        return None
+    if manifest is None:
+        logger.warning("%s has no manifest: its shard is not finished", path)
+        return None
+    return _Found(path, manifest)
+
+
+def _select(found: Sequence[_Found]) -> list[_Found]:
+    """All shards of the run that most files belong to, in order."""
+    runs = [one.manifest.run for one in found]
+    run = max(runs, key=runs.count)
+    count = found[runs.index(run)].manifest.shard.count
+    current: dict[int, _Found] = {}
+    for one in found:
+        differing = differences(one.manifest.run, run)
+        if differing:
+            logger.warning("%s is of another run than most: %s", one.path, "; ".join(differing))
+        elif not _has_size(one):
+            logger.warning("%s is not the file that its manifest describes", one.path)
+        elif one.manifest.shard.number in current:
+            other = current[one.manifest.shard.number].path
+            raise InputError(f"{other} and {one.path} are the same shard; give it once")
+        else:
+            current[one.manifest.shard.number] = one
+    missing = set(range(1, count + 1)) - set(current)
+    if missing:
+        raise IncompleteError(missing, count)
+    _warn_of_mixture([one.manifest for one in current.values()])
+    return [current[number] for number in sorted(current)]
+
+
+def _has_size(one: _Found) -> bool:
+    return one.path.is_file() and one.path.stat().st_size == one.manifest.size
+
+
+def _warn_of_mixture(manifests: Iterable[Manifest]) -> None:
+    kinds = {f"{m.computed.get('device')}, batches of {m.computed.get('batch-size')}" for m in manifests}
+    if len(kinds) > 1:
+        logger.warning(
+            "shards were computed in different ways (%s): one run on one kind of device may differ from "
+            "them in the last digits",
+            "; ".join(sorted(kinds)),
+        )
+
+
+def _check_destination(destination: str, first: Manifest, tabix: bool) -> FormatChoice:
+    """The format of the shards, which must be that of the result."""
+    choice = parse_format(str(first.identity.get("format")))
+    if destination != "-" and choose_format(destination) != choice:
+        raise UsageError(
+            f"{destination}: the shards are .{choice} files, which merge joins as they are; give -o a name "
+            f"that ends in .{choice} (enformer-vep export makes other formats of it)"
+        )
+    if tabix and (not choice.compressed or is_stream(destination)):
+        raise UsageError(f"--tabix cannot index {destination}; it takes .gz shards and -o FILE.gz")
+    return choice
+
+
+def _join(shards: Sequence[_Found], stream: ByteStream) -> list[int]:
+    """Header of the first, rows of all, trailer of the last; gives the numbers of damaged shards."""
+    damaged = []
+    for position, one in enumerate(shards):
+        manifest = one.manifest
+        begin = 0 if position == 0 else manifest.header
+        end = manifest.size - (0 if position == len(shards) - 1 else manifest.trailer)
+        if not _copy(one, begin, end, stream):
+            logger.warning("%s was changed after it was written", one.path)
+            damaged.append(manifest.shard.number)
+    return damaged
+
+
+def _copy(one: _Found, begin: int, end: int, stream: ByteStream) -> bool:
+    """Copies [begin, end) of a shard and tells whether all of it is as its manifest says."""
+    running, position = hashlib.sha256(), 0
+    with one.path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            running.update(chunk)
+            stream.write(chunk[max(begin - position, 0) : max(end - position, 0)])
+            position += len(chunk)
+    return running.hexdigest() == one.manifest.sha256

@@ -1,1 +1,0 @@
-"""The Enformer network, its configuration and its weights."""

@@ -1,0 +1,1 @@
+"""Networks by family, and the files that their weights come in."""

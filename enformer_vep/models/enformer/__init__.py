@@ -1,0 +1,1 @@
+"""Enformer: its configuration, network, weight layouts and fast engine."""

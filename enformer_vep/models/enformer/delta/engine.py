@@ -1,0 +1,179 @@
+"""The engine that carries (reference, change) through the network instead of subtracting two predictions."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.network import NetworkEngine
+from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
+from enformer_vep.effects.products import Products
+from enformer_vep.models.enformer.delta.edits import Edits, affected_tokens, find_edits, with_margin
+from enformer_vep.models.enformer.delta.local import Stretch, propagate_stage
+from enformer_vep.models.enformer.delta.propagation import (
+    propagate_block,
+    propagate_final,
+    trace_block,
+    trace_final,
+)
+from enformer_vep.models.enformer.delta.reference import convolve_stage
+from enformer_vep.models.enformer.network import one_hot
+from enformer_vep.settings import Precision
+
+WIDEST_LOCAL_EDIT = 64
+"""Base pairs. Wider stretches of changed bases (an indel's reaches to the window's end) are convolved in full."""
+
+
+class DeltaEngine(NetworkEngine):
+    """Predicts each reference window once and carries every alternate's change through the network.
+
+    Equal to `PairEngine` in float64 to rounding, and accurate however small the effect is. Substitutions cost
+    next to nothing in the convolutions; of an indel only the side that moved is convolved again.
+
+    An indel moves half of the window's bases by a few: what it changes inside the network is as large as the
+    reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and in
+    every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
+    """
+
+    @property
+    def device(self) -> torch.device:
+        """What kind of device to choose 16-bit types for."""
+        return self._head.device
+
+    @property
+    def products(self) -> Products:
+        """Arithmetic of the changes."""
+        return Products.of(self._precision, self.device)
+
+    @property
+    def indel_precision(self) -> Precision:
+        """What an indel is computed in: with a change in float16 at the least, in float32, or in float64."""
+        if self._precision is Precision.FLOAT64:
+            return self._precision
+        sixteen_bit = self._precision in SIXTEEN_BIT
+        return Precision.MIXED if sixteen_bit and self.device.type == "cuda" else Precision.FLOAT32
+
+    def predict(self, batch: EffectBatch) -> Effect:
+        """Predict.
+
+        Args:
+            batch: Windows, on the engine's device.
+
+        Returns:
+            Reference prediction and delta, [B, bins, tracks].
+        """
+        precision = self.indel_precision
+        moved = find_edits(batch).width > WIDEST_LOCAL_EDIT
+        if precision is self._precision or not moved.any():
+            return self._predict_parts(batch)
+        if moved.all():
+            return self._with(precision)._predict_parts(batch)
+        local, wide = (~moved).nonzero()[:, 0], moved.nonzero()[:, 0]
+        effects = [
+            self._predict_parts(batch.select(local)),
+            self._with(precision)._predict_parts(batch.select(wide)),
+        ]
+        place = torch.argsort(torch.cat([local, wide]))
+        joined = _joined(effects)
+        return Effect(joined.reference[place], joined.delta[place])
+
+    def _with(self, precision: Precision) -> Self:
+        other = copy.copy(self)
+        other._precision = precision
+        return other
+
+    def _predict_parts(self, batch: EffectBatch) -> Effect:
+        with arithmetic(self._precision, self._head.device):
+            return _joined([self._predict(part) for part in batch.split(self._portions.references)])
+
+    def _predict(self, batch: EffectBatch) -> Effect:
+        x, change = self._convolve(batch)
+        products = self.products
+        blocks, kept = self._network.transformer_blocks, self._network.kept_tokens(self._bins)
+        for block in blocks:
+            trace = trace_block(block, x, kept if block is blocks[-1] else None)
+            parts = [
+                propagate_block(block, trace, change[rows], batch.owner[rows], products)
+                for rows in self._rows(len(batch))
+            ]
+            x, change = trace.output, torch.cat(parts)
+        if not blocks:
+            x, change = x[:, kept], change[:, kept]
+        return self._finish(x, change, batch.owner)
+
+    def _finish(self, x: Tensor, change: Tensor, owner: Tensor) -> Effect:
+        final, head = self._network.final, self._head
+        trace, products = trace_final(final, head, x), self.products
+        parts = [
+            propagate_final(final, head, trace, change[rows], owner[rows], products)
+            for rows in self._rows(len(owner))
+        ]
+        return Effect(trace.prediction[owner], torch.cat(parts))
+
+    def _rows(self, count: int) -> Iterator[slice]:
+        step = self._portions.alternates
+        return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+    def _convolve(self, batch: EffectBatch) -> tuple[Tensor, Tensor]:
+        """Tokens of the reference windows [G, T, C] and what the alternates change in them [B, T, C]."""
+        edits = find_edits(batch)
+        local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
+        x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
+        products = self.products
+        groups = [local[rows] for rows in self._rows(len(local))]
+        stretches = [_first_stretch(batch, edits, rows, x.dtype) for rows in groups]
+        for stage in self._network.stages:
+            stretches = [propagate_stage(stage, x, stretch, products) for stretch in stretches]
+            x = convolve_stage(stage, x)
+        tokens = x.transpose(1, 2).to(self._head.dtype).contiguous()
+        change = tokens.new_zeros(len(batch), *tokens.shape[1:])
+        for rows, stretch in zip(groups, stretches, strict=True):
+            _place(change, rows, stretch)
+        for row in (edits.width > WIDEST_LOCAL_EDIT).nonzero()[:, 0].tolist():
+            self._convolve_moved_side(change[row], batch, row, edits, tokens)
+        return tokens, change
+
+    def _convolve_moved_side(
+        self, change: Tensor, batch: EffectBatch, row: int, edits: Edits, tokens: Tensor
+    ) -> None:
+        """Fill `change` [T, C] of an alternate whose flank moved, from a pass over that flank alone.
+
+        There the change is as large as the tokens themselves, so a subtraction loses nothing.
+        """
+        config = self._network.config
+        affected = affected_tokens(config, int(edits.start[row]), int(edits.end[row]))
+        convolved = with_margin(config, affected)
+        bases = slice(convolved.start * config.bin_width, convolved.stop * config.bin_width)
+        x = one_hot(batch.alternate[row : row + 1, bases], tokens.dtype).transpose(1, 2)
+        for stage in self._network.stages:
+            x = convolve_stage(stage, x)
+        moved = x[0].t()[affected.start - convolved.start : affected.stop - convolved.start]
+        change[affected] = moved.to(tokens.dtype) - tokens[batch.owner[row], affected]
+
+
+def _joined(effects: Sequence[Effect]) -> Effect:
+    return Effect(torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects]))
+
+
+def _first_stretch(batch: EffectBatch, edits: Edits, rows: Tensor, dtype: torch.dtype) -> Stretch:
+    """The change of the one-hot input, for alternates with a local edit."""
+    owner, start = batch.owner[rows], edits.start[rows]
+    width = max(int(edits.width[rows].max()), 1)
+    positions = start[:, None] + torch.arange(width, device=start.device)
+    inside = positions < batch.alternate.shape[1]
+    clamped = positions.clamp(max=batch.alternate.shape[1] - 1)
+    alternate = batch.alternate[rows].gather(1, clamped)
+    reference = batch.reference[owner[:, None], clamped]
+    change = one_hot(alternate, dtype) - one_hot(reference, dtype)
+    return Stretch(owner, start, torch.where(inside[:, :, None], change, 0).transpose(1, 2))
+
+
+def _place(change: Tensor, rows: Tensor, stretch: Stretch) -> None:
+    """Write a stretch of changed tokens into `change` [B, T, C], leaving out what lies outside the window."""
+    positions = stretch.start[:, None] + torch.arange(stretch.change.shape[2], device=rows.device)
+    inside = (positions >= 0) & (positions < change.shape[1])
+    row = rows[:, None].expand_as(positions)
+    change[row[inside], positions[inside]] = stretch.change.transpose(1, 2)[inside].to(change.dtype)

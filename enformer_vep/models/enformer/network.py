@@ -1,0 +1,290 @@
+"""Enformer (Avsec et al. 2021, Nature Methods 18:1196) in PyTorch.
+
+Written after DeepMind's TensorFlow code (deepmind-research/enformer/enformer.py) and exact to it.
+Shapes: B batch, L base pairs of the window, C channels, T = L / 128 tokens, N = target_length bins.
+Convolutions work on [B, C, positions], the transformer on [B, T, C].
+"""
+
+from collections.abc import Collection
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from enformer_vep.errors import ModelError
+from enformer_vep.models.enformer.attention import RelativeAttention
+from enformer_vep.models.enformer.config import EnformerConfig
+
+NORM_EPSILON = 1e-5
+GELU_SLOPE = 1.702
+TRUNCATION = 0.87962566103423978
+"""Standard deviation of a unit normal cut at two deviations; Sonnet's VarianceScaling corrects for it."""
+
+
+def gelu(x: Tensor) -> Tensor:
+    """The approximate GELU that Enformer was trained with, x * sigmoid(1.702 x)."""
+    return x * torch.sigmoid(GELU_SLOPE * x)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Activation of the heads, log(1 + exp(x)); torch's default would be linear from 20, off by 1e-10 there."""
+    return F.softplus(x, threshold=50)
+
+
+def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Expand base codes on their own device.
+
+    Args:
+        codes: uint8 [B, L]; 0 to 3 are A, C, G, T, anything else (N, padding) becomes four zeros.
+        dtype: Floating-point type of the result.
+
+    Returns:
+        [B, L, 4], a view of [B, 4, L] memory (what the first convolution wants).
+    """
+    bases = torch.arange(4, dtype=codes.dtype, device=codes.device)
+    return (codes[:, None, :] == bases[:, None]).to(dtype).transpose(1, 2)
+
+
+class ConvBlock(nn.Module):
+    """BatchNorm, GELU, 'same' convolution: [B, C_in, P] to [B, C_out, P].
+
+    Args:
+        channels_in: Input channels.
+        channels_out: Output channels.
+        width: Odd convolution width.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels_in, eps=NORM_EPSILON)
+        self.conv = nn.Conv1d(channels_in, channels_out, width, padding=width // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, P] to [B, C_out, P]."""
+        return self.conv(gelu(self.norm(x)))
+
+
+class AttentionPool(nn.Module):
+    """Halve the sequence: of two neighbours, a softmax-weighted mean, per channel.
+
+    DeepMind's `SoftmaxPooling1D` takes softmax(W x0, W x1). Of two logits only the difference counts, so
+    one product W (x0 - x1) and a sigmoid give the same weights at half the cost.
+
+    Args:
+        channels: Input and output channels.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.logit = nn.Parameter(torch.empty(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, P] to [B, C, P / 2]."""
+        left, right = x[:, :, 0::2], x[:, :, 1::2]
+        difference = left - right
+        return right + torch.sigmoid(F.conv1d(difference, self.logit[:, :, None])) * difference
+
+
+class ConvStage(nn.Module):
+    """A convolution, a residual convolution of width 1, and pooling: [B, C_in, P] to [B, C_out, P / 2].
+
+    Args:
+        conv: Maps [B, C_in, P] to [B, C_out, P].
+        channels: C_out.
+    """
+
+    def __init__(self, conv: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.conv = conv
+        self.pointwise = ConvBlock(channels, channels, 1)
+        self.pool = AttentionPool(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, P] to [B, C_out, P / 2]."""
+        x = self.conv(x)
+        return self.pool(x + self.pointwise(x))
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with a ReLU between them: [B, T, C] to [B, T, C].
+
+    Args:
+        config: Shape of the model.
+    """
+
+    def __init__(self, config: EnformerConfig) -> None:
+        super().__init__()
+        self.expand = nn.Linear(config.channels, 2 * config.channels)
+        self.contract = nn.Linear(2 * config.channels, config.channels)
+        self.dropout = config.dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, T, C] to [B, T, C]."""
+        hidden = torch.relu(F.dropout(self.expand(x), self.dropout, self.training))
+        return F.dropout(self.contract(hidden), self.dropout, self.training)
+
+
+class TransformerBlock(nn.Module):
+    """Residual attention, then residual feed-forward, each behind a LayerNorm.
+
+    Args:
+        config: Shape of the model.
+    """
+
+    def __init__(self, config: EnformerConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.channels, eps=NORM_EPSILON)
+        self.attention = RelativeAttention(config)
+        self.feed_forward_norm = nn.LayerNorm(config.channels, eps=NORM_EPSILON)
+        self.feed_forward = FeedForward(config)
+        self.dropout = config.dropout
+
+    def forward(self, x: Tensor, kept: slice | None = None) -> Tensor:
+        """Transform.
+
+        Args:
+            x: [B, T, C].
+            kept: Tokens that are wanted; all of them when None. Attention sees every token either way.
+
+        Returns:
+            [B, Q, C], Q the number of wanted tokens.
+        """
+        attended = self.attention(self.attention_norm(x), kept)
+        x = (x if kept is None else x[:, kept]) + F.dropout(attended, self.dropout, self.training)
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+class Enformer(nn.Module):
+    """DNA in, tracks out.
+
+    Attributes:
+        config: Shape of the model.
+        heads: Organism to linear layer; may be fewer than `config.output_tracks` names.
+
+    Args:
+        config: Shape of the model.
+        organisms: Heads to build; all of `config.output_tracks` when None.
+    """
+
+    def __init__(self, config: EnformerConfig, organisms: Collection[str] | None = None) -> None:
+        super().__init__()
+        self.config = config
+        widths = (config.channels // 2, *config.tower_channels)
+        self.stem = ConvStage(nn.Conv1d(4, widths[0], 15, padding=7), widths[0])
+        self.tower = nn.ModuleList(
+            ConvStage(ConvBlock(before, after, 5), after)
+            for before, after in zip(widths, config.tower_channels, strict=False)
+        )
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.transformer_layers))
+        self.final = ConvBlock(config.channels, 2 * config.channels, 1)
+        self.heads = nn.ModuleDict(
+            {
+                organism: nn.Linear(2 * config.channels, tracks)
+                for organism, tracks in config.output_tracks.items()
+                if organisms is None or organism in organisms
+            }
+        )
+        if next(self.parameters()).device.type != "meta":
+            self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Predict every organism's tracks.
+
+        Args:
+            x: [B, L, 4], one-hot (see `one_hot`); any real values are allowed.
+
+        Returns:
+            Organism to [B, N, tracks], non-negative.
+        """
+        embedding = self.embed(x)
+        return {organism: self.predict_tracks(embedding, organism) for organism in self.heads}
+
+    def predict_tracks(self, embedding: Tensor, organism: str) -> Tensor:
+        """Apply one head.
+
+        Args:
+            embedding: [B, N, 2 C] from `embed`.
+            organism: Name of the head.
+
+        Returns:
+            [B, N, tracks], non-negative.
+        """
+        return softplus(self.head(organism)(embedding))
+
+    @property
+    def stages(self) -> list[ConvStage]:
+        """Stem and tower blocks, in order."""
+        return [self.stem, *(cast(ConvStage, stage) for stage in self.tower)]
+
+    @property
+    def transformer_blocks(self) -> list[TransformerBlock]:
+        """Transformer blocks, in order."""
+        return [cast(TransformerBlock, block) for block in self.blocks]
+
+    def head(self, organism: str) -> nn.Linear:
+        """The linear layer of one organism, [2 C] to [tracks]."""
+        return cast(nn.Linear, self.heads[organism])
+
+    def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
+        """Everything below the heads.
+
+        Args:
+            x: [B, L, 4].
+            bins: Output bins that are wanted; all N when None.
+
+        Returns:
+            [B, bins, 2 C].
+
+        Raises:
+            ModelError: When the sequence has another length than the configured window.
+        """
+        if x.shape[1:] != (self.config.window, 4):
+            raise ModelError(
+                f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window"
+            )
+        return self.finish(self.transform(self.convolve(x), bins))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""
+        x = x.transpose(1, 2)
+        for stage in self.stages:
+            x = stage(x)
+        return x.transpose(1, 2)
+
+    def transform(self, x: Tensor, bins: slice | None = None) -> Tensor:
+        """Transformer and crop: [B, T, C] to [B, bins, C]. The last block computes only what is kept."""
+        kept = self.kept_tokens(bins)
+        for block in self.blocks[:-1]:
+            x = block(x)
+        return self.blocks[-1](x, kept) if len(self.blocks) else x[:, kept]
+
+    def kept_tokens(self, bins: slice | None = None) -> slice:
+        """Tokens that become the given output bins; all bins when None."""
+        bins = bins or slice(0, self.config.target_length)
+        return slice(self.config.crop + bins.start, self.config.crop + bins.stop)
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Final pointwise block: [B, N, C] to [B, N, 2 C]."""
+        x = self.final(x.transpose(1, 2)).transpose(1, 2)
+        return gelu(F.dropout(x, self.config.dropout / 8, self.training))
+
+
+def _initialise(module: nn.Module) -> None:
+    """DeepMind's initial values: Sonnet's defaults, pools at 2 I, attention scaled by 2 with its output at 0."""
+    if isinstance(module, nn.Conv1d | nn.Linear):
+        _truncated_normal(module.weight, module.weight[0].numel() ** -0.5)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, AttentionPool):
+        nn.init.eye_(module.logit).data.mul_(2.0)
+    elif isinstance(module, RelativeAttention):
+        for layer in (module.query, module.key, module.value, module.relative_key):
+            _truncated_normal(layer.weight, (2.0 / layer.in_features) ** 0.5 / TRUNCATION)
+        for bias in (module.content_bias, module.position_bias):
+            _truncated_normal(bias, (2.0 / module.heads) ** 0.5 / TRUNCATION)
+        nn.init.zeros_(module.output.weight)
+
+
+def _truncated_normal(parameter: Tensor, deviation: float) -> None:
+    nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)

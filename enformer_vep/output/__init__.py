@@ -1,1 +1,0 @@
-"""Writing scored variants: one file per format, one protocol."""

@@ -1,0 +1,1 @@
+"""What lets a run that was killed go on: names, journal, table."""

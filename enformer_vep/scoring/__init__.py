@@ -1,0 +1,1 @@
+"""From variants and a model to scores: windows, batches, scores, runs."""

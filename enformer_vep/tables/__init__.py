@@ -1,0 +1,1 @@
+"""The row of a result, and every format it is written in or read from."""
