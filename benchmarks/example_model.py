@@ -37,11 +37,12 @@ from motifs import nearest_site, transition
 from tqdm import tqdm
 
 from enformer_vep.api import open_scorer, score
+from enformer_vep.effects.network import one_hot
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import ScoreSettings
 from enformer_vep.training.coverage import BigWigReader
 from enformer_vep.training.targets import parse_targets

@@ -25,12 +25,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from enformer_vep.effects.batches import EffectBatch, EffectEngine
 from enformer_vep.effects.devices import automatic_portions
 from enformer_vep.effects.guards import make_engine
+from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.effects.products import Products
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta.propagation import propagate_block, trace_block
 from enformer_vep.models.enformer.delta.reference import convolve_stage
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.scoring.scores import compute_scores
 from enformer_vep.settings import Engine, Precision, Score
 

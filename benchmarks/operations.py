@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from enformer_vep.effects.activations import softplus
 from enformer_vep.effects.batches import Effect, EffectBatch
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
-from enformer_vep.models.enformer.network import Enformer, softplus
+from enformer_vep.models.enformer.network import Enformer
 
 WINDOW = 196_608
 CENTRE = WINDOW // 2 - 1

@@ -1,6 +1,5 @@
 """The Python interface: the same steps as the command line, for notebooks and scripts."""
 
-import itertools
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enformer_vep.effects.devices import resolve_device
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
@@ -18,8 +16,9 @@ from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.scoring.batches import Reference, make_views, score_piece
-from enformer_vep.scoring.scorer import Scorer, make_scorer
+from enformer_vep.scoring.assembly import make_scorer, open_model, track_table
+from enformer_vep.scoring.batches import Reference, score_variants
+from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
 from enformer_vep.tracks.table import TrackTable
@@ -27,42 +26,6 @@ from enformer_vep.tracks.table import TrackTable
 logger = logging.getLogger(__name__)
 
 _NAMES = tuple(name.lstrip("#") for name in VARIANT_COLUMNS)
-
-
-def track_table(model: LoadedModel, organism: str, targets: Path | None = None) -> TrackTable | None:
-    """Find out what the tracks of a head are.
-
-    Args:
-        model: A loaded model; its metadata may carry the table.
-        organism: Which head.
-        targets: A targets.txt that takes precedence.
-
-    Returns:
-        The table, or None (with a warning) when there is none: columns are then named by index.
-
-    Raises:
-        InputError: When the table has another number of tracks than the head.
-    """
-    table = TrackTable.read(targets) if targets else _own_table(model, organism)
-    if table is None:
-        logger.warning(
-            "model %s carries no table of its %s tracks: columns are named by index; give one with --targets",
-            model.name,
-            organism,
-        )
-        return None
-    tracks = model.config.output_tracks.get(organism)
-    if tracks is not None and len(table) != tracks:
-        raise InputError(
-            f"{targets or f'model {model.name}'}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
-            "give the table of this model with --targets"
-        )
-    return table
-
-
-def _own_table(model: LoadedModel, organism: str) -> TrackTable | None:
-    text = model.metadata.get(f"targets_{organism}")
-    return None if text is None else TrackTable.from_text(text, source=f"model {model.name}")
 
 
 def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTable | None:
@@ -99,23 +62,8 @@ def open_scorer(
         A scorer for `score` and `predict_effect`.
     """
     settings, compute = settings or ScoreSettings(), compute or ComputeSettings()
-    device = resolve_device(compute.device)
     loaded = open_model(model, settings, compute) if isinstance(model, str) else model
-    return make_scorer(loaded, track_table(loaded, settings.organism, targets), settings, compute, device)
-
-
-def open_model(source: str, settings: ScoreSettings, compute: ComputeSettings) -> LoadedModel:
-    """Load only the head that a run needs.
-
-    Args:
-        source: What `--model` takes.
-        settings: Says which organism.
-        compute: Says which window.
-
-    Returns:
-        The model, on the CPU.
-    """
-    return load_model(source, organisms=(settings.organism,), window=compute.window)
+    return make_scorer(loaded, settings, compute, targets)
 
 
 def score(
@@ -141,8 +89,8 @@ def score(
     """
     reference = _reference(genome if isinstance(genome, Genome) else Genome(genome), genes, scorer.settings)
     alleles = read_variants(str(variants)) if isinstance(variants, str | Path) else variants
-    batches = score_piece(alleles, reference, scorer)
-    return to_frame(itertools.chain.from_iterable(batches), scorer.layout)
+    batches = score_variants(alleles, reference, scorer)
+    return to_frame((row for batch in batches for row in batch.rows), scorer.layout)
 
 
 def _reference(genome: Genome, genes: str | Path | GeneIndex | None, settings: ScoreSettings) -> Reference:
@@ -194,7 +142,7 @@ def predict_effect(
             f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}"
         )
     placed = OwnWindow(scorer.geometry, scorer.settings.centre_bins).place(variant)
-    effect = scorer.effect(scorer.prepare(placed, make_views(placed, genome, scorer)))
+    effect = scorer.effect(scorer.prepare(placed, genome))
     bins = placed[0].readouts[0].bins
     rows = slice(None) if bins is None else slice(bins[0], bins[-1] + 1)
     return effect.reference[0, rows].float().cpu().numpy(), effect.delta[0, rows].float().cpu().numpy()

@@ -1,7 +1,7 @@
 """What a scoring run is asked to do: frozen and validated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -117,7 +117,7 @@ class ScoreSettings:
         reverse_complement: Average over both strands.
         shifts: Window shifts in bp to average over.
         precision: Arithmetic of the network.
-        engine: How effects are computed.
+        engine: How effects are computed; None for what the model's family does best.
         share_windows: Alleles within so many bp are scored in one reference window; 0 for a window each.
         strict: A REF that differs from the genome is an error, not a row.
         indels: Where insertions and deletions leave the flanks.
@@ -132,7 +132,7 @@ class ScoreSettings:
     reverse_complement: bool = False
     shifts: tuple[int, ...] = (0,)
     precision: Precision = Precision.FLOAT32
-    engine: Engine = Engine.DELTA
+    engine: Engine | None = None
     share_windows: int = 0
     strict: bool = False
     indels: Indels = Indels.LEFT
@@ -162,6 +162,31 @@ class ScoreSettings:
             raise UsageError(
                 "--share-windows and --genes exclude each other: --center tss shares windows by itself"
             )
+
+    def describe(self) -> dict[str, str | int | bool]:
+        """Say what was asked for: the one list that notes, journals, manifests and calibrations are made of.
+
+        Returns:
+            Plain values by the name of their option, tracks and groups excepted: these follow from the columns.
+        """
+        genes = self.genes
+        return {
+            "organism": self.organism,
+            "bins": self.centre_bins or "all",
+            "rc": self.reverse_complement,
+            "shifts": ",".join(map(str, self.shifts)),
+            "indels": self.indels.value,
+            **({"tss-bins": genes.tss_bins, "center": genes.centre.value} if genes else {}),
+            "engine": self.engine.value if self.engine else "default",
+            "precision": self.precision.value,
+            "share-windows": self.share_windows,
+            "strict": self.strict,
+            "scores": ",".join(self.scores),
+        }
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields as plain values, ready for JSON."""
+        return {**asdict(self), "centre_bins": self.centre_bins or "all"}
 
 
 @dataclass(frozen=True, slots=True)

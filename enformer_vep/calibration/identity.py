@@ -2,50 +2,39 @@
 
 from collections.abc import Mapping
 
-from enformer_vep.settings import ScoreSettings
-
 Identity = Mapping[str, str | int | float | bool]
 """Plain values by the name of the option; what is not there counts as "none"."""
 
 SHARED = "share-windows"
 """Where a window lies changes a score as much as averaging over strands does: backgrounds are not exchanged."""
 
+_RECORDED = ("engine", "precision")
+_PASSED_OVER = ("scores", "strict")
 _ABSENT = "none"
 
 
 def calibration_identity(
-    settings: ScoreSettings, model_sha256: str, window: int, **others: str | float | bool
+    described: Mapping[str, str | int | bool], model_sha256: str, window: int, **others: str | int
 ) -> Identity:
     """What is compared. Scores and tracks are not here: those of a run only have to be in the calibration.
 
     Args:
-        settings: Of the run.
+        described: The settings of the run, from `ScoreSettings.describe`.
         model_sha256: Hash of the weights.
         window: Window length in bp.
-        others: Further options that change what a score means, such as genes or groups, by name; "none"
-            where they are not used.
+        others: What settings only name, such as genes or groups, as a digest or in full; left out where they
+            are not used.
 
     Returns:
         Names in the words of the command line, to say what differs.
     """
-    return {
-        "model": model_sha256,
-        "organism": settings.organism,
-        "bins": settings.centre_bins or "all",
-        "rc": settings.reverse_complement,
-        "shifts": ",".join(map(str, settings.shifts)),
-        "window": window,
-        SHARED: settings.share_windows,
-        **others,
-    }
+    compared = {name: value for name, value in described.items() if name not in (*_RECORDED, *_PASSED_OVER)}
+    return {"model": model_sha256, "window": window, **compared, **others}
 
 
-def recorded_settings(settings: ScoreSettings) -> Identity:
-    """What is kept for the reader but not compared, since it changes scores by rounding or little more."""
-    return {
-        "engine": settings.engine.value,
-        "precision": settings.precision.value,
-    }
+def recorded_settings(described: Mapping[str, str | int | bool]) -> Identity:
+    """What is kept for the reader but not compared, since it changes scores by rounding."""
+    return {name: described[name] for name in _RECORDED}
 
 
 def differences(background: Identity, run: Identity) -> list[str]:

@@ -30,8 +30,10 @@ def calibrate(output: str, components: int, **options: Any) -> None:
     enformer-vep score variants.vcf.gz -f hg38.fa --calibration common.safetensors
     """
     from enformer_vep.cli.progress import record_progress
-    from enformer_vep.scoring.calibrate import calibrate_file
+    from enformer_vep.effects.memory import keep_freed_memory
+    from enformer_vep.jobs.calibrate import calibrate_file
 
     settings, rest = request_settings(options)
     request = ScoreRequest(genome=rest.pop("fasta"), **settings, **rest)
+    keep_freed_memory()
     calibrate_file(request, output, components, record_progress)

@@ -59,7 +59,7 @@ def convert(
     organisms = (organism,) if organism in {"human", "mouse"} else None
     model = load_model(source, organisms, window, target_length=target_length)
     carried = {**model.metadata, **_read_tables({"human": targets_human, "mouse": targets_mouse})}
-    for absent in {"human", "mouse"} - set(model.network.heads):
+    for absent in {"human", "mouse"} - set(model.network.organisms):
         carried.pop(f"targets_{absent}", None)
     sha256 = save_model(model.network, output, carried, getattr(torch, dtype))
     click.echo(f"{output}\t{sha256}")

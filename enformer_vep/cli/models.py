@@ -38,10 +38,10 @@ def models(paths: tuple[str, ...]) -> None:
 
 def _describe(source: str) -> tuple[str, ...]:
     from enformer_vep.errors import ModelError
-    from enformer_vep.models.sources import Geometry, open_checkpoint
+    from enformer_vep.models.sources import Choice, open_checkpoint
 
     try:
-        checkpoint = open_checkpoint(_locate(source), Geometry(), offline=True)
+        checkpoint = open_checkpoint(_locate(source), Choice(), offline=True)
     except ModelError:
         if source not in WHAT:
             raise
@@ -61,11 +61,12 @@ def _properties(checkpoint: Checkpoint) -> tuple[str, ...]:
     from enformer_vep.models.digest import identity
 
     config = checkpoint.config
+    network = build_on_meta(checkpoint.family, config)
     return (
         str(config.window),
-        str(config.target_length),
+        str(network.output.bins),
         ",".join(f"{organism}:{count}" for organism, count in config.output_tracks.items()),
-        str(count_parameters(tensor_shapes(build_on_meta(config)))),
+        str(count_parameters(tensor_shapes(network))),
         identity(checkpoint.digests)[:12] if checkpoint.digests else "-",
     )
 

@@ -53,11 +53,13 @@ def score(**options: Any) -> None:
     A run with -o FILE that was interrupted, however roughly, goes on when the same command is given again.
     """
     from enformer_vep.cli.progress import is_terminal, record_progress
-    from enformer_vep.scoring.run import score_file
+    from enformer_vep.effects.memory import keep_freed_memory
+    from enformer_vep.jobs.score import score_file
 
     request = _request(options)
     # Rows on the terminal show the progress themselves, and a bar would run through them.
     hidden = is_terminal(request.output.destination)
+    keep_freed_memory()
     score_file(request, partial(record_progress, hidden=hidden))
 
 

@@ -1,7 +1,7 @@
 """What every effect engine takes and gives."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,9 +36,7 @@ class EffectBatch:
 
     def reverse_complement(self) -> "EffectBatch":
         """The same windows read on the other strand, each with its allele in place."""
-        return EffectBatch(
-            _reverse_complement(self.reference), _reverse_complement(self.alternate), self.owner
-        )
+        return EffectBatch(reverse_complement(self.reference), reverse_complement(self.alternate), self.owner)
 
     def split(self, references: int) -> Iterator["EffectBatch"]:
         """Batches of at most so many reference windows each, in order, every alternate with its own."""
@@ -72,6 +70,19 @@ class Effect:
     reference: Tensor
     delta: Tensor
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Effect":
+        """The same linear function of both."""
+        return Effect(function(self.reference), function(self.delta))
+
+    def plus(self, other: "Effect") -> "Effect":
+        """The sum with an effect of the same variants."""
+        return Effect(self.reference + other.reference, self.delta + other.delta)
+
+    @classmethod
+    def joined(cls, effects: Sequence["Effect"]) -> "Effect":
+        """Effects of consecutive variants in one."""
+        return cls(torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects]))
+
 
 @dataclass(frozen=True, slots=True)
 class Portions:
@@ -93,6 +104,10 @@ class EffectEngine(Protocol):
 
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict a batch that lies on the engine's device; bins are in the order of the windows given."""
+        ...
+
+    def predict_windows(self, codes: Tensor) -> Tensor:
+        """Predict windows alone: uint8 [W, L] on the engine's device to [W, bins, tracks]."""
         ...
 
 
@@ -127,6 +142,7 @@ def _send(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def _reverse_complement(codes: Tensor) -> Tensor:
+def reverse_complement(codes: Tensor) -> Tensor:
+    """Base codes uint8 [..., L] of the other strand."""
     flipped = codes.flip(-1)
     return torch.where(flipped < 4, 3 - flipped, flipped)

@@ -1,4 +1,4 @@
-"""f(x + d) - f(x) for every operation of Enformer, in forms that do not cancel.
+"""f(x + d) - f(x) for every operation of the networks, in forms that do not cancel.
 
 Exact algebra, not a linearisation: in float64 each equals the subtraction to rounding, for large d as well as
 small. In float32 the relative error stays near 1e-7 however small d is, where subtracting two results of f
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from enformer_vep.models.enformer.network import GELU_SLOPE, softplus
+from enformer_vep.effects.activations import GELU_SLOPE, softplus
 
 Rows = tuple[Tensor, ...]
 """Indices of rows, one int64 [n] for each leading axis."""

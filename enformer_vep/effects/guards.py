@@ -1,81 +1,90 @@
-"""Which engine, and what happens when its arithmetic fails."""
+"""What happens when an engine's memory or arithmetic is not enough."""
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, Portions
-from enformer_vep.effects.devices import MemoryGuard
-from enformer_vep.effects.pair import PairEngine
-from enformer_vep.effects.precision import SIXTEEN_BIT
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
-from enformer_vep.models.enformer.network import Enformer
-from enformer_vep.settings import Engine, Precision
+from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
+from enformer_vep.errors import EnformerVepError
 
 logger = logging.getLogger(__name__)
 
-_ENGINES: dict[Engine, type[DeltaEngine] | type[PairEngine]] = {
-    Engine.DELTA: DeltaEngine,
-    Engine.PAIR: PairEngine,
-}
+In = TypeVar("In", EffectBatch, Tensor)
+Out = TypeVar("Out", Effect, Tensor)
 
 
-def make_engine(
-    engine: Engine,
-    network: Enformer,
-    organism: str,
-    tracks: Sequence[int] | None,
-    bins: slice,
-    precision: Precision,
-    portions: Portions,
-) -> EffectEngine:
-    """An engine that survives a full device and an overflow of 16-bit numbers.
+class MemoryGuard:
+    """Halves the batch when the device runs out of memory, instead of dying.
 
     Args:
-        engine: Which one.
-        network: The model, in eval mode, on the device that is to be used.
-        organism: Which head.
-        tracks: Rows of the head that are wanted; all when None.
-        bins: Output bins that are wanted.
-        precision: Arithmetic of convolutions and matrix products.
-        portions: How much to compute at a time.
-
-    Returns:
-        The engine.
+        engine: The engine that does the work.
     """
 
-    def make(precision: Precision) -> EffectEngine:
-        return _ENGINES[engine](network, organism, tracks, bins, precision, portions)
-
-    made = make(precision)
-    if precision in SIXTEEN_BIT:
-        made = FiniteGuard(made, lambda: make(Precision.FLOAT32))
-    return MemoryGuard(made)
-
-
-class FiniteGuard:
-    """Repeats a batch in float32 when float16 overflowed: no infinity or NaN of ours reaches the output.
-
-    Args:
-        engine: The engine that may overflow.
-        make_fallback: Makes the engine that does not, when it is needed.
-    """
-
-    def __init__(self, engine: EffectEngine, make_fallback: Callable[[], EffectEngine]) -> None:
-        self._engine, self._make_fallback = engine, make_fallback
+    def __init__(self, engine: EffectEngine) -> None:
+        self._engine = engine
+        self._limit: int | None = None
 
     def predict(self, batch: EffectBatch) -> Effect:
-        """Predict, in float32 if the faster arithmetic gave something that is not a number.
+        """Predict, in parts where needed; what did not fit once is not tried again.
 
         Args:
             batch: Windows, on the engine's device.
 
         Returns:
-            A finite effect, unless float32 overflows as well.
+            The engine's effect.
+
+        Raises:
+            EnformerVepError: When a single variant does not fit.
         """
-        effect = self._engine.predict(batch)
-        if bool(torch.isfinite(effect.delta).all() & torch.isfinite(effect.reference).all()):
-            return effect
-        logger.warning("float16 overflowed in a batch of %d alleles: repeated in float32", len(batch))
-        return self._make_fallback().predict(batch)
+        return self._in_parts(self._engine.predict, batch, EffectBatch.halves, Effect.joined)
+
+    def predict_windows(self, codes: Tensor) -> Tensor:
+        """As `predict`, for windows alone."""
+        return self._in_parts(self._engine.predict_windows, codes, _halves, _joined)
+
+    def _in_parts(
+        self,
+        predict: Callable[[In], Out],
+        items: In,
+        halves: Callable[[In], tuple[In, In]],
+        join: Callable[[Sequence[Out]], Out],
+    ) -> Out:
+        if self._limit is None or len(items) <= self._limit:
+            try:
+                return predict(items)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._lower_limit(len(items))
+        return join([self._in_parts(predict, half, halves, join) for half in halves(items)])
+
+    def _lower_limit(self, size: int) -> None:
+        if size == 1:
+            raise EnformerVepError(
+                "one variant does not fit into memory: use a smaller --window, or --device cpu instead of a GPU"
+            ) from None
+        self._limit = size // 2
+        torch.cuda.empty_cache()
+        logger.warning("out of device memory with %d alleles at once: going on with %d", size, self._limit)
+
+
+def _halves(codes: Tensor) -> tuple[Tensor, Tensor]:
+    middle = (len(codes) + 1) // 2
+    return codes[:middle], codes[middle:]
+
+
+def _joined(predictions: Sequence[Tensor]) -> Tensor:
+    return torch.cat(tuple(predictions))
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """On a CPU torch raises a plain RuntimeError, told apart by its words only."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def is_finite(effect: Effect) -> Tensor:
+    """Whether every number is one, as a tensor on the effect's device: asking for it would wait for the device."""
+    return torch.isfinite(effect.delta).all() & torch.isfinite(effect.reference).all()

@@ -1,69 +1,123 @@
-"""What every engine that runs the network has in common."""
+"""What a network is, whatever its family: everything that engines, averaging and scoring need to know of it."""
 
+import copy
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from enformer_vep.effects.batches import Portions
-from enformer_vep.models.enformer.network import Enformer
-from enformer_vep.settings import Precision
+from enformer_vep.effects.activations import softplus
+from enformer_vep.errors import UsageError
+from enformer_vep.genome.bins import Geometry
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedHead:
-    """Linear layer of the wanted tracks.
+class Footprint:
+    """Memory of one forward pass beside the weights, in bytes, float32.
 
     Attributes:
-        weight: [tracks, 2 C].
-        bias: [tracks].
+        window: Widest activation of one window.
+        alternate: What carrying one alternate's change takes at a time; 0 where it is small.
     """
 
-    weight: Tensor
-    bias: Tensor
+    window: int
+    alternate: int = 0
 
-    @classmethod
-    def of(cls, network: Enformer, organism: str, tracks: Sequence[int] | None) -> Self:
-        """Cut the rows of `tracks` (all when None) out of an organism's head."""
-        head = network.head(organism)
-        if tracks is None:
-            return cls(head.weight.detach(), head.bias.detach())
-        rows = torch.tensor(tracks, device=head.weight.device)
-        return cls(head.weight.detach()[rows], head.bias.detach()[rows])
+
+class Network(nn.Module):
+    """DNA in, tracks out. A family derives its network from this class; see `enformer_vep.models.families`."""
 
     @property
-    def device(self) -> torch.device:
-        """Where it lies."""
-        return self.weight.device
+    @abstractmethod
+    def output(self) -> Geometry:
+        """The window it reads, and all its output bins."""
+
+    config: Any
+    """Shape of the network (`enformer_vep.models.families.Configuration`)."""
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Type of its numbers, and of everything that is not computed in a lower precision."""
-        return self.weight.dtype
+    @abstractmethod
+    def footprint(self) -> Footprint:
+        """Memory that a pass takes."""
+
+    @property
+    @abstractmethod
+    def organisms(self) -> tuple[str, ...]:
+        """Names of the heads."""
+
+    @abstractmethod
+    def head(self, organism: str) -> nn.Linear:
+        """The linear layer of one organism, [channels] to [tracks]."""
+
+    @abstractmethod
+    def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
+        """Everything below the heads.
+
+        Args:
+            x: [B, L, 4], one-hot (see `one_hot`).
+            bins: Output bins that are wanted; all when None.
+
+        Returns:
+            [B, bins, channels].
+        """
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """The activation behind a head."""
+        return softplus(logits)
+
+    def require_head(self, organism: str, name: str) -> None:
+        """Refuse an organism that the network has no head for.
+
+        Args:
+            organism: Which head.
+            name: What messages call the model.
+
+        Raises:
+            UsageError: There is no such head.
+        """
+        if organism not in self.organisms:
+            raise UsageError(f"model {name} has no {organism} head: choose from {', '.join(self.organisms)}")
 
 
-class NetworkEngine:
-    """A network, the part of its output that is wanted, and how to compute it.
+def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Expand base codes on their own device.
 
     Args:
-        network: The model, in eval mode, on the device that is to be used.
-        organism: Which head.
-        tracks: Rows of the head that are wanted; all when None. Only these are computed.
-        bins: Output bins that are wanted.
-        precision: Arithmetic of convolutions and matrix products; everything else is at least float32.
-        portions: How much to compute at a time.
-    """
+        codes: uint8 [B, L]; 0 to 3 are A, C, G, T, anything else (N, padding) becomes four zeros.
+        dtype: Floating-point type of the result.
 
-    def __init__(
-        self,
-        network: Enformer,
-        organism: str,
-        tracks: Sequence[int] | None,
-        bins: slice,
-        precision: Precision = Precision.FLOAT32,
-        portions: Portions = Portions(),  # noqa: B008 (frozen)
-    ) -> None:
-        self._network, self._bins, self._precision, self._portions = network, bins, precision, portions
-        self._head = SelectedHead.of(network, organism, tracks)
+    Returns:
+        [B, L, 4], a view of [B, 4, L] memory (what the first convolution wants).
+    """
+    bases = torch.arange(4, dtype=codes.dtype, device=codes.device)
+    return (codes[:, None, :] == bases[:, None]).to(dtype).transpose(1, 2)
+
+
+def placed_on(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
+    """The network on a device: itself when it is there already, else a copy, so that nobody's model moves.
+
+    Args:
+        network: Any network.
+        device: Where it is wanted.
+        dtype: Type of its numbers.
+
+    Returns:
+        The network; of a copy only the tensors that had to change are new.
+    """
+    tensors: Sequence[Tensor] = [*network.parameters(), *network.buffers()]
+    moved = {
+        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+        for tensor in tensors
+    }
+    if all(moved[id(tensor)].data_ptr() == tensor.data_ptr() for tensor in tensors):
+        return network
+    memo: dict[int, object] = {
+        id(tensor): nn.Parameter(moved[id(tensor)], requires_grad=False)
+        if isinstance(tensor, nn.Parameter)
+        else moved[id(tensor)]
+        for tensor in tensors
+    }
+    return copy.deepcopy(network, memo)

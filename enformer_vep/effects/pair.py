@@ -1,16 +1,12 @@
-"""The plain, trusted engine: two forward passes and a subtraction."""
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+"""The plain, trusted engine: two forward passes and a subtraction. It works with any network."""
 
 from enformer_vep.effects.batches import Effect, EffectBatch
-from enformer_vep.effects.network import NetworkEngine
+from enformer_vep.effects.engine import NetworkEngine
+from enformer_vep.effects.network import Network
 from enformer_vep.effects.precision import arithmetic
-from enformer_vep.models.enformer.network import one_hot, softplus
 
 
-class PairEngine(NetworkEngine):
+class PairEngine(NetworkEngine[Network]):
     """Predicts reference and alternate in full and subtracts.
 
     In float32 the difference of two predictions carries their rounding: about 1e-6 of the prediction, so
@@ -26,17 +22,8 @@ class PairEngine(NetworkEngine):
         Returns:
             Reference prediction and delta, [B, bins, tracks].
         """
+        reference = self.predict_windows(batch.reference)
+        alternate = self.predict_windows(batch.alternate)
         with arithmetic(self._precision, self._head.device):
-            reference = self._predict_tracks(batch.reference)[batch.owner]
-            return Effect(reference, self._predict_tracks(batch.alternate) - reference)
-
-    def _predict_tracks(self, codes: Tensor) -> Tensor:
-        """[windows, L] to [windows, bins, tracks]."""
-        return torch.cat(
-            [self._predict_portion(part) for part in torch.split(codes, self._portions.references)]
-        )
-
-    def _predict_portion(self, codes: Tensor) -> Tensor:
-        embedding = self._network.embed(one_hot(codes, self._head.dtype), self._bins)
-        with torch.autocast(codes.device.type, enabled=False):
-            return softplus(F.linear(embedding.to(self._head.dtype), self._head.weight, self._head.bias))
+            reference = reference[batch.owner]
+            return Effect(reference, alternate - reference)

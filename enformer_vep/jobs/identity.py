@@ -8,13 +8,12 @@ from enformer_vep import __version__
 from enformer_vep.errors import InputError
 from enformer_vep.files import compression as bgzf
 from enformer_vep.genome.fasta import Genome
-from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.genome.regions import Region
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import calibration_path
-from enformer_vep.settings import GeneSettings, ScoreRequest
+from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.formats import choose_format
-from enformer_vep.tables.row import Layout
 
 # Text and small files are hashed in full, about a second per GB. Of large BGZF and BCF files, where any edit
 # changes the length of the compressed blocks after it, evenly spread samples are enough.
@@ -24,12 +23,7 @@ SAMPLE_BYTES = 1 << 20
 
 
 def run_identity(
-    request: ScoreRequest,
-    regions: Sequence[Region],
-    reference: Reference,
-    model_sha256: str,
-    layout: Layout,
-    window: int,
+    request: ScoreRequest, regions: Sequence[Region], reference: Reference, scorer: Scorer
 ) -> dict[str, object]:
     """Everything that fixes the bytes of a run's output, as flat JSON values.
 
@@ -40,46 +34,29 @@ def run_identity(
         request: The run.
         regions: Its regions.
         reference: Its genome and genes.
-        model_sha256: Hash of its weights.
-        layout: Its columns, and what they were made with.
-        window: Window length in bp.
+        scorer: Its model, made ready.
 
     Returns:
         Names in the words of the command line, to say what differs.
     """
-    settings, compute = request.settings, request.compute
+    compute, layout = request.compute, scorer.layout
     return {
         "version": __version__,
         "input": fingerprint(Path(request.variants)),
         "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
         "genome": genome_fingerprint(reference.genome),
-        "model": model_sha256,
-        "scores": ",".join(settings.scores),
-        "bins": settings.centre_bins or "all",
-        "organism": settings.organism,
+        "genes": reference.genes.fingerprint if reference.genes else "none",
+        "model": scorer.sha256,
+        "window": scorer.geometry.window,
+        **scorer.settings.describe(),
         "columns": _digest((*layout.columns, *map(":".join, layout.notes))),
-        "rc": settings.reverse_complement,
-        "shifts": ",".join(map(str, settings.shifts)),
-        "precision": settings.precision.value,
-        "engine": settings.engine.value,
-        "share-windows": settings.share_windows,
-        "indels": settings.indels.value,
-        **_gene_identity(settings.genes, reference.genes),
         "calibration": fingerprint(calibration_path(request.calibration)) if request.calibration else "none",
-        "strict": settings.strict,
-        "window": window,
         "batch-size": compute.batch_size or "auto",
         "piece-size": compute.piece_size,
         "shard": request.shard or "none",
         "format": str(choose_format(request.output.destination, request.output.format)),
         "tabix": request.output.tabix,
     }
-
-
-def _gene_identity(settings: GeneSettings | None, genes: GeneIndex | None) -> dict[str, object]:
-    if settings is None or genes is None:
-        return {"genes": "none"}
-    return {"genes": genes.fingerprint, "tss-bins": settings.tss_bins, "center": settings.centre.value}
 
 
 def fingerprint(path: Path) -> str:

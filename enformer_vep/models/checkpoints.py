@@ -16,14 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from enformer_vep.effects.network import Network
 from enformer_vep.errors import ModelError, OutputError
 from enformer_vep.models import hub
 from enformer_vep.models.digest import digest_parts, identity, part_of
-from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.models.families import FAMILIES, Configuration, Family, family_of
 from enformer_vep.models.layouts import Shape
 from enformer_vep.models.replacing import replacing
-from enformer_vep.models.sources import METADATA_KEY, Checkpoint, Geometry, open_checkpoint
+from enformer_vep.models.sources import METADATA_KEY, Checkpoint, Choice, open_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +40,16 @@ class LoadedModel:
         network: In evaluation mode, float32, on the CPU, with the wanted heads only. Its parameters do not
             require gradients (those with respect to the input flow all the same); to train it, call
             `network.requires_grad_(True)`.
+        family: What kind of network it is.
         config: Shape of the model; `output_tracks` names every head of the file.
         name: What to call the model: "enformer", "example", or the file's or directory's name.
         sha256: Identity of all weights of the file, see `enformer_vep.models.digest`.
         metadata: Text that came with the weights; track tables are "targets_human" and "targets_mouse".
     """
 
-    network: Enformer
-    config: EnformerConfig
+    network: Network
+    family: Family
+    config: Configuration
     name: str
     sha256: str
     metadata: Mapping[str, str]
@@ -77,13 +79,12 @@ def load_model(
         ModelError: When the weights are missing, damaged or do not fit.
         DependencyError: When reading them needs a package that is not installed.
     """
-    checkpoint = open_checkpoint(source, Geometry(window, target_length), offline=offline)
+    checkpoint = open_checkpoint(source, Choice(window, target_length), offline=offline)
     wanted = wanted_heads(checkpoint, organisms)
-    network = build_on_meta(checkpoint.config)
+    network = build_on_meta(checkpoint.family, checkpoint.config)
     shapes = tensor_shapes(network)
     check_tensors(checkpoint, shapes)
-    for organism in set(network.heads) - set(wanted):
-        del network.heads[organism]
+    network = build_on_meta(checkpoint.family, checkpoint.config, wanted)
     state = {name: _read(checkpoint, name, shape) for name, shape in tensor_shapes(network).items()}
     sha256 = identity(_digest(checkpoint, shapes, state))
     _assign(network, state)
@@ -91,11 +92,11 @@ def load_model(
     metadata = dict(checkpoint.metadata)
     if checkpoint.name == hub.OFFICIAL_NAME:
         metadata |= hub.track_tables(wanted, offline=offline)
-    return LoadedModel(network, checkpoint.config, checkpoint.name, sha256, metadata)
+    return LoadedModel(network, checkpoint.family, checkpoint.config, checkpoint.name, sha256, metadata)
 
 
 def save_model(
-    network: Enformer,
+    network: Network,
     path: Path,
     metadata: Mapping[str, str] | None = None,
     dtype: torch.dtype = torch.float32,
@@ -120,9 +121,11 @@ def save_model(
         if not name.endswith(_COUNTER)
     }
     digests = digest_parts(state, lambda name: state[name].float())
-    tracks = {organism: state[f"heads.{organism}.bias"].numel() for organism in network.heads}
+    tracks = {organism: network.head(organism).out_features for organism in network.organisms}
+    family = family_of(network)
     record = {
         "config": replace(network.config, output_tracks=tracks).to_dict(),
+        **({} if family is FAMILIES["enformer"] else {"family": family.name}),
         "digests": digests,
         "metadata": dict(metadata or {}),
     }
@@ -134,13 +137,13 @@ def save_model(
     return identity(digests)
 
 
-def build_on_meta(config: EnformerConfig) -> Enformer:
-    """Build the network without memory for its weights."""
+def build_on_meta(family: Family, config: Configuration, organisms: Collection[str] | None = None) -> Network:
+    """Build a network, with some heads or all, without memory for its weights."""
     with torch.device("meta"):
-        return Enformer(config)
+        return family.network(config, organisms)
 
 
-def tensor_shapes(network: Enformer) -> dict[str, Shape]:
+def tensor_shapes(network: Network) -> dict[str, Shape]:
     """Name and shape of every tensor that is a weight."""
     return {
         name: tuple(tensor.shape)
@@ -250,7 +253,7 @@ def _digest(
     return {**recorded, **digests}
 
 
-def _assign(network: Enformer, state: Mapping[str, Tensor]) -> None:
+def _assign(network: Network, state: Mapping[str, Tensor]) -> None:
     counters = [name for name in network.state_dict() if name.endswith(_COUNTER)]
     zeros = {name: torch.zeros((), dtype=torch.int64) for name in counters}
     network.load_state_dict({**state, **zeros}, strict=True, assign=True)

@@ -11,11 +11,13 @@ from enformer_vep.errors import ModelError
 from enformer_vep.models import hub
 from enformer_vep.models.enformer import huggingface, sonnet
 from enformer_vep.models.enformer.config import FULL_WINDOW, EnformerConfig
+from enformer_vep.models.families import FAMILIES, Configuration, Family, find_family
 from enformer_vep.models.layouts import NATIVE, Layout
 from enformer_vep.models.stores import SafetensorsStore, WeightStore, open_store
 
 logger = logging.getLogger(__name__)
 
+_ENFORMER = FAMILIES["enformer"]
 METADATA_KEY = "enformer_vep"
 """The one metadata entry of our files: JSON. (safetensors writes several entries in random order.)"""
 OWN_NAME = "model.safetensors"
@@ -32,6 +34,7 @@ class Checkpoint:
         name: What to call the model: "enformer", "example", or the file's or directory's name.
         store: The open file.
         layout: How the file names and shapes its tensors.
+        family: What kind of network it is.
         config: Shape of the model.
         metadata: Text that travels with the weights; track tables are "targets_human" and "targets_mouse".
         digests: What the file says its parts' digests are; empty when it says nothing.
@@ -40,13 +43,14 @@ class Checkpoint:
     name: str
     store: WeightStore
     layout: Layout
-    config: EnformerConfig
+    family: Family
+    config: Configuration
     metadata: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class Choice:
     """What the user says about the sequence, before what the file says.
 
     Attributes:
@@ -57,12 +61,13 @@ class Geometry:
     window: int | None = None
     target_length: int | None = None
 
-    def complete(self, values: Mapping[str, Any], path: Path) -> EnformerConfig:
+    def complete(self, values: Mapping[str, Any], path: Path, family: Family) -> Configuration:
         """Make the configuration.
 
         Args:
-            values: Keyword arguments of `EnformerConfig` from the file at `path`.
+            values: Keyword arguments of the family's configuration from the file at `path`.
             path: Named in errors.
+            family: Whose configuration it is.
 
         Returns:
             The configuration.
@@ -73,17 +78,18 @@ class Geometry:
         wishes = {"window": self.window, "target_length": self.target_length}
         merged = {**values, **{name: value for name, value in wishes.items() if value is not None}}
         try:
-            _check_integers(merged)
+            _check_integers(merged, family)
             if merged.get("target_length") == -1:
                 merged["target_length"] = count_tokens(merged)
-            return EnformerConfig.from_dict(merged)
+            found: Configuration = family.configuration.from_dict(merged)
+            return found
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
         except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise ModelError(f"{path}: damaged model configuration ({error}): copy it again") from error
 
 
-def open_checkpoint(source: str | Path, geometry: Geometry, *, offline: bool = False) -> Checkpoint:
+def open_checkpoint(source: str | Path, choice: Choice, *, offline: bool = False) -> Checkpoint:
     """Find and open weights.
 
     Args:
@@ -91,7 +97,7 @@ def open_checkpoint(source: str | Path, geometry: Geometry, *, offline: bool = F
             path: a file of ours; the directory of a training run; a directory with config.json and
             model.safetensors or pytorch_model.bin, or either of these files; DeepMind's TensorFlow
             checkpoint (prefix, .index file or directory).
-        geometry: What to change about the sequence.
+        choice: What to change about the sequence.
         offline: Never use the network.
 
     Returns:
@@ -103,10 +109,10 @@ def open_checkpoint(source: str | Path, geometry: Geometry, *, offline: bool = F
     """
     name = str(source)
     if name == hub.OFFICIAL_NAME:
-        return replace(_open_hub_layout(hub.official_weights(offline=offline), geometry), name=name)
+        return replace(_open_hub_layout(hub.official_weights(offline=offline), choice), name=name)
     if name == hub.EXAMPLE_NAME:
-        return replace(_open_safetensors(hub.example_weights(), geometry), name=name)
-    return _open_path(Path(source), geometry)
+        return replace(_open_safetensors(hub.example_weights(), choice), name=name)
+    return _open_path(Path(source), choice)
 
 
 def default_target_length(tokens: int) -> int:
@@ -130,22 +136,24 @@ def count_tokens(values: Mapping[str, Any]) -> int:
     return int(values.get("window", FULL_WINDOW) // 2**stages)
 
 
-def _check_integers(values: Mapping[str, Any]) -> None:
-    integers = [item.name for item in fields(EnformerConfig) if item.type is int and item.name in values]
+def _check_integers(values: Mapping[str, Any], family: Family) -> None:
+    integers = [
+        item.name for item in fields(family.configuration) if item.type is int and item.name in values
+    ]
     numbers = {name: values[name] for name in integers} | dict(values.get("output_tracks", {}))
     for name, value in numbers.items():
         if type(value) is not int:
             raise ValueError(f"{name} is {value!r}, not a whole number")
 
 
-def _open_path(path: Path, geometry: Geometry) -> Checkpoint:
+def _open_path(path: Path, choice: Choice) -> Checkpoint:
     if (path / huggingface.CONFIG_NAME).is_file():
-        return _open_hub_layout(path, geometry)
+        return _open_hub_layout(path, choice)
     prefix = sonnet.find_prefix(path)
     if prefix is not None:
-        return _open_sonnet(prefix, path, geometry)
+        return _open_sonnet(prefix, path, choice)
     if (path / OWN_NAME).is_file():
-        return replace(_open_safetensors(path / OWN_NAME, geometry), name=path.resolve().name)
+        return replace(_open_safetensors(path / OWN_NAME, choice), name=path.resolve().name)
     if path.is_dir():
         raise ModelError(
             f"{path}: a directory with neither config.json nor one TensorFlow checkpoint: "
@@ -155,46 +163,48 @@ def _open_path(path: Path, geometry: Geometry) -> Checkpoint:
         raise ModelError(
             f"{path}: no such model: give enformer, example or a path (see `enformer-vep models`)"
         )
-    return _open_safetensors(path, geometry) if path.suffix == ".safetensors" else _open_plain(path, geometry)
+    return _open_safetensors(path, choice) if path.suffix == ".safetensors" else _open_plain(path, choice)
 
 
-def _open_hub_layout(directory: Path, geometry: Geometry) -> Checkpoint:
+def _open_hub_layout(directory: Path, choice: Choice) -> Checkpoint:
     for name in huggingface.WEIGHT_NAMES:
         if (directory / name).is_file():
-            return replace(_open_plain(directory / name, geometry), name=directory.resolve().name)
+            return replace(_open_plain(directory / name, choice), name=directory.resolve().name)
     raise ModelError(
         f"{directory}: no {' or '.join(huggingface.WEIGHT_NAMES)} beside config.json: copy it there"
     )
 
 
-def _open_plain(path: Path, geometry: Geometry) -> Checkpoint:
+def _open_plain(path: Path, choice: Choice) -> Checkpoint:
     """Weights whose configuration stands in a file beside them."""
     config_path = path.with_name(huggingface.CONFIG_NAME)
     if not config_path.is_file():
         raise ModelError(
             f"{path}: neither a model of ours nor one with a config.json beside it: copy that file there"
         )
-    config = geometry.complete(huggingface.read_config(config_path), config_path)
-    return Checkpoint(path.name, open_store(path), huggingface.HUGGING_FACE, config)
+    config = choice.complete(huggingface.read_config(config_path), config_path, _ENFORMER)
+    return Checkpoint(path.name, open_store(path), huggingface.HUGGING_FACE, _ENFORMER, config)
 
 
-def _open_safetensors(path: Path, geometry: Geometry) -> Checkpoint:
+def _open_safetensors(path: Path, choice: Choice) -> Checkpoint:
     store = SafetensorsStore(path)
     if METADATA_KEY not in store.metadata:
-        return _open_plain(path, geometry)
+        return _open_plain(path, choice)
     try:
         record = json.loads(store.metadata[METADATA_KEY])
         values, metadata, digests = (dict(record[key]) for key in ("config", "metadata", "digests"))
+        family = find_family(record.get("family", _ENFORMER.name))
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: damaged model metadata ({error}): convert the model again") from error
-    return Checkpoint(path.name, store, NATIVE, geometry.complete(values, path), metadata, digests)
+    config = choice.complete(values, path, family)
+    return Checkpoint(path.name, store, NATIVE, family, config, metadata, digests)
 
 
-def _open_sonnet(prefix: Path, path: Path, geometry: Geometry) -> Checkpoint:
+def _open_sonnet(prefix: Path, path: Path, choice: Choice) -> Checkpoint:
     store = sonnet.SonnetStore(prefix)
     values = sonnet.deduce_config(store.shapes, prefix)
-    values["window"] = geometry.window or FULL_WINDOW
-    if geometry.target_length is None:
+    values["window"] = choice.window or FULL_WINDOW
+    if choice.target_length is None:
         tokens = count_tokens(values)
         values["target_length"] = default_target_length(tokens)
         if values["window"] != FULL_WINDOW:
@@ -205,4 +215,5 @@ def _open_sonnet(prefix: Path, path: Path, geometry: Geometry) -> Checkpoint:
                 tokens,
                 values["target_length"],
             )
-    return Checkpoint(path.resolve().name, store, sonnet.SONNET, geometry.complete(values, path))
+    config = choice.complete(values, path, _ENFORMER)
+    return Checkpoint(path.resolve().name, store, sonnet.SONNET, _ENFORMER, config)

@@ -1,119 +1,212 @@
-"""A run made ready, and the loop that it shares with every other kind of run."""
+"""The one assembly of a scorer: a model, its tracks, bins and engine, made ready for one run."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from enformer_vep import __version__
-from enformer_vep.api import open_model, track_table
-from enformer_vep.effects.devices import resolve_device
-from enformer_vep.files.signals import StopRequest
-from enformer_vep.genome.variants import Variant
-from enformer_vep.jobs.shards import Shard
-from enformer_vep.jobs.workers import DevicePool, resolve_devices, shared_batch_size
+import torch
+
+from enformer_vep.effects.devices import (
+    automatic_batch_size,
+    automatic_portions,
+    resolve_device,
+    resolve_devices,
+)
+from enformer_vep.effects.guards import MemoryGuard
+from enformer_vep.effects.network import placed_on
+from enformer_vep.effects.precision import SIXTEEN_BIT
+from enformer_vep.effects.predictor import Predictor
+from enformer_vep.errors import InputError, UsageError
+from enformer_vep.genome.bins import Geometry, plan_bins
+from enformer_vep.genome.windows import centre_index
+from enformer_vep.models.checkpoints import LoadedModel, load_model
+from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import with_calibration
-from enformer_vep.scoring.inputs import Source
-from enformer_vep.scoring.pieces import Table, cut_pieces, score_pieces, write_rows
-from enformer_vep.scoring.scorer import Scorer, describe_run, make_scorer
-from enformer_vep.settings import ScoreRequest
-from enformer_vep.tables.row import RunSummary, ScoredVariant
+from enformer_vep.scoring.layout import make_layout, run_notes
+from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.settings import ComputeSettings, Precision, ScoreRequest, ScoreSettings
+from enformer_vep.tracks.groups import TrackGroups, load_groups
+from enformer_vep.tracks.selection import select_tracks
+from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int | None], AbstractContextManager[Callable[[ScoredVariant], None]]]
-"""Given the number of records (None when unknown), shows a bar; what it yields is called with every row."""
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Everything that is known before the first row."""
-
-    request: ScoreRequest
-    source: Source
-    scorer: Scorer
-    model_sha256: str
-    provenance: dict[str, object]
-    shard: Shard | None
-    progress: Progress
-    stop: StopRequest
-
-
-def prepare_run(
-    request: ScoreRequest,
-    source: Source,
-    shard: Shard | None,
-    batch_size: int | None,
-    progress: Progress,
-    stop: StopRequest,
-) -> Run:
-    """Load the model and fix everything else.
+def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
+    """Load the model of a run and make it ready.
 
     Args:
-        request: The whole run.
-        source: Its input.
-        shard: Its block of the input; None for all.
-        batch_size: What an interrupted run found automatically: another size would change its rounding.
-        progress: Shows how far it is.
-        stop: Says whether somebody asked this process to end.
+        request: The run.
+        reference: Its genome and genes.
 
     Returns:
-        The run.
+        The scorer.
 
     Raises:
         EnformerVepError: On bad options, weights or calibration.
     """
-    compute = request.compute
-    devices = resolve_devices(compute.devices)
-    device = resolve_device(compute.device) if not devices else resolve_device("cpu")
-    model = open_model(request.model, request.settings, compute)
-    table = track_table(model, request.settings.organism, request.targets)
-    sizes = compute.batch_size or batch_size
-    if sizes is None and devices:
-        sizes = shared_batch_size(model.config, devices)
-    compute = replace(compute, batch_size=sizes, devices=tuple(map(str, devices)))
-    scorer = make_scorer(model, table, request.settings, compute, device)
-    if request.calibration:
-        scorer = with_calibration(scorer, source.reference.genes, request.calibration, request.additions)
-    provenance = {"version": __version__, "genome": str(request.genome), **describe_run(model, scorer)}
-    provenance |= {"genes": _name(request.genes), "calibration": _name(request.calibration)}
-    if devices:
-        provenance["device"] = ", ".join(map(str, devices))
-    logger.debug("%s", provenance)
-    return Run(request, source, scorer, model.sha256, provenance, shard, progress, stop)
+    model = open_model(request.model, request.settings, request.compute)
+    scorer = make_scorer(model, request.settings, request.compute, request.targets)
+    if request.calibration is None:
+        return scorer
+    return with_calibration(scorer, reference.genes, request.calibration, request.additions)
 
 
-def _name(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def write_run(
-    run: Run,
-    variants: Iterator[Variant],
-    table: Table,
-    summary: RunSummary,
-    total: int | None,
-    skipped_batches: int,
-) -> None:
-    """Score variants, on one device or several, and hand their rows to a table.
+def open_model(source: str, settings: ScoreSettings, compute: ComputeSettings) -> LoadedModel:
+    """Load only the head that a run needs.
 
     Args:
-        run: The run.
-        variants: Its alleles, from the first piece that is not complete.
-        table: Where rows go.
-        summary: Counts of what was written.
-        total: Records to come, for the progress bar; None when unknown.
-        skipped_batches: Batches of the first piece that are done already.
+        source: What `--model` takes.
+        settings: Says which organism.
+        compute: Says which window.
+
+    Returns:
+        The model, on the CPU.
     """
-    request = run.request
-    pieces = cut_pieces(variants, request.compute.piece_size)
-    devices = run.request.compute.devices
-    pool = DevicePool(request, run.scorer.batch_size) if devices else nullcontext()
-    with pool as workers, run.progress(total) as advance:
-        scored = (
-            workers.score(pieces, skipped_batches)
-            if workers
-            else score_pieces(pieces, run.source.reference, run.scorer, skipped_batches)
+    return load_model(source, organisms=(settings.organism,), window=compute.window)
+
+
+def make_scorer(
+    model: LoadedModel, settings: ScoreSettings, compute: ComputeSettings, targets: Path | None = None
+) -> Scorer:
+    """Fix tracks, bins and engine.
+
+    Args:
+        model: The network and its configuration; it stays where it is.
+        settings: What to score.
+        compute: Where, and in what portions.
+        targets: Track table that takes precedence over the model's own.
+
+    Returns:
+        The scorer; where `compute` names several devices, one on the CPU that knows what fits on all of them.
+
+    Raises:
+        UsageError: When organism, tracks, bins, engine or device do not exist.
+        InputError: When the track table is not the model's.
+    """
+    several = resolve_devices(compute.devices)
+    device = torch.device("cpu") if several else resolve_device(compute.device)
+    settings = replace(settings, engine=model.family.choose_engine(settings.engine))
+    table = track_table(model, settings.organism, targets)
+    model.network.require_head(settings.organism, model.name)
+    tracks, groups = _select(settings, table, model.network.head(settings.organism).out_features)
+    in_use, predictor = make_predictor(model, settings, tracks, table, device)
+    layout = make_layout(settings, tracks, table, groups)
+    footprint = model.network.footprint
+    fitting = min(automatic_batch_size(footprint, one) for one in several or (device,))
+    overflows = settings.precision in SIXTEEN_BIT
+    exact = replace(settings, precision=Precision.FLOAT32)
+    return Scorer(
+        model=model.name,
+        sha256=model.sha256,
+        layout=replace(layout, notes=(*run_notes(model.sha256, in_use.window, settings), *layout.notes)),
+        tracks=tracks,
+        geometry=in_use,
+        predictor=predictor,
+        batch_size=compute.batch_size or fitting,
+        settings=settings,
+        weights=None if groups is None else torch.from_numpy(groups.weights(tracks)).to(device),
+        fallback=(lambda: make_predictor(model, exact, tracks, table, device)[1]) if overflows else None,
+    )
+
+
+def make_predictor(
+    model: LoadedModel,
+    settings: ScoreSettings,
+    tracks: Sequence[int],
+    table: TrackTable | None,
+    device: torch.device,
+) -> tuple[Geometry, Predictor]:
+    """Fix bins and engine.
+
+    Args:
+        model: The network; it stays where it is.
+        settings: Bins, strands, shifts, precision and engine.
+        tracks: Rows of the head that are wanted.
+        table: Says which tracks are of one strand; None when none is.
+        device: Where to compute.
+
+    Returns:
+        The bins in use, and what predicts them.
+    """
+    output, both_strands = model.network.output, settings.reverse_complement
+    _require_variant_in_window(settings.shifts, output.window)
+    if settings.share_windows > output.predicted:
+        raise UsageError(
+            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
+            "or variants leave the bins that are predicted"
         )
-        write_rows(scored, table, summary, advance)
+    plan = plan_bins(output, settings.centre_bins, settings.share_windows, settings.shifts, both_strands)
+    predicted, partners = tracks, None
+    if both_strands and table is not None:
+        predicted, partners = table.with_partners(tracks)
+    exact = settings.precision is Precision.FLOAT64
+    network = placed_on(model.network, device, torch.float64 if exact else torch.float32)
+    portions = automatic_portions(network.footprint, device)
+    make = model.family.engine_type(model.family.choose_engine(settings.engine))
+    engine = make(network, settings.organism, predicted, plan.predicted, settings.precision, portions)
+    return plan.in_use, Predictor(
+        engine=MemoryGuard(engine),
+        device=device,
+        views=plan.views,
+        both_strands=both_strands,
+        partners=None if partners is None else torch.tensor(partners, device=device),
+        tracks=None if partners is None else len(tracks),
+    )
+
+
+def _select(
+    settings: ScoreSettings, table: TrackTable | None, track_count: int
+) -> tuple[tuple[int, ...], TrackGroups | None]:
+    """What is predicted, and how it is averaged."""
+    groups = load_groups(settings.groups, table) if settings.groups else None
+    if settings.tracks:
+        return select_tracks(settings.tracks, table, track_count), groups
+    return groups.tracks if groups else tuple(range(track_count)), groups
+
+
+def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
+    centre = centre_index(window)
+    for shift in shifts:
+        if not 0 <= centre - shift < window:
+            raise UsageError(
+                f"--shifts {shift} moves the variant out of the window of {window} bp: "
+                f"choose from {centre - window + 1} to {centre}"
+            )
+
+
+def track_table(model: LoadedModel, organism: str, targets: Path | None = None) -> TrackTable | None:
+    """Find out what the tracks of a head are.
+
+    Args:
+        model: A loaded model; its metadata may carry the table.
+        organism: Which head.
+        targets: A targets.txt that takes precedence.
+
+    Returns:
+        The table, or None (with a warning) when there is none: columns are then named by index.
+
+    Raises:
+        InputError: When the table has another number of tracks than the head.
+    """
+    table = TrackTable.read(targets) if targets else _own_table(model, organism)
+    if table is None:
+        logger.warning(
+            "model %s carries no table of its %s tracks: columns are named by index; give one with --targets",
+            model.name,
+            organism,
+        )
+        return None
+    tracks = model.config.output_tracks.get(organism)
+    if tracks is not None and len(table) != tracks:
+        raise InputError(
+            f"{targets or f'model {model.name}'}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
+            "give the table of this model with --targets"
+        )
+    return table
+
+
+def _own_table(model: LoadedModel, organism: str) -> TrackTable | None:
+    text = model.metadata.get(f"targets_{organism}")
+    return None if text is None else TrackTable.from_text(text, source=f"model {model.name}")

@@ -1,15 +1,16 @@
-"""From variants to rows: checked, placed in windows, cut into batches, scored.
+"""From variants to rows: checked, placed in windows, cut into batches, scored. One chain of generators.
+
+A batch is the only unit that travels. Batches never reach over the end of a piece of consecutive records, so
+those that the device sees, and with them every bit of the output, follow from the input and the settings alone,
+however pieces are spread over restarts, shards and devices.
 
 Invariant: every ALT allele that goes in comes out, in order, in at least one row.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from enformer_vep.errors import InputError
 from enformer_vep.genome.bins import Geometry
@@ -25,13 +26,10 @@ from enformer_vep.genome.sharing import (
     place_in_shared_window,
 )
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
 from enformer_vep.scoring.prefetch import ahead
-from enformer_vep.settings import Centre, Indels, ScoreSettings
-from enformer_vep.tables.row import ScoredVariant
-
-View = Sequence[tuple[AllelePair, ...]]
-"""Under one shift, the window of each placed variant; of a stitched indel also the one anchored right."""
+from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
+from enformer_vep.settings import PIECE_SIZE, Centre, ScoreSettings
+from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,58 +45,6 @@ class Reference:
     genes: GeneIndex | None = None
 
 
-Work = TypeVar("Work")
-"""What a scorer makes of windows before it computes."""
-
-
-class PieceScorer(Protocol[Work]):
-    """What scoring a piece needs of `enformer_vep.scoring.scorer.Scorer`."""
-
-    @property
-    def geometry(self) -> Geometry:
-        """Window and bins."""
-
-    @property
-    def batch_size(self) -> int:
-        """Windows per batch."""
-
-    @property
-    def settings(self) -> ScoreSettings:
-        """What was asked for."""
-
-    def prepare(self, placed: Sequence[Placed], views: Sequence[View]) -> Work:
-        """Everything that can be done for placed variants, given their windows by shift, without the device."""
-
-    def score(self, work: Work) -> npt.NDArray[np.float32]:
-        """Scores [rows, columns]: a row for each readout of each placed variant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Portion(Generic[Work]):
-    """As many windows of a batch as are computed at once.
-
-    Attributes:
-        indices: Which of the batch's placements they are.
-        work: What the scorer computes.
-    """
-
-    indices: Sequence[int]
-    work: Work
-
-
-@dataclass(frozen=True, slots=True)
-class BatchEnd:
-    """All portions of a batch have gone by.
-
-    Attributes:
-        batch: Its alleles.
-        placed: Its placements, in the order of its rows.
-    """
-
-    batch: Sequence["Checked"]
-    placed: Sequence[Placed]
-
-
 @dataclass(frozen=True, slots=True)
 class Checked:
     """An allele that was looked at.
@@ -112,6 +58,49 @@ class Checked:
     variant: Variant
     status: Status
     placed: tuple[Placed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Alleles whose rows are made together.
+
+    Attributes:
+        alleles: The alleles, in order.
+        ends_piece: Whether it is the last of its piece.
+        placed: Their windows, in the order of their rows.
+        portions: What is computed at once: which of `placed`, and their windows.
+    """
+
+    alleles: Sequence[Checked]
+    ends_piece: bool
+    placed: Sequence[Placed] = ()
+    portions: Sequence[tuple[Sequence[int], Work]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBatch:
+    """Rows, in order.
+
+    Attributes:
+        rows: One per allele, or one per allele and gene; none where all of a piece was written before.
+        ends_piece: Whether these are the last of their piece.
+    """
+
+    rows: Sequence[ScoredVariant] = field(default_factory=list)
+    ends_piece: bool = False
+
+
+class Table(Protocol):
+    """Where rows go."""
+
+    def write(self, row: ScoredVariant) -> None:
+        """Takes one row."""
+
+    def end_batch(self) -> None:
+        """All rows of a batch were taken."""
+
+    def end_piece(self) -> None:
+        """All rows of a piece were taken."""
 
 
 def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Reference) -> Placer:
@@ -153,75 +142,162 @@ def check_variants(
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
 
 
-def score_piece(
-    variants: Iterable[Variant], reference: Reference, scorer: PieceScorer[Work], skipped_batches: int = 0
-) -> Iterator[list[ScoredVariant]]:
+def score_variants(
+    variants: Iterable[Variant],
+    reference: Reference,
+    scorer: Scorer,
+    piece_size: int = PIECE_SIZE,
+    skipped_batches: int = 0,
+) -> Iterator[ScoredBatch]:
     """Score alleles in batches and give every one back, in order.
 
+    Windows are cut in a background thread while the device computes.
+
     Args:
-        variants: Alleles of one piece.
+        variants: Alleles with the ordinals of their records, in order, from the beginning of a piece.
         reference: Genome and genes.
         scorer: The model, made ready.
-        skipped_batches: Batches at the piece's beginning that are done already.
+        piece_size: Records per piece.
+        skipped_batches: Batches of the first piece that are done already.
 
     Yields:
-        Batches of rows: one row per allele, or one per allele and gene.
+        Batches of rows.
     """
-    return compute_steps(ahead(prepare_steps(variants, reference, scorer, skipped_batches)), scorer)
+    return compute(ahead(make_batches(variants, reference, scorer, piece_size, skipped_batches)), scorer)
 
 
-def prepare_steps(
-    variants: Iterable[Variant], reference: Reference, scorer: PieceScorer[Work], skipped_batches: int
-) -> Iterator[Portion[Work] | BatchEnd]:
-    """Do what the device has no part in: check, place, cut windows. See `score_piece`.
+def make_batches(
+    variants: Iterable[Variant],
+    reference: Reference,
+    scorer: Scorer,
+    piece_size: int = PIECE_SIZE,
+    skipped_batches: int = 0,
+) -> Iterator[Batch]:
+    """Do what the device has no part in: check, place, cut windows. See `score_variants`.
 
     Yields:
-        The portions of a batch, if any, and its end; and so on.
+        Batches; where all of the first piece is done already, an empty one ends it.
     """
     checked = check_variants(variants, reference, scorer.geometry, scorer.settings)
-    batches = _batches(checked, scorer.batch_size, scorer.settings)
-    for batch in itertools.islice(batches, skipped_batches, None):
-        placed = _placements(batch, scorer)
-        windows = list(order_by_window(placed))
-        for start in range(0, len(windows), scorer.batch_size):
-            indices = [index for window in windows[start : start + scorer.batch_size] for index in window]
-            some = [placed[index] for index in indices]
-            yield Portion(indices, scorer.prepare(some, make_views(some, reference.genome, scorer)))
-        yield BatchEnd(batch, placed)
+    for alleles, ends_piece in _cut(checked, scorer, piece_size):
+        if not skipped_batches:
+            yield _prepared(alleles, ends_piece, reference.genome, scorer)
+        elif ends_piece:
+            skipped_batches = 0
+            yield Batch((), ends_piece)
+        else:
+            skipped_batches -= 1
 
 
-def compute_steps(
-    steps: Iterable[Portion[Work] | BatchEnd], scorer: PieceScorer[Work]
-) -> Iterator[list[ScoredVariant]]:
-    """Compute portions and put the rows of each batch into order.
+def compute(batches: Iterable[Batch], scorer: Scorer) -> Iterator[ScoredBatch]:
+    """Compute batches and put the rows of each into order.
+
+    A GPU has the next batch before the rows of the last are made; a CPU would only make rows wait.
 
     Args:
-        steps: From `prepare_steps`.
+        batches: From `make_batches`.
         scorer: The model, made ready.
 
     Yields:
         Batches of rows.
     """
-    portions: list[tuple[Sequence[int], npt.NDArray[np.float32]]] = []
-    for step in steps:
-        if isinstance(step, Portion):
-            portions.append((step.indices, scorer.score(step.work)))
+    waiting: tuple[Batch, list[Submitted]] | None = None
+    for batch in batches:
+        submitted = [scorer.submit(work) for _, work in batch.portions]
+        if waiting is not None:
+            yield _scored(*waiting, scorer)
+        waiting = batch, submitted
+        if not scorer.is_asynchronous:
+            yield _scored(*waiting, scorer)
+            waiting = None
+    if waiting is not None:
+        yield _scored(*waiting, scorer)
+
+
+def write_rows(
+    batches: Iterable[ScoredBatch],
+    table: Table,
+    summary: RunSummary,
+    progress: Callable[[ScoredVariant], None],
+) -> None:
+    """Write every row as it comes.
+
+    Args:
+        batches: Rows, in order.
+        table: Where rows go.
+        summary: Alleles are counted here, before the batch they belong to is reported to the table.
+        progress: Called after each row.
+    """
+    variant = None
+    for batch in batches:
+        for row in batch.rows:
+            table.write(row)
+            if row.variant is not variant:
+                variant = row.variant
+                summary.counts[row.status] += 1
+            progress(row)
+        if batch.rows:
+            table.end_batch()
+        if batch.ends_piece:
+            table.end_piece()
+
+
+def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterator[tuple[list[Checked], bool]]:
+    """Cut the stream after every piece, and after every `batch_size` windows; alleles of one window stay together.
+
+    Alleles that are scored in the windows of genes meet others of the same gene in larger batches.
+    """
+    genes, shared = scorer.settings.genes, scorer.settings.share_windows
+    by_gene = genes is not None and genes.centre is Centre.TSS
+    batch: list[Checked] = []
+    windows = WindowCounter(shared)
+    for one in checked:
+        ends_piece = bool(batch) and _piece(one, piece_size) != _piece(batch[-1], piece_size)
+        if by_gene:
+            full = len(batch) == LARGEST_GROUP
         else:
-            yield _rows(step, portions)
-            portions = []
+            full = bool(one.placed) and windows.add(one.variant) > scorer.batch_size
+        if ends_piece or full:
+            yield batch, ends_piece
+            batch, windows = [], WindowCounter(shared)
+            if one.placed:
+                windows.add(one.variant)
+        batch.append(one)
+    if batch:
+        yield batch, True
 
 
-def _rows(
-    end: BatchEnd, portions: Iterable[tuple[Sequence[int], npt.NDArray[np.float32]]]
-) -> list[ScoredVariant]:
-    values: dict[int, list[npt.NDArray[np.float32]]] = {}
-    for indices, some in portions:
-        waiting = iter(some)
+def _piece(one: Checked, piece_size: int) -> int:
+    return one.variant.record // piece_size
+
+
+def _prepared(alleles: Sequence[Checked], ends_piece: bool, genome: Genome, scorer: Scorer) -> Batch:
+    placed = _placements(alleles, scorer)
+    windows = list(order_by_window(placed))
+    portions = []
+    for start in range(0, len(windows), scorer.batch_size):
+        indices = [index for window in windows[start : start + scorer.batch_size] for index in window]
+        portions.append((indices, scorer.prepare([placed[index] for index in indices], genome)))
+    return Batch(alleles, ends_piece, placed, portions)
+
+
+def _placements(alleles: Sequence[Checked], scorer: Scorer) -> list[Placed]:
+    within, count = scorer.settings.share_windows, scorer.settings.centre_bins
+    if not within:
+        return [placed for one in alleles for placed in one.placed]
+    groups = group_by_window((one.variant for one in alleles if one.placed), within)
+    return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
+
+
+def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> ScoredBatch:
+    values: dict[int, list[Floats]] = {}
+    for (indices, _), some in zip(batch.portions, submitted, strict=True):
+        waiting = iter(scorer.collect(some))
         for index in indices:
-            values[index] = list(itertools.islice(waiting, len(end.placed[index].readouts)))
-    places = iter(enumerate(end.placed))
+            values[index] = list(itertools.islice(waiting, len(batch.placed[index].readouts)))
+    places = iter(enumerate(batch.placed))
     rows = []
-    for one in end.batch:
+    for one in batch.alleles:
         if not one.placed:
             rows.append(ScoredVariant(one.variant, one.status, None))
         for index, place in itertools.islice(places, len(one.placed)):
@@ -229,54 +305,4 @@ def _rows(
                 ScoredVariant(one.variant, one.status, row, readout.context)
                 for row, readout in zip(values[index], place.readouts, strict=True)
             )
-    return rows
-
-
-def _placements(batch: Sequence[Checked], scorer: PieceScorer[Work]) -> list[Placed]:
-    within = scorer.settings.share_windows
-    if not within:
-        return [placed for one in batch for placed in one.placed]
-    groups = group_by_window((one.variant for one in batch if one.placed), within)
-    count = scorer.settings.centre_bins
-    return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
-
-
-def _batches(checked: Iterable[Checked], batch_size: int, settings: ScoreSettings) -> Iterator[list[Checked]]:
-    """Cut the stream after every `batch_size` windows; alleles of one window stay together.
-
-    Alleles that are scored in the windows of genes meet others of the same gene in larger batches.
-    """
-    if settings.genes and settings.genes.centre is Centre.TSS:
-        alone = iter(checked)
-        while batch := list(itertools.islice(alone, LARGEST_GROUP)):
-            yield batch
-        return
-    batch = []
-    windows = WindowCounter(settings.share_windows)
-    for one in checked:
-        if one.placed and windows.add(one.variant) > batch_size:
-            yield batch
-            batch = []
-            windows = WindowCounter(settings.share_windows)
-            windows.add(one.variant)
-        batch.append(one)
-    if batch:
-        yield batch
-
-
-def make_views(placed: Sequence[Placed], genome: Genome, scorer: PieceScorer[Work]) -> list[View]:
-    """Cut the windows of placed variants, whose contigs the genome has, under each of the scorer's shifts."""
-    return [[_alternates(one, genome, scorer, shift) for one in placed] for shift in scorer.settings.shifts]
-
-
-def _alternates(
-    placed: Placed, genome: Genome, scorer: PieceScorer[Work], shift: int
-) -> tuple[AllelePair, ...]:
-    variant = placed.variant
-    contig = genome.resolve(variant.contig)
-    assert contig is not None, "check_variant lets no unknown contig through"
-    shift += placed.shift
-    pair = allele_pair(genome, variant, contig, scorer.geometry.window, shift)
-    if scorer.settings.indels is Indels.STITCH and pair.reference_length != pair.alternate_length:
-        return pair, right_anchored(pair, genome, variant, contig, shift)
-    return (pair,)
+    return ScoredBatch(rows, batch.ends_piece)

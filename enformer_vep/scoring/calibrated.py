@@ -16,7 +16,6 @@ from enformer_vep.calibration import (
 )
 from enformer_vep.calibration.identity import Identity
 from enformer_vep.genome.genes import GeneIndex
-from enformer_vep.settings import GeneSettings
 from enformer_vep.tables.row import ValueBlock
 
 if TYPE_CHECKING:
@@ -61,23 +60,14 @@ def calibration_path(path: Path) -> Path:
 
 
 def scorer_identity(scorer: "Scorer", genes: GeneIndex | None) -> Identity:
-    """What has to be the same in a background and a run."""
-    settings, notes = scorer.settings, dict(scorer.layout.notes)
-    return calibration_identity(
-        settings,
-        notes.get("model", "none"),
-        scorer.geometry.window,
-        indels=settings.indels.value,
-        groups=notes.get("groups", "none"),
-        **_gene_identity(settings.genes, genes),
-    )
+    """What has to be the same in a background and a run.
 
-
-def _gene_identity(settings: GeneSettings | None, genes: GeneIndex | None) -> dict[str, str | int]:
-    """The genes themselves as well: another annotation, or other types, have other transcription starts."""
-    if settings is None or genes is None:
-        return {}
-    return {"genes": genes.fingerprint, "tss-bins": settings.tss_bins, "center": settings.centre.value}
+    The genes themselves as well: another annotation, or other types, have other transcription starts.
+    """
+    others = {"groups": dict(scorer.layout.notes).get("groups", "none")}
+    if genes is not None:
+        others["genes"] = genes.fingerprint
+    return calibration_identity(scorer.settings.describe(), scorer.sha256, scorer.geometry.window, **others)
 
 
 def _default(calibration: Calibration, blocks: Sequence[ValueBlock]) -> tuple[Addition, ...]:

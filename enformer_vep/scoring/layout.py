@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from enformer_vep.models.checkpoints import LoadedModel
 from enformer_vep.settings import ScoreSettings
 from enformer_vep.tables.row import (
     GENE_ID,
@@ -41,22 +40,28 @@ def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
     return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
 
 
-def run_notes(model: LoadedModel, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
-    """What numbers were made with, without paths and times."""
+def run_notes(sha256: str, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
+    """What numbers were made with, without paths and times.
+
+    Args:
+        sha256: Identity of the weights.
+        window: Window length in bp.
+        settings: What was asked for, with nothing left to choose.
+
+    Returns:
+        Names and values, for formats that carry such.
+    """
+    notes: dict[str, object] = {"model": sha256, "window": window, **settings.describe()}
+    for said_by_columns in ("scores", "strict", "tss-bins", "center"):
+        notes.pop(said_by_columns, None)
+    if not settings.share_windows:
+        del notes["share-windows"]
+    engine, precision = notes.pop("engine"), notes.pop("precision")
     genes = settings.genes
-    notes = {
-        "model": model.sha256,
-        "window": model.config.window,
-        "organism": settings.organism,
-        "bins": settings.centre_bins or "all",
-        "rc": settings.reverse_complement,
-        "shifts": ",".join(map(str, settings.shifts)),
-        "indels": settings.indels.value,
-        "genes": f"{genes.tss_bins} bins per TSS, window on the {genes.centre}" if genes else "none",
-        "engine": settings.engine.value,
-        "precision": settings.precision.value,
-    }
-    return tuple((name, str(value)) for name, value in notes.items())
+    notes["genes"] = f"{genes.tss_bins} bins per TSS, window on the {genes.centre}" if genes else "none"
+    return tuple(
+        (name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items()
+    )
 
 
 def _context(settings: ScoreSettings) -> tuple[ContextColumn, ...]:

@@ -1,9 +1,8 @@
-"""A model made ready for one run: its tracks, bins and engine, and what is said about them."""
+"""A model made ready for one run: from windows to the values of rows."""
 
-import copy
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,32 +10,28 @@ import torch
 from torch import Tensor
 
 from enformer_vep.calibration import Extension
-from enformer_vep.effects.averaging import mean_effect, predict_averaged
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, make_batch
-from enformer_vep.effects.devices import automatic_batch_size, automatic_portions
-from enformer_vep.effects.guards import make_engine
-from enformer_vep.effects.memory import keep_freed_memory
-from enformer_vep.effects.stitching import Stitches, plan_stitches, stitch
-from enformer_vep.errors import UsageError
-from enformer_vep.genome.bins import Geometry, plan_bins, whole_bins
+from enformer_vep.effects.batches import Effect, EffectBatch, make_batch
+from enformer_vep.effects.guards import is_finite
+from enformer_vep.effects.predictor import Predictor
+from enformer_vep.effects.stitching import Stitches, plan_stitches
+from enformer_vep.genome.bins import Geometry, whole_bins
+from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.placing import Placed, Readout
-from enformer_vep.genome.windows import centre_index
-from enformer_vep.models.checkpoints import LoadedModel
-from enformer_vep.scoring.batches import View
-from enformer_vep.scoring.layout import make_layout, run_notes
+from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
 from enformer_vep.scoring.readout import read_out
-from enformer_vep.settings import ComputeSettings, Indels, Precision, ScoreSettings
+from enformer_vep.settings import Indels, ScoreSettings
 from enformer_vep.tables.row import Layout
-from enformer_vep.tracks.groups import TrackGroups, load_groups
-from enformer_vep.tracks.selection import select_tracks
-from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float32]
+Alternates = tuple[AllelePair, ...]
+"""The window of a variant, and of a stitched indel also the one anchored right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Windows of a batch, ready for the device.
+    """Windows that are computed at once, ready for the device.
 
     Attributes:
         batches: For each shift, the windows of all alternates.
@@ -50,52 +45,74 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Submitted:
+    """Values that the device computes, or has computed.
+
+    Attributes:
+        work: What they are computed of.
+        values: float32 [rows, score columns], on the CPU once the event has come.
+        finite: Whether every number on the way is one, likewise; None where that cannot fail.
+        done: The event; None when the device was not waited for because there is nothing to wait for.
+    """
+
+    work: Work
+    values: Tensor
+    finite: Tensor | None = None
+    done: torch.cuda.Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scorer:
     """A model made ready for one run.
 
     Attributes:
+        model: Name of the model.
+        sha256: Identity of its weights.
         layout: Columns of the rows: a block of all tracks per score.
-        tracks: Rows of the head that are predicted, in the order of the engine's output.
+        tracks: Rows of the head that the columns are made of.
         geometry: Window, and the bins in use.
-        views: For each shift, where the bins in use stand among those that the engine predicts.
+        predictor: Predicts effects, averaged over strands and shifts.
         batch_size: Windows per batch.
-        device: Where the engine computes.
-        engine: Predicts effects.
         settings: What was asked for.
         weights: float32 [tracks, groups], on the device, to average predictions over groups of tracks; None
             for single tracks.
         extension: Computes further columns from the scores; None for none.
+        fallback: Makes the predictor that repeats a batch whose arithmetic overflowed; None where it cannot.
     """
 
+    model: str
+    sha256: str
     layout: Layout
     tracks: tuple[int, ...]
     geometry: Geometry
-    views: tuple[slice, ...]
+    predictor: Predictor
     batch_size: int
-    device: torch.device
-    engine: EffectEngine
     settings: ScoreSettings
     weights: Tensor | None = None
     extension: Extension | None = None
+    fallback: Callable[[], Predictor] | None = None
 
-    def prepare(self, placed: Sequence[Placed], views: Sequence[View]) -> Work:
-        """Put windows together for the device.
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the device computes while this process goes on."""
+        return self.predictor.device.type == "cuda"
+
+    def prepare(self, placed: Sequence[Placed], genome: Genome) -> Work:
+        """Cut windows and put them together; the device has no part in it.
 
         Args:
-            placed: Variants.
-            views: For each shift, their windows.
+            placed: Variants, on contigs that the genome has.
+            genome: The reference.
 
         Returns:
-            What `effect` and `score` take.
+            What `effect` and `submit` take.
         """
-        batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
-        stitched = self.settings.indels is Indels.STITCH
         shifts = self.settings.shifts
-        stitches = (
-            [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
-            if stitched
-            else None
-        )
+        views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
+        stitches = None
+        if self.settings.indels is Indels.STITCH:
+            stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
+        batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
         return Work(batches, stitches, [one.readouts for one in placed])
 
     def effect(self, work: Work) -> Effect:
@@ -107,36 +124,76 @@ class Scorer:
         Returns:
             Reference prediction and delta [B, bins, tracks or groups], on the scorer's device.
         """
-        batches, both = [batch.to(self.device) for batch in work.batches], self.settings.reverse_complement
-        if work.stitches is None:
-            effect = predict_averaged(self.engine, batches, self.views, both)
-        else:
-            views = zip(batches, self.views, work.stitches, strict=True)
-            effect = mean_effect(
-                stitch(predict_averaged(self.engine, [batch], [bins], both), stitches)
-                for batch, bins, stitches in views
-            )
-        if self.weights is None:
-            return effect
-        weights = self.weights.to(effect.delta.dtype)
-        return Effect(effect.reference @ weights, effect.delta @ weights)
+        effect = self._effect(self.predictor, work)
+        if self.fallback is not None and not bool(is_finite(effect)):
+            return self._repeated(self.fallback(), work)
+        return effect
 
-    def score(self, work: Work) -> npt.NDArray[np.float32]:
-        """Score a batch.
+    def submit(self, work: Work) -> Submitted:
+        """Have work computed, without waiting for a GPU.
 
         Args:
             work: From `prepare`.
 
         Returns:
+            What `collect` takes.
+        """
+        effect = self._effect(self.predictor, work)
+        values, finite = self._scores(effect, work), None if self.fallback is None else is_finite(effect)
+        if not self.is_asynchronous:
+            return Submitted(work, values, finite)
+        values, finite = _to_host(values), None if finite is None else _to_host(finite)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(torch.cuda.current_stream(self.predictor.device))
+        return Submitted(work, values, finite, done)
+
+    def collect(self, submitted: Submitted) -> Floats:
+        """Wait for values.
+
+        Args:
+            submitted: From `submit`.
+
+        Returns:
             float32 [rows, value columns], a row per readout.
         """
-        effect = self.effect(work)
-        with torch.inference_mode():
-            scores = read_out(effect, work.readouts, self.settings.scores)
-            values: npt.NDArray[np.float32] = scores.flatten(1).cpu().numpy()
+        if submitted.done is not None:
+            submitted.done.synchronize()
+        scores = submitted.values
+        if self.fallback is not None and submitted.finite is not None and not bool(submitted.finite):
+            effect = self._repeated(self.fallback(), submitted.work)
+            scores = self._scores(effect, submitted.work).cpu()
+        values: Floats = scores.numpy()
         return values if self.extension is None else np.hstack([values, self.extension(values)])
 
-    def _stitches(self, view: View, shift: int) -> Stitches:
+    def _effect(self, predictor: Predictor, work: Work) -> Effect:
+        effect = predictor.effect(work.batches, work.stitches)
+        if self.weights is None:
+            return effect
+        weights = self.weights.to(effect.delta.dtype)
+        return effect.map(lambda values: values @ weights)
+
+    def _repeated(self, predictor: Predictor, work: Work) -> Effect:
+        logger.warning(
+            "float16 overflowed in a batch of %d alleles: repeated in float32", len(work.batches[0])
+        )
+        return self._effect(predictor, work)
+
+    def _scores(self, effect: Effect, work: Work) -> Tensor:
+        """float32 [rows, score columns], on the device."""
+        with torch.inference_mode():
+            return read_out(effect, work.readouts, self.settings.scores).flatten(1)
+
+    def _alternates(self, placed: Placed, genome: Genome, shift: int) -> Alternates:
+        variant, window = placed.variant, self.geometry.window
+        contig = genome.resolve(variant.contig)
+        assert contig is not None, "check_variant lets no unknown contig through"
+        shift += placed.shift
+        pair = allele_pair(genome, variant, contig, window, shift)
+        if self.settings.indels is Indels.STITCH and pair.reference_length != pair.alternate_length:
+            return pair, right_anchored(pair, genome, variant, contig, shift)
+        return (pair,)
+
+    def _stitches(self, view: Sequence[Alternates], shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""
         last_bases = [pairs[0].edit_start + pairs[0].reference_length - 1 for pairs in view]
         move = whole_bins(shift, self.geometry.width)
@@ -144,112 +201,7 @@ class Scorer:
         return plan_stitches([len(pairs) for pairs in view], seams)
 
 
-def make_scorer(
-    model: LoadedModel,
-    table: TrackTable | None,
-    settings: ScoreSettings,
-    compute: ComputeSettings,
-    device: torch.device,
-) -> Scorer:
-    """Fix tracks, bins and engine.
-
-    Args:
-        model: The network and its configuration.
-        table: Track table of the organism; None when there is none.
-        settings: What to score.
-        compute: In what portions.
-        device: Where.
-
-    Returns:
-        The scorer, with the network moved to the device.
-
-    Raises:
-        UsageError: When organism, tracks or bins do not exist in this model.
-    """
-    organism, config = settings.organism, model.config
-    if organism not in model.network.heads:
-        raise UsageError(
-            f"model {model.name} has no {organism} head: choose from {', '.join(model.network.heads)}"
-        )
-    track_count = config.output_tracks[organism]
-    tracks, groups = _select(settings, table, track_count)
-    _require_variant_in_window(settings.shifts, config.window)
-    output = Geometry(config.window, config.crop * config.bin_width, config.bin_width, config.target_length)
-    if settings.share_windows > output.predicted:
-        raise UsageError(
-            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
-            "or variants leave the bins that are predicted"
-        )
-    plan = plan_bins(
-        output, settings.centre_bins, settings.share_windows, settings.shifts, settings.reverse_complement
-    )
-    # A copy: others may hold the model, and expect float32.
-    exact = settings.precision is Precision.FLOAT64
-    network = (copy.deepcopy(model.network).double() if exact else model.network).to(device)
-    if device.type == "cpu":
-        keep_freed_memory()
-    portions = automatic_portions(config, device)
-    engine = make_engine(
-        settings.engine, network, organism, tracks, plan.predicted, settings.precision, portions
-    )
-    layout = make_layout(settings, tracks, table, groups)
-    return Scorer(
-        layout=replace(layout, notes=(*run_notes(model, settings), *layout.notes)),
-        tracks=tracks,
-        geometry=plan.in_use,
-        views=plan.views,
-        batch_size=compute.batch_size or automatic_batch_size(config, device),
-        device=device,
-        engine=engine,
-        settings=settings,
-        weights=None if groups is None else torch.from_numpy(groups.weights(tracks)).to(device),
-    )
-
-
-def _select(
-    settings: ScoreSettings, table: TrackTable | None, track_count: int
-) -> tuple[tuple[int, ...], TrackGroups | None]:
-    """What is predicted, and how it is averaged."""
-    groups = load_groups(settings.groups, table) if settings.groups else None
-    if settings.tracks:
-        return select_tracks(settings.tracks, table, track_count), groups
-    return groups.tracks if groups else tuple(range(track_count)), groups
-
-
-def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
-    centre = centre_index(window)
-    for shift in shifts:
-        if not 0 <= centre - shift < window:
-            raise UsageError(
-                f"--shifts {shift} moves the variant out of the window of {window} bp: "
-                f"choose from {centre - window + 1} to {centre}"
-            )
-
-
-def describe_run(model: LoadedModel, scorer: Scorer) -> Mapping[str, object]:
-    """The part of the provenance that the scorer knows, for the log and `--summary`."""
-    settings = scorer.settings
-    return {
-        "model": {"name": model.name, "sha256": model.sha256, "window": scorer.geometry.window},
-        "settings": {
-            "scores": [score.value for score in settings.scores],
-            "bins": settings.centre_bins or "all",
-            "organism": settings.organism,
-            "tracks": len(scorer.tracks),
-            "reverse_complement": settings.reverse_complement,
-            "shifts": list(settings.shifts),
-            "precision": settings.precision.value,
-            "engine": settings.engine.value,
-            "share_windows": settings.share_windows,
-            "indels": settings.indels.value,
-            "genes": None if settings.genes is None else asdict(settings.genes),
-            "groups": settings.groups,
-            "columns": [block.score for block in scorer.layout.blocks],
-            "batch_size": scorer.batch_size,
-        },
-        "device": _device_name(scorer.device),
-    }
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+def _to_host(values: Tensor) -> Tensor:
+    """A copy in pinned memory, into which a GPU copies by itself."""
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return host.copy_(values, non_blocking=True)

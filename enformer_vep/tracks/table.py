@@ -1,7 +1,7 @@
 """The table that says what each row of a model's head predicts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -23,6 +23,7 @@ class Track:
         clip: Largest value of the training data, in their units; None when unknown.
         scale: Factor applied to the training data; None when unknown.
         sum_stat: How the training data were pooled over a bin, "mean" or "sum"; None when unknown.
+        strand_partner: Row of the same track on the other strand; None for a track of both strands.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Track:
     clip: float | None = None
     scale: float | None = None
     sum_stat: str | None = None
+    strand_partner: int | None = None
 
     @property
     def assay(self) -> str:
@@ -65,6 +67,28 @@ class TrackTable:
     def find(self, identifier: str) -> Track | None:
         """The track of this identifier, spelled exactly; None when there is none."""
         return self._by_identifier.get(identifier)
+
+    def with_partners(self, rows: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+        """Add the tracks of the other strand, which a reverse complement needs.
+
+        Args:
+            rows: Rows of the head.
+
+        Returns:
+            The same rows and, after them, the partners that were not among them; and for each of all these
+            the position of the one that has its place on the other strand, None where no track is of one
+            strand.
+        """
+        partners = [self._other(row) for row in rows]
+        every = tuple(dict.fromkeys((*rows, *partners)))
+        if every == tuple(rows) and partners == list(rows):
+            return every, None
+        position = {row: place for place, row in enumerate(every)}
+        return every, tuple(position[self._other(row)] for row in every)
+
+    def _other(self, row: int) -> int:
+        partner = self[row].strand_partner
+        return row if partner is None else partner
 
     @classmethod
     def read(cls, path: str | Path) -> Self:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from enformer_vep.api import track_table
 from enformer_vep.effects.devices import resolve_device
-from enformer_vep.errors import InputError, UsageError
+from enformer_vep.errors import InputError
 from enformer_vep.models.checkpoints import LoadedModel, load_model
+from enformer_vep.scoring.assembly import make_predictor, track_table
+from enformer_vep.settings import Engine, ScoreSettings
 from enformer_vep.training.config import DataConfig
 from enformer_vep.training.loading import evaluation_batches
 from enformer_vep.training.sources import geometry_of, open_organism
@@ -77,17 +78,17 @@ def evaluate_model(request: EvaluationRequest, progress: Progress) -> EvaluatedM
     """
     organism, device = request.data.organism, resolve_device(request.device)
     model = load_model(request.model, organisms=None, window=request.window)
-    if organism not in model.network.heads:
-        raise UsageError(
-            f"model {model.name} has no {organism} head: choose from {', '.join(model.network.heads)}"
-        )
-    data = open_organism(organism, [request.data], geometry_of(model.config), (request.split,))
+    model.network.require_head(organism, model.name)
+    data = open_organism(organism, [request.data], geometry_of(model.network.output), (request.split,))
     rows = match_tracks(model, organism, data.targets)
+    _, predictor = make_predictor(
+        model, ScoreSettings(organism=organism, engine=Engine.PAIR), rows, None, device
+    )
     source = data.splits[request.split]
     total = min(len(source), request.limit or len(source))
     batches = evaluation_batches(source, request.batch_size, request.workers, limit=request.limit)
     with progress(total) as advance:
-        sums = tally(model.network.to(device), _counted(batches, advance), organism, device, rows)
+        sums = tally(lambda codes: predictor.predict([codes]), _counted(batches, advance), len(rows), device)
     return EvaluatedModel(model.name, data.targets, sums.result(), total)
 
 

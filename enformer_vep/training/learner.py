@@ -5,7 +5,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.effects.network import one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.loss import poisson_loss
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.config import TrainingConfig
 from enformer_vep.training.export import export_model
-from enformer_vep.training.learner import AveragedWeights, Learner
+from enformer_vep.training.learner import AveragedWeights, Learner, predict
 from enformer_vep.training.loading import BatchNumbers, ShuffledExamples, evaluation_batches, training_batches
 from enformer_vep.training.optimizer import (
     freeze_layers,
@@ -275,7 +276,8 @@ class Trainer:
             processes=accelerator.num_processes,
         )
         with accelerator.autocast():
-            own = tally(self._evaluated.eval(), batches, data.organism, accelerator.device)
+            network = partial(predict, self._evaluated.eval(), organism=data.organism)
+            own = tally(network, batches, len(data.targets), accelerator.device)
         states = accelerator.gather(own.state()[None])
         merged = Tally(len(data.targets), accelerator.device)
         for state in states:

@@ -44,7 +44,7 @@ def train(
             f"{folder} holds a run already; continue it with --resume or choose another --output"
         )
     network = make_network(config)
-    geometry = geometry_of(network.config)
+    geometry = geometry_of(network.output)
     data = [open_organism(organism, config.data, geometry, _SPLITS) for organism in config.organisms]
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, network, data, folder)
@@ -68,6 +68,8 @@ def make_network(config: TrainingConfig) -> Enformer:
         return Enformer(config.shape(tracks))
     keeps_heads = config.init.heads == "keep"
     trained = load_model(config.init.model, organisms=None if keeps_heads else ()).network
+    if not isinstance(trained, Enformer):
+        raise UsageError(f"init.model: {config.init.model} is no Enformer; training knows no other family")
     return _take_weights(trained, config, tracks)
 
 
@@ -129,7 +131,7 @@ def bake_data(config: TrainingConfig) -> None:
 def _bake_section(config: TrainingConfig, data: DataConfig) -> None:
     data, path = replace(data, baked=None), required(data.baked, "baked", data)
     targets = targets_of(data)
-    geometry = geometry_of(config.shape({data.organism: len(targets)}))
+    geometry = geometry_of(config.shape({data.organism: len(targets)}).output)
     reader = open_reader(data, targets, geometry.bin_width)
     extents: dict[str, int] = {}
     for sequence in read_sequences(required(data.sequences, "sequences", data)):

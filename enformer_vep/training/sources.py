@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.genome.bins import Geometry as OutputGeometry
 from enformer_vep.training.baked import BakedReader
 from enformer_vep.training.config import DataConfig
 from enformer_vep.training.coverage import BigWigReader, ContigReader
@@ -41,9 +41,9 @@ def group_by_assay(targets: Sequence[Target]) -> dict[str, list[int]]:
     return assays
 
 
-def geometry_of(shape: EnformerConfig) -> Geometry:
+def geometry_of(output: OutputGeometry) -> Geometry:
     """The lengths of a model."""
-    return Geometry(window=shape.window, bins=shape.target_length, bin_width=shape.bin_width)
+    return Geometry(window=output.window, bins=output.bins, bin_width=output.width)
 
 
 def targets_of(data: DataConfig) -> tuple[Target, ...]:

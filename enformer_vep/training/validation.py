@@ -1,6 +1,6 @@
 """How well a network predicts a source of examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.correlation import Correlation
-from enformer_vep.training.learner import predict
 from enformer_vep.training.loss import poisson_loss
 
 
@@ -103,26 +101,23 @@ class Tally:
 
 @torch.no_grad()
 def tally(
-    network: Enformer,
+    predict: Callable[[Tensor], Tensor],
     batches: Iterable[tuple[Tensor, Tensor]],
-    organism: str,
+    tracks: int,
     device: torch.device,
-    rows: Sequence[int] | None = None,
 ) -> Tally:
     """Predicts every batch and adds up.
 
     Args:
-        network: In evaluation mode, on `device`.
-        batches: uint8 [B, window] codes and float32 [B, bins, tracks] values.
-        organism: Head.
-        device: Where the network is.
-        rows: Rows of the head that the values' tracks are; None when they are all, in order.
+        predict: From uint8 [B, window] codes, on the device, to float32 [B, bins, tracks].
+        batches: Codes, and float32 [B, bins, tracks] values.
+        tracks: Number of tracks.
+        device: Where to compute.
 
     Returns:
         The sums.
     """
-    wanted = slice(None) if rows is None else list(rows)
-    result = Tally(network.config.output_tracks[organism] if rows is None else len(rows), device)
+    result = Tally(tracks, device)
     for codes, values in batches:
-        result.update(predict(network, codes.to(device), organism)[..., wanted], values.to(device))
+        result.update(predict(codes.to(device)), values.to(device))
     return result

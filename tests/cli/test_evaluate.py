@@ -6,9 +6,10 @@ pytest.importorskip("pybigtools")
 pytest.importorskip("google_crc32c")
 pytest.importorskip("matplotlib")
 
+from enformer_vep.effects.network import one_hot
 from enformer_vep.models.checkpoints import load_model, save_model
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.evaluation_report import COLUMNS
 from tests.builders import randomise
 from tests.training import toy

@@ -1,6 +1,7 @@
 """What the effect engines promise, from genome and variant on: random small models, contigs and variants."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,20 +10,26 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects.averaging import predict_averaged
 from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, Portions, make_batch
+from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.predictor import Predictor
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import allele_pair
 from enformer_vep.models.enformer.delta.edits import find_edits
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 from tests.effects.test_delta import WINDOW, small_network
 
 BINS = slice(0, 52)
 CONTIG = 1500
 """Little longer than a window: most windows reach past one end of it, or both."""
+
+
+def averaged(engine: EffectEngine, batches: Sequence[EffectBatch], both_strands: bool) -> Effect:
+    views = (slice(None),) * len(batches)
+    return Predictor(engine, torch.device("cpu"), views, both_strands).effect(batches)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def batch_of(genome: Contig, alleles: list[Variant], shift: int = 0) -> EffectBa
 
 
 def in_batches(engine: EffectEngine, batch: list[EffectBatch], both_strands: bool) -> Effect:
-    effects = [predict_averaged(engine, [one], [slice(None)], both_strands) for one in batch]
+    effects = [averaged(engine, [one], both_strands) for one in batch]
     return Effect(torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects]))
 
 
@@ -178,8 +185,7 @@ def test_a_shared_window_changes_nothing_but_the_window(
 def test_shifted_windows(case: tuple[Contig, list[Variant]], seed: int, shift: int) -> None:
     network, batches = network_of(seed, 1), [batch_of(*case), batch_of(*case, shift)]
     one, other = (
-        predict_averaged(kind(network, "human", None, BINS), batches, [slice(None)] * len(batches), True)
-        for kind in (DeltaEngine, PairEngine)
+        averaged(kind(network, "human", None, BINS), batches, True) for kind in (DeltaEngine, PairEngine)
     )
     assert_equal_to_rounding(one, other)
 

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta import reference
 from enformer_vep.models.enformer.delta.edits import affected_tokens, find_edits, receptive_reach
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 from tests.builders import randomise
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from enformer_vep.effects.batches import Effect, EffectBatch
-from enformer_vep.effects.devices import MemoryGuard, automatic_batch_size, resolve_device
+from enformer_vep.effects.devices import automatic_batch_size, resolve_device
+from enformer_vep.effects.guards import MemoryGuard
+from enformer_vep.effects.network import Footprint
 from enformer_vep.errors import EnformerVepError, UsageError
-from enformer_vep.models.enformer.config import EnformerConfig
 from tests.toys import CountingEngine
 
 
@@ -26,6 +27,12 @@ def test_halving_gives_the_same_numbers(capacity: int, caplog: pytest.LogCapture
     assert torch.equal(effect.reference, expected.reference)
     assert torch.equal(effect.delta, expected.delta)
     assert "out of device memory" in caplog.text
+
+
+def test_windows_alone_are_halved_too() -> None:
+    codes = random_batch(7).reference
+    predicted = MemoryGuard(CountingEngine(capacity=3)).predict_windows(codes)
+    assert torch.equal(predicted, CountingEngine().predict_windows(codes))
 
 
 def test_what_did_not_fit_once_is_not_tried_again() -> None:
@@ -66,4 +73,4 @@ def test_device_that_is_not_there(name: str) -> None:
 
 def test_automatic_choices_on_a_cpu() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
-    assert automatic_batch_size(EnformerConfig(), torch.device("cpu")) == 1
+    assert automatic_batch_size(Footprint(1), torch.device("cpu")) == 1

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from enformer_vep.effects import differences
-from enformer_vep.models.enformer.network import gelu, softplus
+from enformer_vep.effects.activations import gelu, softplus
 
 POINTS = [-60.0, -12.0, -3.0, -0.7, -1e-3, 0.0, 1e-3, 0.4, 2.5, 17.0, 45.0, 80.0]
 CHANGES = [0.0, 1e-12, -1e-12, 3e-7, -3e-7, 1e-3, -1e-3, 0.3, -0.3, 1.5, -1.5, 9.0, -9.0, 70.0, -70.0]

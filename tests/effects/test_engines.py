@@ -1,56 +1,45 @@
-import logging
-
 import pytest
 import torch
 
-from enformer_vep.effects.batches import Effect, EffectBatch, Portions
-from enformer_vep.effects.guards import FiniteGuard, make_engine
+from enformer_vep.effects.batches import Portions
+from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.predictor import Predictor
+from enformer_vep.errors import UsageError
+from enformer_vep.models.families import FAMILIES, family_of
 from enformer_vep.settings import Engine, Precision
 from tests.effects.test_delta import sad, small_network, substitutions
-from tests.toys import CountingEngine
+
+ENFORMER = FAMILIES["enformer"]
 
 
-class Overflowing:
-    """Gives an infinity for the alternates named."""
-
-    def __init__(self, value: float) -> None:
-        self.value = value
-
-    def predict(self, batch: EffectBatch) -> Effect:
-        effect = CountingEngine().predict(batch)
-        effect.delta[-1, 0, 0] = self.value
-        return effect
-
-
-@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_overflow_is_repeated_and_logged(value: float, caplog: pytest.LogCaptureFixture) -> None:
-    batch = substitutions(2)
-    with caplog.at_level(logging.WARNING):
-        effect = FiniteGuard(Overflowing(value), CountingEngine).predict(batch)
-    assert torch.equal(effect.delta, CountingEngine().predict(batch).delta)
-    assert "repeated in float32" in caplog.text
-
-
-def test_a_real_overflow_of_float16_never_reaches_the_output() -> None:
-    network = small_network(3)
-    with torch.no_grad():
-        network.final.conv.weight.mul_(1e6)
-    engines = [
-        make_engine(engine, network, "human", None, slice(0, 52), precision, Portions())
-        for engine in Engine
-        for precision in (Precision.FLOAT16, Precision.FLOAT32)
-    ]
-    for engine in engines:
-        effect = engine.predict(substitutions(2))
-        assert torch.isfinite(effect.delta).all()
-        assert torch.isfinite(effect.reference).all()
-
-
-def test_engines_agree() -> None:
+@pytest.mark.parametrize("tracks", [None, (2, 0)])
+def test_engines_agree(tracks: tuple[int, ...] | None) -> None:
     batch, network = substitutions(5), small_network(4)
     made = [
-        make_engine(engine, network, "human", (2, 0), slice(10, 30), Precision.FLOAT32, Portions(1, 2))
+        ENFORMER.engine_type(engine)(
+            network, "human", tracks, slice(10, 30), Precision.FLOAT32, Portions(1, 2)
+        )
         for engine in Engine
     ]
     one, two = (sad(engine.predict(batch)) for engine in made)
     torch.testing.assert_close(one, two, rtol=1e-2, atol=1e-5)
+
+
+def test_every_engine_predicts_windows_as_it_predicts_references() -> None:
+    batch, network = substitutions(3), small_network(4)
+    for engine in Engine:
+        made = ENFORMER.engine_type(engine)(network, "human", None, slice(5, 40))
+        predictor = Predictor(made, torch.device("cpu"), (slice(None),), both_strands=True)
+        windows = predictor.predict([batch.reference])[batch.owner]
+        torch.testing.assert_close(windows, predictor.effect([batch]).reference, rtol=1e-5, atol=1e-6)
+
+
+def test_the_engine_of_a_family() -> None:
+    assert family_of(small_network(1)) is ENFORMER
+    assert ENFORMER.choose_engine(None) is Engine.DELTA
+    assert ENFORMER.choose_engine(Engine.PAIR) is Engine.PAIR
+    assert ENFORMER.engine_type(Engine.PAIR) is PairEngine
+    plain = type(ENFORMER)("plain", ENFORMER.configuration, ENFORMER.network, {})
+    assert plain.choose_engine(None) is Engine.PAIR
+    with pytest.raises(UsageError, match="--engine delta: models of the family plain have none; use pair"):
+        plain.choose_engine(Engine.DELTA)

@@ -9,24 +9,22 @@ import resource
 import signal
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import torch
 
 from enformer_vep.effects.batches import Effect, EffectBatch
 from enformer_vep.genome.bins import Geometry
-from enformer_vep.jobs import workers
+from enformer_vep.jobs import run as jobs_run
+from enformer_vep.jobs import score
 from enformer_vep.resume import table as resumable
-from enformer_vep.scoring import assembly as runs
-from enformer_vep.scoring import run as scoring
+from enformer_vep.scoring import workers
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.settings import ScoreRequest
-from enformer_vep.tables.row import Layout, ValueBlock
-from tests.toys import CountingEngine
+from enformer_vep.settings import Engine, ScoreRequest
+from tests.toys import CountingEngine, toy_scorer
 
 WINDOW = 64
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -74,17 +72,10 @@ class ToyEngine(CountingEngine):
         return Effect(effect.reference + len(batch) / 7, effect.delta + batch.alternate.sum() / 1e3)
 
 
-def toy_scorer(request: ScoreRequest, toy: Toy) -> Scorer:
-    return Scorer(
-        layout=Layout(tuple(ValueBlock(score, ("A", "T")) for score in request.settings.scores)),
-        tracks=(0, 1),
-        geometry=Geometry(WINDOW, 0, 4, WINDOW // 4),
-        views=(slice(None),) * len(request.settings.shifts),
-        batch_size=request.compute.batch_size or 4,
-        device=torch.device("cpu"),
-        engine=ToyEngine(toy),
-        settings=request.settings,
-    )
+def scorer_for(request: ScoreRequest, toy: Toy) -> Scorer:
+    geometry = Geometry(WINDOW, 0, 4, WINDOW // 4)
+    settings = replace(request.settings, engine=Engine.PAIR)
+    return toy_scorer(ToyEngine(toy), geometry, settings, request.compute.batch_size or 4)
 
 
 class ToyScorerFactory:
@@ -94,19 +85,13 @@ class ToyScorerFactory:
         self.toy = toy
 
     def __call__(self, request: ScoreRequest, reference: object) -> Scorer:
-        return toy_scorer(request, self.toy)
+        return scorer_for(request, self.toy)
 
 
 def patch(toy: Toy) -> None:
     """Puts the toy in place of the model, in this process."""
-    model = SimpleNamespace(sha256="0" * 64, name="toy", config=None)
-    runs.open_model = lambda *_: model
-    runs.track_table = lambda *_: None
-    runs.make_scorer = lambda model, table, settings, compute, device: toy_scorer(
-        ScoreRequest("", Path(), settings=settings, compute=compute), toy
-    )
-    runs.shared_batch_size = lambda *_: 4
-    runs.DevicePool = lambda request, size: workers.DevicePool(request, size, ToyScorerFactory(toy))
+    jobs_run.scorer_of = ToyScorerFactory(toy)
+    jobs_run.DevicePool = lambda request, size: workers.DevicePool(request, size, ToyScorerFactory(toy))
     # As many checkpoints as there are batches, so that kills meet every kind of them.
     resumable.CHECKPOINT_SECONDS = -1.0
     if toy.file_limit is not None:
@@ -140,7 +125,7 @@ def run_toy(request: ScoreRequest, toy: Toy, log: str) -> None:
     patch(toy)
     set_up_logging(0)
     try:
-        scoring.score_file(request, record_progress)
+        score.score_file(request, record_progress)
     except EnformerVepError as error:
         os.write(2, f"{error}\n".encode())
         os._exit(error.exit_code)

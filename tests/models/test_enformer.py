@@ -1,11 +1,13 @@
 import pytest
 import torch
 
+from enformer_vep.effects.network import one_hot
 from enformer_vep.errors import ModelError
 from enformer_vep.models.checkpoints import LoadedModel, build_on_meta, count_parameters, tensor_shapes
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.models.enformer.randomised import random_network
+from enformer_vep.models.families import FAMILIES
 
 SMALL = EnformerConfig(
     channels=24,
@@ -24,7 +26,7 @@ def random_codes(*shape: int) -> torch.Tensor:
 
 def test_parameter_counts_of_the_published_model() -> None:
     """Numbers of golden/README.md, counted in DeepMind's model."""
-    network = build_on_meta(EnformerConfig())
+    network = build_on_meta(FAMILIES["enformer"], EnformerConfig())
     assert count_parameters(tensor_shapes(network)) == 251_221_292
     parts = {
         "stem": network.stem,

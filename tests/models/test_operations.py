@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from enformer_vep.effects.activations import gelu
+from enformer_vep.effects.network import one_hot
 from enformer_vep.models.enformer import attention
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.network import (
@@ -16,8 +18,6 @@ from enformer_vep.models.enformer.network import (
     ConvBlock,
     Enformer,
     TransformerBlock,
-    gelu,
-    one_hot,
 )
 from tests.comparison import FLOAT32_NOISE, relative_error
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_vep.effects.network import one_hot
 from enformer_vep.models.checkpoints import load_model, tensor_shapes
 from enformer_vep.models.enformer import attention
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.huggingface import HUGGING_FACE
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.models.enformer.positional import positional_features
 from enformer_vep.models.enformer.randomised import random_network
 from tests.comparison import FLOAT32_NOISE, relative_error

@@ -11,6 +11,7 @@ from enformer_vep.errors import DependencyError, ModelError
 from enformer_vep.models.checkpoints import LoadedModel, build_on_meta, load_model, tensor_shapes
 from enformer_vep.models.enformer import sonnet
 from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.families import FAMILIES
 from tests.comparison import WINDOW, assert_same_model
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -66,7 +67,7 @@ def without_affixes(keys: Iterable[str]) -> list[str]:
 def test_names_and_shapes_are_those_that_deepmind_saves(
     keys: dict[str, tuple[int, ...]], tiny: LoadedModel
 ) -> None:
-    shapes = tensor_shapes(build_on_meta(tiny.config))
+    shapes = tensor_shapes(build_on_meta(tiny.family, tiny.config))
     located = dict(sonnet.SONNET.locate(name, shape) for name, shape in shapes.items())
     saved = dict(zip(without_affixes(keys), keys.values(), strict=True))
     assert located == {key: shape for key, shape in saved.items() if not sonnet.SONNET.is_state(key)}
@@ -79,7 +80,7 @@ def test_configuration_is_read_off_the_shapes(keys: dict[str, tuple[int, ...]], 
 
 
 def test_configuration_of_the_published_shape() -> None:
-    shapes = tensor_shapes(build_on_meta(EnformerConfig()))
+    shapes = tensor_shapes(build_on_meta(FAMILIES["enformer"], EnformerConfig()))
     located = dict(sonnet.SONNET.locate(name, shape) for name, shape in shapes.items())
     assert EnformerConfig(**sonnet.deduce_config(located, Path("x"))) == EnformerConfig()
 

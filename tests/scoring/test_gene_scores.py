@@ -20,12 +20,12 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.scoring.batches import Reference, make_views, score_piece
+from enformer_vep.scoring.batches import Reference, score_variants
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Centre, GeneSettings, Indels, Score, ScoreSettings
-from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, ScoredVariant
 from tests.builders import make_fasta, random_sequence
-from tests.toys import CountingEngine
+from tests.toys import CountingEngine, toy_scorer
 
 GEOMETRY = Geometry(window=64, first=8, width=8, bins=6)
 # C everywhere but for an A at 120, which is what a variant can change there.
@@ -41,6 +41,9 @@ class CroppingEngine:
         effect = self.inner.predict(batch)
         return Effect(effect.reference[:, 1:7], effect.delta[:, 1:7])
 
+    def predict_windows(self, codes: torch.Tensor) -> torch.Tensor:
+        return self.inner.predict_windows(codes)[:, 1:7]
+
 
 @pytest.fixture(scope="module")
 def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
@@ -48,17 +51,8 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
 
 
 def scorer(settings: ScoreSettings, engine: CroppingEngine | None = None, batch_size: int = 4) -> Scorer:
-    blocks = tuple(ValueBlock(score, ("A", "T")) for score in settings.scores)
-    return Scorer(
-        layout=Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else ()),
-        tracks=(0, 1),
-        geometry=GEOMETRY,
-        views=(slice(None),) * len(settings.shifts),
-        batch_size=batch_size,
-        device=torch.device("cpu"),
-        engine=engine or CroppingEngine(),
-        settings=settings,
-    )
+    context = (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else ()
+    return toy_scorer(engine or CroppingEngine(), GEOMETRY, settings, batch_size, context)
 
 
 def gene(tss: int, *starts: int, forward: bool = True, name: str = "G") -> Gene:
@@ -67,7 +61,7 @@ def gene(tss: int, *starts: int, forward: bool = True, name: str = "G") -> Gene:
 
 def rows_of(genome: Genome, variants: list[Variant], made: Scorer, *genes: Gene) -> list[ScoredVariant]:
     reference = Reference(genome, GeneIndex(genes) if made.settings.genes else None)
-    return [row for batch in score_piece(variants, reference, made) for row in batch]
+    return [row for batch in score_variants(variants, reference, made) for row in batch.rows]
 
 
 def by_genes(centre: Centre = Centre.VARIANT, tss_bins: int = 1, **settings: object) -> ScoreSettings:
@@ -172,7 +166,7 @@ def delta_of(genome: Genome, variant: Variant, **settings: object) -> npt.NDArra
     """[bins, tracks]."""
     made = scorer(ScoreSettings(**settings))  # type: ignore[arg-type]
     placed = [Placed(variant)]
-    return made.effect(made.prepare(placed, make_views(placed, genome, made))).delta[0].numpy()
+    return made.effect(made.prepare(placed, genome)).delta[0].numpy()
 
 
 @limits(max_examples=60, deadline=None)

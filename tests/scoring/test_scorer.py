@@ -1,5 +1,6 @@
 """The invariant: every ALT allele that goes in comes out once, in order, whatever the batch size."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,20 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_vep.effects.devices import MemoryGuard
+from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.scoring.batches import Reference, score_piece
+from enformer_vep.scoring.batches import Reference, ScoredBatch, score_variants, write_rows
 from enformer_vep.scoring.layout import make_layout
-from enformer_vep.scoring.pieces import Piece, ScoredPiece, cut_pieces, score_pieces, write_rows
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Score, ScoreSettings
-from enformer_vep.tables.row import Layout, RunSummary, ScoredVariant, ValueBlock
+from enformer_vep.tables.row import RunSummary, ScoredVariant
 from enformer_vep.tracks.table import TrackTable
 from tests.builders import make_fasta, random_sequence, targets_text
-from tests.toys import CountingEngine
+from tests.toys import CountingEngine, toy_scorer
 
 WINDOW = 16
 
@@ -32,17 +34,9 @@ def genome(tmp_path: Path) -> Genome:
     return Genome(make_fasta(tmp_path / "genome.fa", {"chr1": sequence[:300], "chr2": sequence[300:]}))
 
 
-def scorer(batch_size: int = 3, engine: CountingEngine | None = None, **settings: object) -> Scorer:
-    return Scorer(
-        layout=Layout((ValueBlock("SAD", ("A", "T")),)),
-        tracks=(0, 1),
-        geometry=Geometry(WINDOW, 0, 4, 4),
-        views=(slice(None),) * len(settings.get("shifts", (0,))),  # type: ignore[arg-type]
-        batch_size=batch_size,
-        device=torch.device("cpu"),
-        engine=engine or CountingEngine(),
-        settings=ScoreSettings(**settings),  # type: ignore[arg-type]
-    )
+def scorer(batch_size: int = 3, engine: EffectEngine | None = None, **settings: object) -> Scorer:
+    made = ScoreSettings(**settings)  # type: ignore[arg-type]
+    return toy_scorer(engine or CountingEngine(), Geometry(WINDOW, 0, 4, 4), made, batch_size)
 
 
 def base(genome: Genome, position: int, contig: str = "chr1") -> str:
@@ -72,7 +66,7 @@ def mixed(genome: Genome) -> list[Variant]:
 
 
 def rows_of(genome: Genome, variants: Sequence[Variant], made: Scorer) -> list[ScoredVariant]:
-    return [row for batch in score_piece(variants, Reference(genome), made) for row in batch]
+    return [row for batch in score_variants(variants, Reference(genome), made) for row in batch.rows]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 1000])
@@ -97,29 +91,70 @@ def test_nothing_in_nothing_out(genome: Genome) -> None:
     assert rows_of(genome, [], scorer()) == []
 
 
+def numbered(variants: Sequence[Variant]) -> list[Variant]:
+    return [replace(variant, record=record) for record, variant in enumerate(variants)]
+
+
 def test_batches_end_where_pieces_end(genome: Genome) -> None:
-    variants = [replace(variant, record=record) for record, variant in enumerate(mixed(genome))]
-    pieces = [list(piece.variants) for piece in cut_pieces(variants, 7)]
-    assert [variant for piece in pieces for variant in piece] == variants
-    assert [piece[0].record for piece in pieces] == list(range(0, len(variants), 7))
+    variants = numbered(mixed(genome))
     whole, alone = CountingEngine(), CountingEngine()
-    for piece in score_pieces(cut_pieces(variants, 7), Reference(genome), scorer(3, whole)):
-        list(piece.batches)
-    for number, piece in enumerate(pieces):
-        for one in score_pieces([Piece(number, piece)], Reference(genome), scorer(3, alone)):
-            list(one.batches)
+    batches = list(score_variants(variants, Reference(genome), scorer(3, whole), 7))
+    assert [row.variant for batch in batches for row in batch.rows] == variants
+    pieces: list[list[int]] = [[]]
+    for batch in batches:
+        pieces[-1] += [row.variant.record // 7 for row in batch.rows]
+        if batch.ends_piece:
+            pieces.append([])
+    assert pieces.pop() == []
+    assert [set(piece) for piece in pieces] == [{number} for number in range(-(-len(variants) // 7))]
+    for first in range(0, len(variants), 7):
+        list(score_variants(variants[first : first + 7], Reference(genome), scorer(3, alone), 7))
     assert whole.sizes == alone.sizes
     assert max(whole.sizes) == 3
 
 
 def test_a_piece_goes_on_after_any_batch(genome: Genome) -> None:
-    variants = mixed(genome)
-    batches = list(score_piece(variants, Reference(genome), scorer(3)))
-    for done in range(len(batches) + 1):
-        rest = list(score_piece(variants, Reference(genome), scorer(3), done))
-        assert [[row.variant for row in rows] for rows in rest] == [
-            [row.variant for row in rows] for rows in batches[done:]
+    """Even after its last one, when only its end is missing; the pieces after it begin at their first."""
+    variants = numbered(mixed(genome))
+    batches = list(score_variants(variants, Reference(genome), scorer(3), 20))
+    first = next(number for number, batch in enumerate(batches, start=1) if batch.ends_piece)
+    assert first < len(batches)
+    for done in range(first + 1):
+        rest = list(score_variants(variants, Reference(genome), scorer(3), 20, done))
+        if done == first:
+            assert (list(rest[0].rows), rest[0].ends_piece) == ([], True)
+            rest = rest[1:]
+        assert [[row.variant for row in batch.rows] for batch in rest] == [
+            [row.variant for row in batch.rows] for batch in batches[done:]
         ]
+
+
+class Overflowing(CountingEngine):
+    """Gives a number that is none for the last alternate."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def predict(self, batch: EffectBatch) -> Effect:
+        effect = super().predict(batch)
+        effect.delta[-1, 0, 0] = self.value
+        return effect
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_overflow_is_repeated_and_logged(
+    genome: Genome, value: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    variants, plain = mixed(genome), scorer(3)
+    fails = replace(scorer(3, Overflowing(value)), fallback=lambda: plain.predictor)
+    with caplog.at_level(logging.WARNING):
+        repeated = rows_of(genome, variants, fails)
+    assert "repeated in float32" in caplog.text
+    for one, two in zip(repeated, rows_of(genome, variants, plain), strict=True):
+        np.testing.assert_array_equal(one.values, two.values)
+    placed = [Placed(variants[0])]
+    assert torch.isfinite(fails.effect(fails.prepare(placed, genome)).delta).all()
 
 
 def test_strict_names_the_place(genome: Genome) -> None:
@@ -177,7 +212,7 @@ def test_an_allele_with_several_rows_counts_once() -> None:
     one, two = Variant("1", 1, ".", "A", "C"), Variant("1", 1, ".", "A", "C")
     rows = [ScoredVariant(variant, Status.OK, np.zeros(1, np.float32)) for variant in (one, one, two, one)]
     summary = RunSummary()
-    write_rows([ScoredPiece(0, [rows[:1], rows[1:3]])], Nothing(), summary, lambda row: None)
+    write_rows([ScoredBatch(rows[:1]), ScoredBatch(rows[1:3], True)], Nothing(), summary, lambda row: None)
     assert summary.alleles == 2
 
 
@@ -196,8 +231,8 @@ def test_rows_are_counted_and_batches_and_pieces_reported(genome: Genome) -> Non
 
     variants = [snv(genome, 50), snv(genome, 60), Variant("chr9", 1, ".", "A", "C"), snv(genome, 70)]
     table, seen, summary = Recorder(), list[ScoredVariant](), RunSummary(seconds=2.0)
-    pieces = score_pieces([Piece(0, variants)], Reference(genome), scorer(2))
-    write_rows(pieces, table, summary, seen.append)
+    batches = score_variants(variants, Reference(genome), scorer(2))
+    write_rows(batches, table, summary, seen.append)
     assert table.events == ["row", "row", "row", "batch", "row", "batch", "piece"]
     assert len(seen) == summary.alleles == 4
     assert summary.to_dict()["by_status"] == {"ok": 3, "unknown_contig": 1}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from enformer_vep.errors import ModelError
+from enformer_vep.genome.bins import Geometry
 
 FULL_WINDOW = 196_608
 """Base pairs that the published model reads."""
@@ -91,6 +92,11 @@ class EnformerConfig:
     def crop(self) -> int:
         """Tokens cut from each side before the heads."""
         return (self.tokens - self.target_length) // 2
+
+    @property
+    def output(self) -> Geometry:
+        """The window and all its output bins."""
+        return Geometry(self.window, self.crop * self.bin_width, self.bin_width, self.target_length)
 
     @property
     def value_size(self) -> int:

@@ -12,38 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from enformer_vep.effects.activations import gelu
+from enformer_vep.effects.network import Footprint, Network
 from enformer_vep.errors import ModelError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.enformer.attention import RelativeAttention
 from enformer_vep.models.enformer.config import EnformerConfig
 
 NORM_EPSILON = 1e-5
-GELU_SLOPE = 1.702
 TRUNCATION = 0.87962566103423978
 """Standard deviation of a unit normal cut at two deviations; Sonnet's VarianceScaling corrects for it."""
-
-
-def gelu(x: Tensor) -> Tensor:
-    """The approximate GELU that Enformer was trained with, x * sigmoid(1.702 x)."""
-    return x * torch.sigmoid(GELU_SLOPE * x)
-
-
-def softplus(x: Tensor) -> Tensor:
-    """Activation of the heads, log(1 + exp(x)); torch's default would be linear from 20, off by 1e-10 there."""
-    return F.softplus(x, threshold=50)
-
-
-def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Expand base codes on their own device.
-
-    Args:
-        codes: uint8 [B, L]; 0 to 3 are A, C, G, T, anything else (N, padding) becomes four zeros.
-        dtype: Floating-point type of the result.
-
-    Returns:
-        [B, L, 4], a view of [B, 4, L] memory (what the first convolution wants).
-    """
-    bases = torch.arange(4, dtype=codes.dtype, device=codes.device)
-    return (codes[:, None, :] == bases[:, None]).to(dtype).transpose(1, 2)
 
 
 class ConvBlock(nn.Module):
@@ -155,7 +133,7 @@ class TransformerBlock(nn.Module):
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
-class Enformer(nn.Module):
+class Enformer(Network):
     """DNA in, tracks out.
 
     Attributes:
@@ -192,7 +170,7 @@ class Enformer(nn.Module):
         """Predict every organism's tracks.
 
         Args:
-            x: [B, L, 4], one-hot (see `one_hot`); any real values are allowed.
+            x: [B, L, 4], one-hot (see `enformer_vep.effects.network.one_hot`); any real values are allowed.
 
         Returns:
             Organism to [B, N, tracks], non-negative.
@@ -210,7 +188,26 @@ class Enformer(nn.Module):
         Returns:
             [B, N, tracks], non-negative.
         """
-        return softplus(self.head(organism)(embedding))
+        return self.activate(self.head(organism)(embedding))
+
+    @property
+    def output(self) -> Geometry:
+        """The window it reads, and its N bins."""
+        return self.config.output
+
+    @property
+    def footprint(self) -> Footprint:
+        """The output of the first convolution, and one layer's attention maps."""
+        config = self.config
+        return Footprint(
+            window=config.window * config.channels // 2 * torch.float32.itemsize,
+            alternate=config.attention_heads * config.tokens**2 * torch.float32.itemsize,
+        )
+
+    @property
+    def organisms(self) -> tuple[str, ...]:
+        """Names of the heads."""
+        return tuple(self.heads)
 
     @property
     def stages(self) -> list[ConvStage]:

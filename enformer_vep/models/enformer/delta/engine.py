@@ -1,14 +1,15 @@
 """The engine that carries (reference, change) through the network instead of subtracting two predictions."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from enformer_vep.effects.batches import Effect, EffectBatch
-from enformer_vep.effects.network import NetworkEngine
+from enformer_vep.effects.engine import NetworkEngine
+from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
 from enformer_vep.effects.products import Products
 from enformer_vep.models.enformer.delta.edits import Edits, affected_tokens, find_edits, with_margin
@@ -20,14 +21,14 @@ from enformer_vep.models.enformer.delta.propagation import (
     trace_final,
 )
 from enformer_vep.models.enformer.delta.reference import convolve_stage
-from enformer_vep.models.enformer.network import one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 
 WIDEST_LOCAL_EDIT = 64
 """Base pairs. Wider stretches of changed bases (an indel's reaches to the window's end) are convolved in full."""
 
 
-class DeltaEngine(NetworkEngine):
+class DeltaEngine(NetworkEngine[Enformer]):
     """Predicts each reference window once and carries every alternate's change through the network.
 
     Equal to `PairEngine` in float64 to rounding, and accurate however small the effect is. Substitutions cost
@@ -77,8 +78,7 @@ class DeltaEngine(NetworkEngine):
             self._with(precision)._predict_parts(batch.select(wide)),
         ]
         place = torch.argsort(torch.cat([local, wide]))
-        joined = _joined(effects)
-        return Effect(joined.reference[place], joined.delta[place])
+        return Effect.joined(effects).map(lambda values: values[place])
 
     def _with(self, precision: Precision) -> Self:
         other = copy.copy(self)
@@ -87,7 +87,7 @@ class DeltaEngine(NetworkEngine):
 
     def _predict_parts(self, batch: EffectBatch) -> Effect:
         with arithmetic(self._precision, self._head.device):
-            return _joined([self._predict(part) for part in batch.split(self._portions.references)])
+            return Effect.joined([self._predict(part) for part in batch.split(self._portions.references)])
 
     def _predict(self, batch: EffectBatch) -> Effect:
         x, change = self._convolve(batch)
@@ -152,10 +152,6 @@ class DeltaEngine(NetworkEngine):
             x = convolve_stage(stage, x)
         moved = x[0].t()[affected.start - convolved.start : affected.stop - convolved.start]
         change[affected] = moved.to(tokens.dtype) - tokens[batch.owner[row], affected]
-
-
-def _joined(effects: Sequence[Effect]) -> Effect:
-    return Effect(torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects]))
 
 
 def _first_stretch(batch: EffectBatch, edits: Edits, rows: Tensor, dtype: torch.dtype) -> Stretch:

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from enformer_vep.effects.activations import gelu
 from enformer_vep.effects.differences import gelu_difference, pool_difference
 from enformer_vep.effects.products import Products
-from enformer_vep.models.enformer.network import ConvBlock, ConvStage, gelu
+from enformer_vep.models.enformer.network import ConvBlock, ConvStage
 
 
 @dataclass(frozen=True, slots=True)

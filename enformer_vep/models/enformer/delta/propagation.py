@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from enformer_vep.effects.activations import gelu, softplus
 from enformer_vep.effects.differences import (
     Rows,
     gelu_difference,
@@ -20,10 +21,10 @@ from enformer_vep.effects.differences import (
     softmax_difference,
     softplus_difference,
 )
-from enformer_vep.effects.network import SelectedHead
+from enformer_vep.effects.engine import SelectedHead
 from enformer_vep.effects.products import Products
 from enformer_vep.models.enformer.attention import RelativeAttention, align_relative
-from enformer_vep.models.enformer.network import ConvBlock, TransformerBlock, gelu, softplus
+from enformer_vep.models.enformer.network import ConvBlock, TransformerBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from enformer_vep.models.enformer.network import GELU_SLOPE, ConvBlock, ConvStage
+from enformer_vep.effects.activations import GELU_SLOPE
+from enformer_vep.models.enformer.network import ConvBlock, ConvStage
 
 CHUNK = 4096
 """Positions at a time on a CPU: activations then stay in its caches, and convolutions run at the rate of matrix

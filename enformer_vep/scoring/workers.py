@@ -1,30 +1,27 @@
 """Several devices in one machine: a process for each, pieces handed out as they get free, rows in order."""
 
+import itertools
 import logging
 import multiprocessing
 import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any
 
 import torch
 
-from enformer_vep.api import open_scorer
-from enformer_vep.effects.devices import automatic_batch_size, resolve_device
-from enformer_vep.errors import EnformerVepError, UsageError
+from enformer_vep.effects.memory import keep_freed_memory
+from enformer_vep.errors import EnformerVepError
 from enformer_vep.genome.variants import Variant
-from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.scoring.batches import PieceScorer, Reference, score_piece
-from enformer_vep.scoring.calibrated import with_calibration
+from enformer_vep.scoring.assembly import scorer_of
+from enformer_vep.scoring.batches import Reference, ScoredBatch, score_variants
 from enformer_vep.scoring.inputs import open_reference
-from enformer_vep.scoring.pieces import Piece, ScoredPiece
+from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ScoreRequest
-from enformer_vep.tables.row import ScoredVariant
 
 logger = logging.getLogger(__name__)
 
@@ -32,31 +29,6 @@ logger = logging.getLogger(__name__)
 _AHEAD = 4
 _ATTEMPTS = 2
 _FAREWELL_SECONDS = 5.0
-
-
-def resolve_devices(names: Iterable[str]) -> tuple[torch.device, ...]:
-    """Turn users' words into devices.
-
-    Args:
-        names: "all", or names as for `resolve_device`; none for no workers.
-
-    Returns:
-        Devices that exist.
-
-    Raises:
-        UsageError: When one does not.
-    """
-    wanted = tuple(names)
-    if wanted == ("all",):
-        wanted = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
-        if not wanted:
-            raise UsageError("--devices all: PyTorch sees no GPU here; leave it out to use the CPU")
-    return tuple(resolve_device(name) for name in wanted)
-
-
-def shared_batch_size(config: EnformerConfig, devices: Iterable[torch.device]) -> int:
-    """The largest batch that fits on each device: one size for all keeps the bytes the same."""
-    return min(automatic_batch_size(config, device) for device in devices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +54,8 @@ class _Worker:
     received: int = 0
 
 
-@dataclass
-class _Backlog:
-    """Rows of a piece that is not yet written in full."""
-
-    batches: deque[list[ScoredVariant]] = field(default_factory=deque)
-    complete: bool = False
-
-
-ScorerFactory = Callable[[ScoreRequest, Reference], PieceScorer[Any]]
+ScorerFactory = Callable[[ScoreRequest, Reference], Scorer]
 """Makes the scorer of a worker, whose device is `request.compute.device`; has to be importable by name."""
-
-
-def make_worker_scorer(request: ScoreRequest, reference: Reference) -> PieceScorer[Any]:
-    """Loads the model onto the worker's device."""
-    scorer = open_scorer(request.model, request.settings, request.compute, request.targets)
-    if request.calibration:
-        return with_calibration(scorer, reference.genes, request.calibration, request.additions)
-    return scorer
 
 
 class DevicePool:
@@ -115,13 +71,13 @@ class DevicePool:
     """
 
     def __init__(
-        self, request: ScoreRequest, batch_size: int, make_scorer: ScorerFactory = make_worker_scorer
+        self, request: ScoreRequest, batch_size: int, make_scorer: ScorerFactory = scorer_of
     ) -> None:
         self._request = replace(request, compute=replace(request.compute, batch_size=batch_size))
         self._make_scorer = make_scorer
         self._workers: list[_Worker] = []
         self._retries: deque[_Task] = deque()
-        self._backlog: dict[int, _Backlog] = {}
+        self._backlog: dict[int, deque[ScoredBatch]] = {}
 
     def __enter__(self) -> "DevicePool":
         """Starts the workers."""
@@ -156,32 +112,37 @@ class DevicePool:
                 worker.process.join()
         self._workers.clear()
 
-    def score(self, pieces: Iterable[Piece], skipped_batches: int = 0) -> Iterator[ScoredPiece]:
+    def score(
+        self, variants: Iterable[Variant], piece_size: int, skipped_batches: int = 0
+    ) -> Iterator[ScoredBatch]:
         """Scores pieces on whatever device is free.
 
         Args:
-            pieces: From `cut_pieces`.
+            variants: As for `enformer_vep.scoring.batches.score_variants`.
+            piece_size: Records per piece.
             skipped_batches: Batches of the first piece that are done already.
 
         Yields:
-            Scored pieces, in order; each has to be gone through before the next one is asked for.
+            Batches of rows, in order.
 
         Raises:
             EnformerVepError: As a worker raised it, or when a piece cannot be scored because workers die.
         """
-        tasks = self._tasks(pieces, skipped_batches)
+        tasks = _cut(variants, piece_size, skipped_batches)
         order: deque[int] = deque()
         more = True
         while more or order:
-            more = more and self._hand_out(tasks, order)
-            if order:
-                yield ScoredPiece(order[0], self._rows(order[0], lambda: self._hand_out(tasks, order)))
+            more = self._hand_out(tasks, order)
+            if not order:
+                continue
+            backlog = self._backlog[order[0]]
+            if not backlog:
+                self._receive()
+                continue
+            batch = backlog.popleft()
+            if batch.ends_piece:
                 del self._backlog[order.popleft()]
-
-    def _tasks(self, pieces: Iterable[Piece], skipped_batches: int) -> Iterator[_Task]:
-        for piece in pieces:
-            yield _Task(piece.number, tuple(piece.variants), skipped_batches)
-            skipped_batches = 0
+            yield batch
 
     def _hand_out(self, tasks: Iterator[_Task], order: deque[int]) -> bool:
         """Gives every idle worker a piece; tells whether there may be more pieces."""
@@ -192,7 +153,7 @@ class DevicePool:
                 task = next(tasks, None)
                 if task is None:
                     return False
-                self._backlog[task.number] = _Backlog()
+                self._backlog[task.number] = deque()
                 order.append(task.number)
                 self._give(worker, task)
         return True
@@ -200,19 +161,9 @@ class DevicePool:
     def _give(self, worker: _Worker, task: _Task) -> None:
         worker.task, worker.received = task, 0
         try:
-            worker.pipe.send((task.number, task.variants, task.skipped_batches))
+            worker.pipe.send((task.variants, task.skipped_batches))
         except OSError:
             self._bury(worker)
-
-    def _rows(self, number: int, hand_out: Callable[[], bool]) -> Iterator[list[ScoredVariant]]:
-        backlog = self._backlog[number]
-        while True:
-            while backlog.batches:
-                yield backlog.batches.popleft()
-            if backlog.complete:
-                return
-            self._receive()
-            hand_out()
 
     def _receive(self) -> None:
         pipes = {worker.pipe: worker for worker in self._workers}
@@ -229,12 +180,11 @@ class DevicePool:
         if isinstance(message, BaseException):
             raise message
         assert worker.task is not None
-        backlog = self._backlog[worker.task.number]
-        if isinstance(message, list):
-            worker.received += 1
-            backlog.batches.append(message)
-        else:
-            backlog.complete, worker.task = True, None
+        assert isinstance(message, ScoredBatch)
+        worker.received += 1
+        self._backlog[worker.task.number].append(message)
+        if message.ends_piece:
+            worker.task = None
 
     def _bury(self, worker: _Worker) -> None:
         """Takes leave of a dead worker; its piece goes to another one, from the batch after its last."""
@@ -258,6 +208,12 @@ class DevicePool:
             raise EnformerVepError("no worker is left; check the devices, then run the same command again")
 
 
+def _cut(variants: Iterable[Variant], piece_size: int, skipped_batches: int) -> Iterator[_Task]:
+    for number, piece in itertools.groupby(variants, lambda variant: variant.record // piece_size):
+        yield _Task(number, tuple(piece), skipped_batches)
+        skipped_batches = 0
+
+
 def _how_it_ended(process: BaseProcess) -> str:
     code = process.exitcode or 0
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -269,14 +225,16 @@ def _work(request: ScoreRequest, make_scorer: ScorerFactory, pipe: Connection, t
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
+    if request.compute.device == "cpu":
+        keep_freed_memory()
     try:
         reference = open_reference(request)
         scorer = make_scorer(request, reference)
         while True:
-            _, variants, skipped_batches = pipe.recv()
-            for rows in score_piece(variants, reference, scorer, skipped_batches):
-                pipe.send(rows)
-            pipe.send(None)
+            variants, skipped_batches = pipe.recv()
+            size = request.compute.piece_size
+            for batch in score_variants(variants, reference, scorer, size, skipped_batches):
+                pipe.send(batch)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except EnformerVepError as error:

@@ -16,11 +16,11 @@ from enformer_vep.genome.contigs import named_alike
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.jobs.identity import run_identity
 from enformer_vep.jobs.manifest import Manifest, read_manifest
+from enformer_vep.jobs.run import Progress, Run, prepare_run, write_run
 from enformer_vep.jobs.shards import Shard, parse_shard
 from enformer_vep.resume.journal import JournalContent, differences, read_journal
 from enformer_vep.resume.names import Names, sha256_of, was_completed
 from enformer_vep.resume.table import FileFacts, ResumableTable, open_resumable
-from enformer_vep.scoring.assembly import Progress, Run, prepare_run, write_run
 from enformer_vep.scoring.batches import check_variants
 from enformer_vep.scoring.inputs import Source, open_source
 from enformer_vep.settings import ScoreRequest
@@ -174,18 +174,11 @@ def _pieces(run: Run) -> tuple[range | None, int | None]:
 
 
 def _identity(run: Run) -> dict[str, object]:
-    return run_identity(
-        run.request,
-        run.source.regions,
-        run.source.reference,
-        run.model_sha256,
-        run.scorer.layout,
-        run.scorer.geometry.window,
-    )
+    return run_identity(run.request, run.source.regions, run.source.reference, run.scorer)
 
 
 def _computed(run: Run) -> dict[str, object]:
-    return {"batch-size": run.scorer.batch_size, "device": run.provenance["device"]}
+    return {"batch-size": run.scorer.batch_size, "device": run.device}
 
 
 def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSummary | None:

@@ -9,7 +9,7 @@ from enformer_vep import __version__
 from enformer_vep.calibration import CalibrationFitter, recorded_settings, write_calibration
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.writing import require_writable
-from enformer_vep.scoring.assembly import Progress, prepare_run, write_run
+from enformer_vep.jobs.run import Progress, prepare_run, write_run
 from enformer_vep.scoring.calibrated import scorer_identity
 from enformer_vep.scoring.inputs import open_source
 from enformer_vep.settings import ScoreRequest
@@ -17,7 +17,7 @@ from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
 class _Background:
-    """Takes rows of a background (`enformer_vep.scoring.pieces.Table`)."""
+    """Takes rows of a background (`enformer_vep.scoring.batches.Table`)."""
 
     def __init__(self, fitter: CalibrationFitter) -> None:
         self._fitter = fitter
@@ -61,7 +61,7 @@ def calibrate_file(
         fitter = CalibrationFitter(
             run.scorer.layout.blocks,
             scorer_identity(run.scorer, source.reference.genes),
-            {**recorded_settings(request.settings), "version": __version__},
+            {**recorded_settings(run.scorer.settings.describe()), "version": __version__},
             components,
         )
         summary, began = RunSummary(), time.perf_counter()

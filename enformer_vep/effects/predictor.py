@@ -1,0 +1,117 @@
+"""The one way from windows to predictions: averaged over strands and shifts."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, reverse_complement
+from enformer_vep.effects.stitching import Stitches, stitch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """Averages an engine's predictions over views of the same windows.
+
+    The mean is linear, so the mean of deltas is the delta of the means; scores are computed after.
+
+    Attributes:
+        engine: Predicts one view at a time.
+        device: Where it computes.
+        views: For each shift, which of the engine's bins to read, in forward order.
+        both_strands: Also predict the reverse complement; its bins are flipped back before they are read, so
+            the engine's have to lie evenly around the middle of the window.
+        partners: int64 [tracks], for each track of the engine the one that has its place on the other strand;
+            None where no track is of one strand.
+        tracks: How many of the engine's tracks are wanted, from the first; None for all.
+    """
+
+    engine: EffectEngine
+    device: torch.device
+    views: tuple[slice, ...]
+    both_strands: bool = False
+    partners: Tensor | None = None
+    tracks: int | None = None
+
+    @property
+    def device_name(self) -> str:
+        """The device in words."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+
+    def predict(self, windows: Sequence[Tensor]) -> Tensor:
+        """Predict windows as they are.
+
+        Args:
+            windows: For each shift, uint8 [W, L] base codes.
+
+        Returns:
+            [W, bins, tracks], on the predictor's device.
+        """
+        return _mean(self._predictions(windows))[..., : self.tracks]
+
+    def effect(self, batches: Sequence[EffectBatch], stitches: Sequence[Stitches] | None = None) -> Effect:
+        """Predict what alternates change.
+
+        Args:
+            batches: For each shift, the same alternates.
+            stitches: For each shift, how alternates go together; None when there is one for each variant.
+
+        Returns:
+            Mean reference prediction and mean delta, [B, bins, tracks], on the predictor's device.
+        """
+        if stitches is None:
+            mean = mean_effect(
+                effect for batch, bins in self._each(batches) for effect in self._strands(batch, bins)
+            )
+        else:
+            mean = mean_effect(
+                stitch(mean_effect(self._strands(batch, bins)), plan)
+                for (batch, bins), plan in zip(self._each(batches), stitches, strict=True)
+            )
+        if self.tracks is None:
+            return mean
+        return mean.map(lambda values: values[..., : self.tracks])
+
+    def _each(self, batches: Sequence[EffectBatch]) -> Iterable[tuple[EffectBatch, slice]]:
+        return zip((batch.to(self.device) for batch in batches), self.views, strict=True)
+
+    def _strands(self, batch: EffectBatch, bins: slice) -> Iterator[Effect]:
+        yield self.engine.predict(batch).map(lambda values: values[:, bins])
+        if self.both_strands:
+            reverse = self.engine.predict(batch.reverse_complement())
+            yield reverse.map(lambda values: self._forward(values)[:, bins])
+
+    def _predictions(self, windows: Sequence[Tensor]) -> Iterator[Tensor]:
+        for codes, bins in zip(windows, self.views, strict=True):
+            codes = codes.to(self.device)
+            yield self.engine.predict_windows(codes)[:, bins]
+            if self.both_strands:
+                yield self._forward(self.engine.predict_windows(reverse_complement(codes)))[:, bins]
+
+    def _forward(self, values: Tensor) -> Tensor:
+        """[B, bins, tracks] of the reverse strand, as the forward strand has them."""
+        flipped = values.flip(1)
+        return flipped if self.partners is None else flipped[..., self.partners]
+
+
+def mean_effect(effects: Iterable[Effect]) -> Effect:
+    """Mean of at least one effect of the same variants; holds two at a time."""
+    total, views = _sum(effects, lambda one, other: one.plus(other))
+    return total.map(lambda values: values / views)
+
+
+def _mean(predictions: Iterable[Tensor]) -> Tensor:
+    total, views = _sum(predictions, torch.add)
+    return total / views
+
+
+def _sum(items: Iterable[T], add: Callable[[T, T], T]) -> tuple[T, int]:
+    some = iter(items)
+    total, count = next(some), 1
+    for item in some:
+        total, count = add(total, item), count + 1
+    return total, count

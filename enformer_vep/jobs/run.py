@@ -1,0 +1,139 @@
+"""A run made ready, and the loop that every kind of run shares."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from enformer_vep import __version__
+from enformer_vep.files.signals import StopRequest
+from enformer_vep.genome.variants import Variant
+from enformer_vep.jobs.shards import Shard
+from enformer_vep.scoring.assembly import scorer_of
+from enformer_vep.scoring.batches import Table, score_variants, write_rows
+from enformer_vep.scoring.inputs import Source
+from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.scoring.workers import DevicePool
+from enformer_vep.settings import ScoreRequest, ScoreSettings
+from enformer_vep.tables.row import RunSummary, ScoredVariant
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int | None], AbstractContextManager[Callable[[ScoredVariant], None]]]
+"""Given the number of records (None when unknown), shows a bar; what it yields is called with every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that is known before the first row.
+
+    Attributes:
+        request: The run, with nothing left to choose.
+        source: Its input.
+        scorer: Its model, made ready.
+        shard: Its block of the input; None for all.
+        progress: Shows how far it is.
+        stop: Says whether somebody asked this process to end.
+    """
+
+    request: ScoreRequest
+    source: Source
+    scorer: Scorer
+    shard: Shard | None
+    progress: Progress
+    stop: StopRequest
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """What the run is made with, for the log and `--summary`."""
+        request, scorer = self.request, self.scorer
+        return {
+            "version": __version__,
+            "genome": str(request.genome),
+            "model": {"name": scorer.model, "sha256": scorer.sha256, "window": scorer.geometry.window},
+            "settings": {
+                **_described(scorer.settings),
+                "tracks": len(scorer.tracks),
+                "columns": [block.score for block in scorer.layout.blocks],
+                "batch_size": scorer.batch_size,
+            },
+            "device": self.device,
+            "genes": _name(request.genes),
+            "calibration": _name(request.calibration),
+        }
+
+    @property
+    def device(self) -> str:
+        """Where it computes, in words."""
+        return ", ".join(self.request.compute.devices) or self.scorer.predictor.device_name
+
+
+def prepare_run(
+    request: ScoreRequest,
+    source: Source,
+    shard: Shard | None,
+    batch_size: int | None,
+    progress: Progress,
+    stop: StopRequest,
+) -> Run:
+    """Load the model and fix everything else.
+
+    Args:
+        request: The whole run.
+        source: Its input.
+        shard: Its block of the input; None for all.
+        batch_size: What an interrupted run found automatically: another size would change its rounding.
+        progress: Shows how far it is.
+        stop: Says whether somebody asked this process to end.
+
+    Returns:
+        The run.
+
+    Raises:
+        EnformerVepError: On bad options, weights or calibration.
+    """
+    compute = request.compute
+    sized = replace(compute, batch_size=compute.batch_size or batch_size)
+    scorer = scorer_of(replace(request, compute=sized), source.reference)
+    run = Run(replace(request, settings=scorer.settings), source, scorer, shard, progress, stop)
+    logger.debug("%s", run.provenance)
+    return run
+
+
+def write_run(
+    run: Run,
+    variants: Iterator[Variant],
+    table: Table,
+    summary: RunSummary,
+    total: int | None,
+    skipped_batches: int,
+) -> None:
+    """Score variants, on one device or several, and hand their rows to a table.
+
+    Args:
+        run: The run.
+        variants: Its alleles, from the first piece that is not complete.
+        table: Where rows go.
+        summary: Counts of what was written.
+        total: Records to come, for the progress bar; None when unknown.
+        skipped_batches: Batches of the first piece that are done already.
+    """
+    size, reference = run.request.compute.piece_size, run.source.reference
+    with run.progress(total) as advance:
+        if run.request.compute.devices:
+            with DevicePool(run.request, run.scorer.batch_size) as workers:
+                rows = workers.score(variants, size, skipped_batches)
+                write_rows(rows, table, summary, advance)
+        else:
+            rows = score_variants(variants, reference, run.scorer, size, skipped_batches)
+            write_rows(rows, table, summary, advance)
+
+
+def _described(settings: ScoreSettings) -> dict[str, object]:
+    values = settings.to_dict()
+    return {"bins": values.pop("centre_bins"), **values}
+
+
+def _name(path: Path | None) -> str | None:
+    return None if path is None else str(path)

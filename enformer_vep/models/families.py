@@ -1,0 +1,97 @@
+"""The families of networks: the one place where a new one is plugged in.
+
+A family works with the engine `pair`, and with everything behind it, on the day it is added; engines of its own
+come first where it has any.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from enformer_vep.effects.network import Network
+from enformer_vep.effects.pair import PairEngine
+from enformer_vep.errors import ModelError, UsageError
+from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.settings import Engine
+
+
+class Configuration(Protocol):
+    """Shape of a network: a frozen dataclass whose fields go into the file of a model."""
+
+    @property
+    def window(self) -> int:
+        """Base pairs that the network reads."""
+
+    @property
+    def output_tracks(self) -> Mapping[str, int]:
+        """Tracks of each organism's head."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`; raises ModelError on a key or a shape that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One architecture.
+
+    Attributes:
+        name: As in the files of its models.
+        configuration: Type of its configurations (`Configuration`).
+        network: Type of its networks, made of a configuration and, if not all are wanted, the heads.
+        engines: Its own engines, the default first (`enformer_vep.effects.batches.EffectEngine`).
+    """
+
+    name: str
+    configuration: Any
+    network: Callable[..., Network]
+    engines: Mapping[Engine, Any]
+
+    def choose_engine(self, wanted: Engine | None) -> Engine:
+        """The engine of a run.
+
+        Args:
+            wanted: What was asked for; None for the family's default.
+
+        Returns:
+            The engine.
+
+        Raises:
+            UsageError: The family has no such engine.
+        """
+        if wanted is None:
+            return next(iter(self.engines), Engine.PAIR)
+        if wanted is not Engine.PAIR and wanted not in self.engines:
+            raise UsageError(f"--engine {wanted}: models of the family {self.name} have none; use pair")
+        return wanted
+
+    def engine_type(self, engine: Engine) -> Any:
+        """The class of an engine that the family has; see `enformer_vep.effects.engine.NetworkEngine`."""
+        return self.engines.get(engine, PairEngine)
+
+
+FAMILIES: dict[str, Family] = {
+    "enformer": Family("enformer", EnformerConfig, Enformer, {Engine.DELTA: DeltaEngine}),
+}
+"""By name."""
+
+
+def find_family(name: str) -> Family:
+    """Look a family up by the name that a file gives.
+
+    Raises:
+        ModelError: This version does not know it.
+    """
+    if name not in FAMILIES:
+        raise ModelError(f"models of the family {name} are not known here, only {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def family_of(network: Network) -> Family:
+    """The family that a network belongs to."""
+    return next(one for one in FAMILIES.values() if one.network is type(network))
