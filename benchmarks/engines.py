@@ -57,19 +57,20 @@ def run_ours(engine: str, precision: str, device: torch.device, alternates: int)
     """Seconds per alternate of one of our engines."""
     from enformer_vep.effects.batches import EffectBatch
     from enformer_vep.effects.devices import automatic_portions
-    from enformer_vep.effects.guards import make_engine
     from enformer_vep.effects.memory import keep_freed_memory
     from enformer_vep.models.enformer.config import EnformerConfig
     from enformer_vep.models.enformer.network import Enformer
+    from enformer_vep.models.families import FAMILIES
     from enformer_vep.scoring.scores import compute_scores
     from enformer_vep.settings import Engine, Precision, Score
 
     config = EnformerConfig(output_tracks={"human": 5313})
     network = Enformer(config).eval().requires_grad_(False).to(device)
-    portions = automatic_portions(config, device)
+    portions = automatic_portions(network.footprint, device)
     if device.type == "cpu":
         keep_freed_memory()
-    made = make_engine(Engine(engine), network, "human", None, slice(0, 896), Precision(precision), portions)
+    wanted = ("human", None, slice(0, 896), Precision(precision), portions)
+    made = FAMILIES["enformer"].make_engine(Engine(engine), network, *wanted)
     reference, alternate = codes(alternates)
     batch = EffectBatch(reference, alternate, torch.zeros(alternates, dtype=torch.int64)).to(device)
 

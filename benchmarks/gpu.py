@@ -24,7 +24,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from enformer_vep.effects.batches import EffectBatch, EffectEngine
 from enformer_vep.effects.devices import automatic_portions
-from enformer_vep.effects.guards import make_engine
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.effects.products import Products
@@ -32,6 +31,7 @@ from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta.propagation import propagate_block, trace_block
 from enformer_vep.models.enformer.delta.reference import convolve_stage
 from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.models.families import FAMILIES
 from enformer_vep.scoring.scores import compute_scores
 from enformer_vep.settings import Engine, Precision, Score
 
@@ -134,14 +134,14 @@ def score(engine: EffectEngine, batch: EffectBatch, device: torch.device) -> tor
 
 def engine_of(bench: Bench, engine: Engine, precision: Precision) -> EffectEngine:
     """An engine for all tracks and bins, in portions that fit."""
-    portions = automatic_portions(bench.network.config, bench.device)
+    portions = automatic_portions(bench.network.footprint, bench.device)
     bins = slice(0, bench.network.config.target_length)
-    return make_engine(engine, bench.network, "human", None, bins, precision, portions)
+    return FAMILIES["enformer"].make_engine(engine, bench.network, "human", None, bins, precision, portions)
 
 
 def engines(bench: Bench, peaks: dict[str, float]) -> Iterator[str]:
     """Our engines: a window each, and shared windows."""
-    portions = automatic_portions(bench.network.config, bench.device)
+    portions = automatic_portions(bench.network.footprint, bench.device)
     windows = portions.references
     cases = {"centred": (windows, 1), f"{SHARED} in one window": (1, 6 if bench.tiny else SHARED)}
     for engine in Engine:

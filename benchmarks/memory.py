@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -41,43 +40,35 @@ def make_input(folder: Path, records: int) -> None:
             handle.write(f"chr1\t{position}\t.\t{reference}\t{'A' if reference != 'A' else 'C'}\t.\t.\t.\n")
 
 
-def score(folder: Path) -> None:
+def measure(folder: Path) -> None:
     import torch
 
     from enformer_vep.cli.progress import record_progress
-    from enformer_vep.genome.placing import Geometry
-    from enformer_vep.scoring import assembly as runs
-    from enformer_vep.scoring import run as scoring
+    from enformer_vep.effects.predictor import Predictor
+    from enformer_vep.genome.bins import Geometry
+    from enformer_vep.jobs import run, score
     from enformer_vep.scoring.scorer import Scorer
-    from enformer_vep.settings import ComputeSettings, OutputSettings, ScoreRequest
+    from enformer_vep.settings import ComputeSettings, Engine, OutputSettings, ScoreRequest, ScoreSettings
     from enformer_vep.tables.row import Layout, ValueBlock
 
     torch.set_num_threads(1)
-    runs.open_model = lambda *_: SimpleNamespace(sha256="", name="stub", config=None)
-    runs.track_table = lambda *_: None
-    runs.make_scorer = lambda model, table, settings, compute, device: Scorer(
-        Layout((ValueBlock("SAD", ("0",)),)),
-        (0,),
-        Geometry(1024, 0, 128, 8),
-        (slice(None),),
-        16,
-        device,
-        Stub(),
-        settings,
-    )
+    predictor = Predictor(Stub(), torch.device("cpu"), (slice(None),))
+    layout, settings = Layout((ValueBlock("SAD", ("0",)),)), ScoreSettings(engine=Engine.PAIR)
+    made = Scorer("stub", "", layout, (0,), Geometry(1024, 0, 128, 8), predictor, 16, settings)
+    run.scorer_of = lambda request, reference: made
     output = OutputSettings(str(folder / "scores.tsv.gz"))
     request = ScoreRequest(
         str(folder / "variants.vcf"), folder / "genome.fa", compute=ComputeSettings("cpu"), output=output
     )
     began = time.perf_counter()
-    rows = scoring.score_file(request, record_progress).alleles
+    rows = score.score_file(request, record_progress).alleles
     seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{rows}\t{peak / 1024:.0f}\t{seconds:.1f}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        score(Path(sys.argv[2]))
+        measure(Path(sys.argv[2]))
     else:
         print("records\tpeak_MiB\tseconds", flush=True)
         for count in map(int, sys.argv[1:] or ("10000", "100000", "1000000")):

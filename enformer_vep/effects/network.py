@@ -96,20 +96,20 @@ def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     return (codes[:, None, :] == bases[:, None]).to(dtype).transpose(1, 2)
 
 
-def placed_on(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
+def placed_on(network: Network, device: torch.device, dtype: torch.dtype | None = None) -> Network:
     """The network on a device: itself when it is there already, else a copy, so that nobody's model moves.
 
     Args:
         network: Any network.
         device: Where it is wanted.
-        dtype: Type of its numbers.
+        dtype: Type of its numbers; None for what it has.
 
     Returns:
         The network; of a copy only the tensors that had to change are new.
     """
     tensors: Sequence[Tensor] = [*network.parameters(), *network.buffers()]
     moved = {
-        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
         for tensor in tensors
     }
     if all(moved[id(tensor)].data_ptr() == tensor.data_ptr() for tensor in tensors):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from enformer_vep.effects.batches import EffectEngine
+from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.errors import ModelError, UsageError
@@ -70,9 +72,23 @@ class Family:
             raise UsageError(f"--engine {wanted}: models of the family {self.name} have none; use pair")
         return wanted
 
-    def engine_type(self, engine: Engine) -> Any:
-        """The class of an engine that the family has; see `enformer_vep.effects.engine.NetworkEngine`."""
-        return self.engines.get(engine, PairEngine)
+    def make_engine(self, engine: Engine | None, network: Network, *wanted: Any) -> EffectEngine:
+        """Make an engine that survives a full device.
+
+        Args:
+            engine: Which; None for the family's default.
+            network: The model, in eval mode, on the device that is to be used.
+            wanted: Organism, tracks, bins, precision and portions: see
+                `enformer_vep.effects.engine.NetworkEngine`.
+
+        Returns:
+            The engine.
+
+        Raises:
+            UsageError: The family has no such engine.
+        """
+        kind = self.engines.get(self.choose_engine(engine), PairEngine)
+        return MemoryGuard(kind(network, *wanted))
 
 
 FAMILIES: dict[str, Family] = {

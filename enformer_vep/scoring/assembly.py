@@ -13,7 +13,6 @@ from enformer_vep.effects.devices import (
     resolve_device,
     resolve_devices,
 )
-from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import placed_on
 from enformer_vep.effects.precision import SIXTEEN_BIT
 from enformer_vep.effects.predictor import Predictor
@@ -142,12 +141,13 @@ def make_predictor(
     if both_strands and table is not None:
         predicted, partners = table.with_partners(tracks)
     exact = settings.precision is Precision.FLOAT64
-    network = placed_on(model.network, device, torch.float64 if exact else torch.float32)
+    network = placed_on(model.network, device, torch.float64 if exact else None)
     portions = automatic_portions(network.footprint, device)
-    make = model.family.engine_type(model.family.choose_engine(settings.engine))
-    engine = make(network, settings.organism, predicted, plan.predicted, settings.precision, portions)
+    engine = model.family.make_engine(
+        settings.engine, network, settings.organism, predicted, plan.predicted, settings.precision, portions
+    )
     return plan.in_use, Predictor(
-        engine=MemoryGuard(engine),
+        engine=engine,
         device=device,
         views=plan.views,
         both_strands=both_strands,

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from enformer_vep.models.checkpoints import build_on_meta, save_model, tensor_shapes
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.huggingface import HUGGING_FACE, to_config_json
+from enformer_vep.models.families import FAMILIES
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ print((peak() - before) * 1024)
 def write_published_size(directory: Path, kind: str) -> Path:
     """Writes weights of one value, one tensor at a time in memory only once."""
     config = EnformerConfig()
-    network = build_on_meta(config).to_empty(device="cpu")
+    network = build_on_meta(FAMILIES["enformer"], config).to_empty(device="cpu")
     for tensor in network.state_dict().values():
         tensor.fill_(1)
     if kind in {"float32", "float16"}:
