@@ -154,9 +154,8 @@ scoring_options = _together(
         click.option(
             "--engine",
             type=click.Choice(list(Engine), case_sensitive=False),
-            default=Engine.DELTA,
-            show_default=True,
-            help="delta carries the change through the network; pair subtracts two predictions (slower, plain).",
+            help="delta carries the change through the network; pair subtracts two predictions (slower, plain). "
+            "Default: delta where the model's family has it.",
         ),
     ]
 )
@@ -214,14 +213,14 @@ def _score_settings(rest: dict[str, Any]) -> ScoreSettings:
         genes = GeneSettings(bins, centre, parse_words(kinds, "--gene-types") if kinds is not None else ())
     elif centre is Centre.TSS or kinds is not None:
         raise UsageError("--center tss and --gene-types need an annotation: give one with --genes")
-    scores = rest.pop("scores")
+    scores, engine = rest.pop("scores"), rest.pop("engine")
     default = Score.SADR if genes else Score.SAD
     return ScoreSettings(
         scores=(default,) if scores is None else parse_scores(scores),
         centre_bins=parse_bins(rest.pop("bins")),
         shifts=parse_shifts(rest.pop("shifts")),
         precision=Precision(rest.pop("precision")),
-        engine=Engine(rest.pop("engine")),
+        engine=Engine(engine) if engine else None,
         indels=Indels(rest.pop("indels")),
         genes=genes,
         **{

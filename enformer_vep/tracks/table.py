@@ -135,7 +135,11 @@ class TrackTable:
         ]
         _check_order(rows)
         _check_unique(rows)
-        return cls(tuple(row.track(index) for index, row in enumerate(rows)))
+        tracks = tuple(row.track(index) for index, row in enumerate(rows))
+        for row, track in zip(rows, tracks, strict=True):
+            if track.strand_partner is not None and not 0 <= track.strand_partner < len(tracks):
+                raise InputError(f"{row.place}: strand_pair is not an index of the table; correct it")
+        return cls(tracks)
 
     def to_text(self) -> str:
         """The table in the layout that `from_text` reads; columns that it ignores are not kept."""
@@ -163,7 +167,18 @@ class _Row:
             clip=self._number("clip"),
             scale=self._number("scale"),
             sum_stat=self.values.get("sum_stat") or None,
+            strand_partner=self._partner(index),
         )
+
+    def _partner(self, index: int) -> int | None:
+        """The row that `strand_pair` names by its `index`."""
+        text = self.values.get("strand_pair", "")
+        if not text:
+            return None
+        if not text.isdecimal():
+            raise InputError(f"{self.place}: strand_pair {text!r} is not an index; correct it")
+        first = int(self.values.get("index") or index) - index
+        return int(text) - first
 
     def _number(self, column: str) -> float | None:
         text = self.values.get(column, "")
