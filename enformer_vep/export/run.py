@@ -17,10 +17,10 @@ from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_s
 from enformer_vep.export.priors import Floats, given_priors, relative_priors
 from enformer_vep.export.tables import ScoredTable, open_scores
 from enformer_vep.export.vep import VepWriter
-from enformer_vep.files.writing import require_writable
+from enformer_vep.files.writing import is_stream, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
-from enformer_vep.tables.formats import FORMAT_NAMES, Format, choose_format, is_stream
+from enformer_vep.tables.formats import FORMAT_NAMES, Format, choose_format
 from enformer_vep.tables.writers import OpenTable, choose_writer, open_table
 
 logger = logging.getLogger(__name__)

@@ -9,11 +9,16 @@ from typing import BinaryIO
 
 from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import complete_or_absent, explained, output_error
-from enformer_vep.tables.formats import STANDARD_OUTPUT, is_stream
 
-__all__ = ["STANDARD_OUTPUT", "ByteStream", "is_stream", "open_stream", "require_writable"]
+STANDARD_OUTPUT = "-"
 
 _BUFFER_BYTES = 1 << 20
+
+
+def is_stream(destination: str) -> bool:
+    """Whether a destination is read as it is written: standard output, a device or a named pipe."""
+    path = Path(destination)
+    return destination == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 class ByteStream:

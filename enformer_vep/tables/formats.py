@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from enformer_vep.errors import UsageError
 
-STANDARD_OUTPUT = "-"
 BGZF_SUFFIXES = (".gz", ".bgz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
@@ -97,12 +96,6 @@ def choose_format(destination: str, wanted: str | None = None) -> FormatChoice:
     if compressed and not chosen.is_text:
         raise UsageError(f"{destination}: {last} files are compressed within; leave out {suffixes[-1]}")
     return FormatChoice(chosen, compressed)
-
-
-def is_stream(destination: str) -> bool:
-    """Whether a destination is read as it is written: standard output, a device or a named pipe."""
-    path = Path(destination)
-    return destination == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def require_joinable(destination: str, wanted: str | None = None) -> None:

@@ -9,11 +9,11 @@ from typing import Protocol
 from enformer_vep.errors import UsageError
 from enformer_vep.files.atomic import explained, take_name
 from enformer_vep.files.bgzf import ByteSink
-from enformer_vep.files.writing import open_stream
+from enformer_vep.files.writing import is_stream, open_stream
 from enformer_vep.tables.bcf import write_bcf
 from enformer_vep.tables.bed import BedWriter
 from enformer_vep.tables.converted import Converter, RowLogWriter
-from enformer_vep.tables.formats import Format, FormatChoice, choose_format, is_stream
+from enformer_vep.tables.formats import Format, FormatChoice, choose_format
 from enformer_vep.tables.hdf5 import require_h5py, write_hdf5
 from enformer_vep.tables.parquet import require_pyarrow, write_parquet
 from enformer_vep.tables.row import Layout, ScoredVariant
