@@ -1,18 +1,22 @@
 """FASTA, sequences and baked files; test_bigwig.py has what a bigWig's bins are."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pybigtools")
+pytest.importorskip("accelerate")
+pytest.importorskip("matplotlib")
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.encoding import UNKNOWN, encode
 from enformer_vep.training.baked import BakedReader, bake
-from enformer_vep.training.config import DataConfig
+from enformer_vep.training.config import DataConfig, TrainingConfig
 from enformer_vep.training.coverage import BigWigReader, CoverageRule
-from enformer_vep.training.examples import Geometry
+from enformer_vep.training.examples import Augmentation, Geometry, Variation
+from enformer_vep.training.run import bake_data
 from enformer_vep.training.sequences import Sequence, read_sequences, tile
 from enformer_vep.training.sources import open_organism
 from enformer_vep.training.targets import parse_targets
@@ -56,6 +60,23 @@ def test_baked_file_gives_the_same(reader, tmp_path):
     np.testing.assert_array_equal(baked.codes("chr2", 7, 600), reader.codes("chr2", 7, 600))
     with pytest.raises(InputError, match="another bin width than the configuration; bake it again"):
         BakedReader(tmp_path / "toy.npz", TARGETS, 32, RULE)
+
+
+def test_a_narrow_row_and_a_shift_read_no_further_than_was_baked(folder, tmp_path):
+    """Past its end a baked file knows nothing, but the genome does."""
+    (tmp_path / "narrow.bed").write_text("chr2\t4000\t4032\ttest\n")
+    plain = DataConfig("human", folder / "targets.txt", tmp_path / "narrow.bed", folder / "genome.fa")
+    baked = replace(plain, baked=tmp_path / "toy.npz")
+    bake_data(TrainingConfig((baked,), toy.SHAPE))
+    for shift in (0, Augmentation().max_shift):
+        one, other = (
+            open_organism("human", [section], Geometry(256, 8, WIDTH), ("test",))
+            .splits["test"]
+            .read(0, Variation(shift=shift))
+            for section in (baked, plain)
+        )
+        np.testing.assert_array_equal(one.values, other.values)
+        np.testing.assert_array_equal(one.codes, other.codes)
 
 
 BLACK = "chr2\t100\t101\n"
