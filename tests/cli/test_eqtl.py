@@ -91,7 +91,7 @@ def test_nothing_to_draw(evaluate):
 def test_lists_instead_of_labels(command, cohort, tmp_path):
     from tests.builders import make_vcf
 
-    records = [("1", 1000 + 10 * index, ".", "A", "G") for index in range(160)]
+    records = [("1", toy.position(index), ".", "A", "G") for index in range(160)]
     causal = make_vcf(tmp_path / "p.vcf", records[::4])
     others = make_vcf(tmp_path / "n.vcf", [record for index, record in enumerate(records) if index % 4])
     words = ("--positives", causal, "--negatives", others, "--tissue", "blood", *QUICK, *FOLDS)

@@ -8,7 +8,7 @@ import pytest
 from enformer_vep.eqtl.examples import make_examples
 from enformer_vep.eqtl.labels import read_labels
 from enformer_vep.eqtl.score_tables import open_scores
-from enformer_vep.eqtl.settings import FeatureSettings, LabelSettings, Together
+from enformer_vep.eqtl.settings import FeatureSettings, FoldSettings, LabelSettings, Together
 from enformer_vep.errors import DependencyError, InputError, UsageError
 from tests.builders import write_text
 from tests.eqtl import toy
@@ -26,8 +26,8 @@ def outcomes(examples):
     return examples.accounting["outcome"].tolist()
 
 
-def one_tissue(examples, together=Together.NONE):
-    (tissue,) = examples.by_tissue(together)
+def one_tissue(examples, together=Together.NONE, **folds):
+    (tissue,) = examples.by_tissue(FoldSettings(together=together, **folds))
     return tissue
 
 
@@ -119,11 +119,11 @@ def test_by_gene(tmp_path, gene_scores):
     )  # fmt: skip
     examples = join(gene_scores, labels)
     assert outcomes(examples) == [
-        "positive", "negative", "negative", "not_scored:no_gene_in_reach", "not_in_scores",
+        "positive", "negative", "duplicate", "not_scored:no_gene_in_reach", "not_in_scores",
     ]  # fmt: skip
     tissue = one_tissue(examples)
-    assert tissue.features.tolist() == [[3, 4], [1, 2], [-1, -2]]
-    assert tissue.distance.tolist() == [900, -40, -40]
+    assert tissue.features.tolist() == [[3, 4], [1, 2]]
+    assert tissue.distance.tolist() == [900, -40]
 
 
 def test_by_gene_needs_genes(tmp_path, gene_scores):
@@ -149,7 +149,8 @@ def test_groups(tmp_path, scores):
     examples = join(scores, labels)
     groups = {which: one_tissue(examples, Together(which)).groups for which in Together}
     assert groups["none"] is None
-    assert groups["auto"].tolist() == groups["group"].tolist() == [0, 1, 0, 2]
+    assert groups["group"].tolist() == [0, 1, 0, 2]
+    assert groups["linked"].tolist() == [0, 1, 0, 0]  # the last shares G3 with the third
     assert groups["gene"].tolist() == [0, 1, 2, 2]
     assert groups["chromosome"].tolist() == [0, 1, 0, 2]
     assert groups["variant"].tolist() == [0, 1, 2, 3]
@@ -157,7 +158,6 @@ def test_groups(tmp_path, scores):
 
 def test_groups_that_are_not_there(tmp_path, scores):
     examples = join(scores, toy.labels(tmp_path / "l.tsv", "chrom pos ref alt pip", "1 100 A G 1"))
-    assert one_tissue(examples, Together.AUTO).groups is None
     with pytest.raises(InputError, match="no gene to keep together"):
         one_tissue(examples, Together.GENE)
 
