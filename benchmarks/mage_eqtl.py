@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--positive-pip", type=float, default=0.5)
     parser.add_argument("--negative-pip", type=float, default=0.1)
     parser.add_argument("--folds", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--trees", type=int, default=100)
     parser.add_argument("--note", default="", help="which model, for the first line")
     options = parser.parse_args()
