@@ -182,7 +182,7 @@ def _used(
     used["slot"], used["orientation"] = slots, matches.orientation[slots]
     used["distance"] = used["distance"].fillna(pd.Series(matches.distance[slots], index=used.index))
     used["scored_as"] = matches.variants[slots]
-    used = used[found]
+    used = used[found].copy()
     labels["scored_as"] = labels["same"].map(used.drop_duplicates("same").set_index("same")["scored_as"])
     used["scored"] = used["scored_as"] + ";" + used["gene"] if by_gene else used["scored_as"]
     repeated = _drop_duplicates(used, "scored")

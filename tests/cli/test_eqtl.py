@@ -84,8 +84,8 @@ def test_fewer_groups_than_folds_are_refused(evaluate, tmp_path):
     outcome = evaluate("--stretch", 2_000_000, "-o", tmp_path / "m.tsv")
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1] == (
-        "enformer-vep: error: tissue_0: 1 group of examples (linked by a variant, a gene, a credible set or a stretch of "
-        "2,000,000 bp) for 4 folds; label more loci, or give fewer --folds, or a shorter --stretch"
+        "enformer-vep: error: tissue_0: 1 group of examples (linked by a variant, a gene, a credible set or a stretch "
+        "of 2,000,000 bp) for 4 folds; label more loci, or give fewer --folds, or a shorter --stretch"
     )
     assert not (tmp_path / "m.tsv").exists()
 
