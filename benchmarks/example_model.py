@@ -5,7 +5,8 @@
 DATA is a folder with (example_data/README.md says where they come from):
 
     genome/hg38.subset.fa.gz                   GRCh38, at least chr22
-    tracks.tsv, predicted/<identifier>.bw      the tracks, as another model predicts them
+    tracks.tsv, predicted/<identifier>.bw      the tracks, as another model predicts them; what it could not see is
+                                               absent, so absent means unknown
     k562/K562.DHS.chr22.counts.bed             measured reads in candidate regions
     variants/kircher_mpra.GP1BB.hg38.tsv       measured effects of variants in the GP1BB promoter
 
@@ -44,7 +45,7 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import ScoreSettings
-from enformer_vep.training.coverage import BigWigReader
+from enformer_vep.training.coverage import UNKNOWN, BigWigReader, CoverageRule
 from enformer_vep.training.targets import parse_targets
 
 CONTIG = "chr22"
@@ -121,7 +122,7 @@ def read_data(folder: Path, variant_count: int | None) -> Data:
         tracks = list(csv.DictReader(handle, delimiter="\t"))
     rows = (f"{t['identifier']}\tpredicted/{t['identifier']}.bw\t{t['description']}" for t in tracks)
     targets = parse_targets("\n".join(["identifier\tfile\tdescription", *rows]), "tracks.tsv")
-    reader = BigWigReader(fasta, targets, folder, BIN_WIDTH)
+    reader = BigWigReader(fasta, targets, folder, BIN_WIDTH, CoverageRule(absent=UNKNOWN))
     bins = reader.contigs[CONTIG] // BIN_WIDTH
     starts = range(0, bins, CHUNK_BINS)
     coverage = [reader.values(CONTIG, s * BIN_WIDTH, min(CHUNK_BINS, bins - s)) for s in starts]

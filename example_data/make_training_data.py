@@ -8,7 +8,7 @@ DATA is a folder with (see README.md beside this script for where they come from
 
     genome/hg38.subset.fa.gz     GRCh38 chr19, chr22, chr1:1-10,000,000 (BGZF, .fai, .gzi)
     tracks.tsv                   identifier and description of the tracks
-    predicted/<identifier>.bw    their coverage at 128-bp resolution
+    predicted/<identifier>.bw    their coverage at 128-bp resolution; absent where it is unknown
 
 `training/` beside this script gets links to the data, targets.txt (tracks scaled to a mean of 0.5 over the
 training regions, so that none outweighs another in the loss), sequences.bed and test.bed. chr22 is the test:
@@ -70,7 +70,7 @@ def write_targets(path: Path, tracks: list[dict[str, str]]) -> None:
 
 
 def training_mean(path: Path) -> float:
-    """Mean coverage over the bins of the training regions."""
+    """Mean coverage over the bins of the training regions that are known: absent is unknown here."""
     reader = pybigtools.open(str(path))
     values = [
         reader.values(contig, start, end, bins=(end - start) // BIN_WIDTH, exact=True, fillna=np.nan)

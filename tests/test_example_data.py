@@ -12,6 +12,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import centred_window
+from enformer_vep.training.config import read_config
 
 EXAMPLE_DATA = Path(__file__).parents[1] / "example_data"
 WINDOW_LENGTH = 196_608
@@ -109,3 +110,10 @@ def test_an_informative_prior_helps_and_a_shuffled_one_does_not(fine_mapping):
     informative, shuffled = np.mean(gained, axis=0)
     assert informative > 0.05
     assert shuffled < 0
+
+
+@pytest.mark.parametrize("name", ["train_example.toml", "train_example_short.toml"])
+def test_what_the_training_data_leave_out_is_unknown(name):
+    """The model that made these bigWigs left out what it could not see; zeros would be something to learn."""
+    [data] = read_config(EXAMPLE_DATA / name).data
+    assert (data.absent, data.blacklist) == ("unknown", None)

@@ -24,6 +24,17 @@ FILE = click.Path(path_type=Path)
 @click.option("-t", "--targets", type=FILE, help="Targets table; its column `file` names the bigWigs.")
 @click.option("--tfrecords", type=FILE, help="Folder in the layout of the published training data, instead.")
 @click.option(
+    "--absent", type=click.Choice(["zero", "unknown"]), default="zero", show_default=True,
+    help="What positions are that a bigWig leaves out.",
+)  # fmt: skip
+@click.option(
+    "--blacklist", type=FILE, help="BED file of positions that are unknown whatever the bigWigs say."
+)
+@click.option(
+    "--squash", type=click.Choice(["clip-first", "scale-first"]), default="clip-first", show_default=True,
+    help="Order of the targets table's clip and scale: as in the published tables' time, or basenji's of today.",
+)  # fmt: skip
+@click.option(
     "--split", type=click.Choice(["train", "valid", "test"]), default="test", show_default=True,
     help="Which sequences.",
 )  # fmt: skip
@@ -45,6 +56,9 @@ def evaluate(
     fasta: Path | None,
     targets: Path | None,
     tfrecords: Path | None,
+    absent: str,
+    blacklist: Path | None,
+    squash: str,
     split: str,
     organism: str,
     output: str,
@@ -58,8 +72,9 @@ def evaluate(
     """Compare a model's predictions with measured tracks.
 
     One row per track, Pearson's r of prediction and observation: pearson_bins over all bins of all sequences,
-    the paper's figure; pearson_sequences over sequences, of the mean of each; both also of log(1 + x). Bins
-    without coverage do not count.
+    the paper's figure; pearson_sequences over sequences, of the mean of each; both also of log(1 + x). What a
+    bigWig leaves out is 0 unless --absent or --blacklist say that it is unknown; NaN in a bigWig and what lies
+    past a contig's end always are. Bins with an unknown position do not count. TFRecords are summarised already.
 
     \b
     enformer-vep evaluate --sequences test.bed -f hg38.fa -t targets.txt --plot r.png > r.tsv
@@ -70,7 +85,17 @@ def evaluate(
     from enformer_vep.training.config import DataConfig
     from enformer_vep.training.evaluate import EvaluationRequest, evaluate_model
 
-    data = DataConfig(organism, targets, sequences, fasta, tfrecords=tfrecords)
+    data = DataConfig(
+        organism,
+        targets,
+        sequences,
+        fasta,
+        None,
+        tfrecords,
+        absent=absent,
+        blacklist=blacklist,
+        squash=squash,
+    )
     request = EvaluationRequest(model, data, split, device, batch_size, workers, window, limit or 0)
     result = evaluate_model(request, _bar)
     _write(evaluation_report.table_text(result), output)

@@ -26,6 +26,7 @@ COORDINATES = ("contig", "position", "reference", "alternate")
 
 # A credible set's number often starts anew in every gene.
 PER_GENE_GROUPS = frozenset({"credible_set", "cs_id", "cs"})
+NUMBERED_SET = r"[A-Za-z]{0,2}\d{1,3}"
 
 
 def find_columns(

@@ -11,11 +11,10 @@ import numpy.typing as npt
 from enformer_vep.eqtl import metrics
 from enformer_vep.eqtl.direction import grow_direction_forest, predict_direction, single_score
 from enformer_vep.eqtl.examples import Examples, TissueExamples
+from enformer_vep.eqtl.folds import OK, check_folds, why_not
 from enformer_vep.eqtl.settings import EqtlSettings, FoldSettings
 from enformer_vep.eqtl.sklearn_door import draw_folds, grow_forest
 from enformer_vep.errors import UsageError
-
-OK = "ok"
 
 _DIRECTION_SEED = 1
 
@@ -81,6 +80,8 @@ class TissueResult:
         status: "ok", or why it was not tested.
         positive: bool [examples].
         distance: float64 [examples].
+        groups: How many groups of examples folds keep together; None if every example is by itself.
+        positive_groups: Those with a positive.
         folds: One per repeat and fold; empty unless the status is ok.
         held_out: float64 [examples], probability when held out, mean over repeats; empty unless ok.
         direction: The other test.
@@ -90,6 +91,8 @@ class TissueResult:
     status: str
     positive: Bools
     distance: Floats
+    groups: int | None
+    positive_groups: int | None
     folds: tuple[FoldScore, ...]
     held_out: Floats
     direction: DirectionResult
@@ -110,9 +113,11 @@ def evaluate(
 
     Raises:
         UsageError: The direction track is not among the features.
+        InputError: The examples come in fewer groups than there are folds.
     """
     track = _track_index(examples, settings.direction_track)
-    for one in examples.by_tissue(settings.folds.together):
+    check_folds(examples, settings.folds)
+    for one in examples.by_tissue(settings.folds):
         result = _classify(one, settings, advance)
         yield replace(result, direction=_direction(one, settings, track, advance))
 
@@ -126,17 +131,6 @@ def seed_for(settings: FoldSettings, tissue: str, *numbers: int) -> int:
     """A seed of its own for every tissue, repeat and fold, whatever else is evaluated."""
     sequence = np.random.SeedSequence([settings.seed, zlib.crc32(tissue.encode()), *numbers])
     return int(sequence.generate_state(1)[0])
-
-
-def why_not(positive: Bools, groups: npt.NDArray[np.int64] | None, folds: int) -> str:
-    """Why so few examples cannot be divided into folds; "ok" if they can."""
-    if positive.sum() < folds:
-        return "too_few_positives"
-    if (~positive).sum() < folds:
-        return "too_few_negatives"
-    if groups is not None and len(np.unique(groups)) < folds:
-        return "too_few_groups"
-    return OK
 
 
 def baseline_scores(distance: Floats) -> Floats:
@@ -159,7 +153,10 @@ def _classify(one: TissueExamples, settings: EqtlSettings, advance: Advance) -> 
     elif all(math.isnan(score.auroc) for score in scores):
         status = "no_fold_with_both"
     nothing = DirectionResult(OK)
-    return TissueResult(one.tissue, status, one.positive, one.distance, tuple(scores), held_out, nothing)
+    counts = (_count(one.groups), _count(_of(one.groups, one.positive)))
+    return TissueResult(
+        one.tissue, status, one.positive, one.distance, *counts, tuple(scores), held_out, nothing
+    )
 
 
 def _held_out(
@@ -253,6 +250,10 @@ def _held_out_direction(
             predicted[held] = predict_direction(forest, features[held])
         advance(1)
     return predicted
+
+
+def _count(groups: npt.NDArray[np.int64] | None) -> int | None:
+    return None if groups is None else len(np.unique(groups))
 
 
 def _of(groups: npt.NDArray[np.int64] | None, rows: Bools) -> npt.NDArray[np.int64] | None:

@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from enformer_vep.eqtl.features import signed_log2
+from enformer_vep.eqtl.grouping import Groups, check_names, chosen_groups
+from enformer_vep.eqtl.identity import same_either_way, variant_keys
 from enformer_vep.eqtl.matching import Matches, find_matches, label_keys
 from enformer_vep.eqtl.outcomes import Outcome
 from enformer_vep.eqtl.score_tables import ScoreTables
-from enformer_vep.eqtl.settings import FeatureSettings, Together
+from enformer_vep.eqtl.settings import FeatureSettings, FoldSettings, Together
 from enformer_vep.errors import InputError
-from enformer_vep.genome.contigs import contig_key
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class TissueExamples:
     positive: npt.NDArray[np.bool_]
     distance: npt.NDArray[np.float64]
     effect: npt.NDArray[np.float64]
-    groups: npt.NDArray[np.int64] | None
+    groups: Groups | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ class Examples:
         tracks: Identifiers, in feature order.
         by_gene: Examples are about a variant and a gene.
         values: float32 [keys, features], transformed.
-        used: One row per example: tissue, slot (row of values), orientation, and the labels' own columns.
+        used: One row per example: tissue, slot (row of values), orientation, scored_as (the score row's variant as
+            contig:position:REF:ALT), genes and groups (all that labels of this variant and tissue name), and the
+            labels' own columns.
         accounting: One row per label row: file, row, variant, tissue, outcome.
     """
 
@@ -66,24 +69,36 @@ class Examples:
         """All that the labels name, in their order, those without a usable row included."""
         return list(self.accounting["tissue"].unique())
 
-    def by_tissue(self, together: Together = Together.NONE) -> Iterator[TissueExamples]:
-        """Yields one tissue after the other, each with features of its own.
+    def positive(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Which of some rows of `used` are positives: bool [rows]."""
+        return (rows["outcome"] == Outcome.POSITIVE).to_numpy()
 
-        Args:
-            together: What folds must not split.
+    def grouped(self, folds: FoldSettings) -> Iterator[tuple[str, pd.DataFrame, Groups | None]]:
+        """Yields every tissue with its rows of `used` and what of them a fold must not split.
 
         Raises:
             InputError: The labels have not what is to be kept together.
         """
-        keys = _group_keys(self.used, together)
+        check_names(self.used, folds.together)
         for tissue in self.tissues:
             rows = self.used[self.used["tissue"] == tissue]
+            yield tissue, rows, chosen_groups(rows, folds) if len(rows) else None
+
+    def by_tissue(self, folds: FoldSettings | None = None) -> Iterator[TissueExamples]:
+        """Yields one tissue after the other, each with features of its own.
+
+        Args:
+            folds: Say what must not be split; None where there are no folds.
+
+        Raises:
+            InputError: The labels have not what is to be kept together.
+        """
+        for tissue, rows, groups in self.grouped(folds or FoldSettings(together=Together.NONE)):
             slots, orientation = rows["slot"].to_numpy(), rows["orientation"].to_numpy()
-            groups = None if keys is None else pd.factorize(keys[rows.index])[0].astype(np.int64)
             yield TissueExamples(
                 tissue,
                 self.values[slots] * orientation[:, None],
-                (rows["outcome"] == Outcome.POSITIVE).to_numpy(),
+                self.positive(rows),
                 rows["distance"].to_numpy(),
                 rows["effect"].to_numpy(),
                 groups,
@@ -98,8 +113,8 @@ def make_examples(
 ) -> Examples:
     """Joins labels and scores.
 
-    Of several labels for the same variant in a tissue (several genes, when the scores are not by gene) the one with
-    the highest label or PIP counts.
+    Of several labels for the same variant in a tissue (several genes, when the scores are not by gene; REF and ALT
+    exchanged; an ID beside coordinates) the one with the highest label or PIP counts.
 
     Args:
         labels: As from `enformer_vep.eqtl.labels`; changed.
@@ -111,13 +126,14 @@ def make_examples(
         InputError: Nothing is left to work with.
     """
     labels["key"] = label_keys(labels, by_gene=tables.by_gene)
-    _drop_duplicates(labels)
+    labels["same"] = _same(labels)
+    _drop_duplicates(labels, "same")
     wanted = labels["outcome"].isin(_USED)
     keys = pd.Index(labels.loc[wanted, "key"].unique())
     if keys.empty:
         raise InputError(f"no label is usable: {_counts(labels['outcome'])}; check the PIP thresholds")
     matches = find_matches(keys, tables, advance)
-    used = _used(labels, wanted, keys, matches)
+    used = _used(labels, wanted, keys, matches, by_gene=tables.by_gene)
     if used.empty:
         raise InputError(
             f"no labelled variant has scores: {_counts(labels['outcome'])}; check that both are of one assembly"
@@ -129,12 +145,35 @@ def make_examples(
     return Examples(tables.tracks, tables.by_gene, matches.values, used, accounting)
 
 
-def _drop_duplicates(labels: pd.DataFrame) -> None:
+def _same(labels: pd.DataFrame) -> pd.Series:
+    """Keys that do not depend on the order of alleles of equal length."""
+    gene = labels["key"].str.partition(";")[2]
+    direct, turned = variant_keys(labels) + ";" + gene, variant_keys(labels, swapped=True) + ";" + gene
+    either = same_either_way(labels) & (labels["position"] != "")
+    return labels["key"].mask(either, direct.where(direct < turned, turned))
+
+
+def _drop_duplicates(labels: pd.DataFrame, key: str) -> pd.Index:
+    """Gives all but the strongest row of a tissue and key the outcome; returns their index."""
     order = labels.sort_values("strength", ascending=False, kind="stable", na_position="last")
-    labels.loc[order.index[order.duplicated(["tissue", "key"])], "outcome"] = Outcome.DUPLICATE.value
+    repeated = order.index[order.duplicated(["tissue", key])]
+    labels.loc[repeated, "outcome"] = Outcome.DUPLICATE.value
+    return repeated
 
 
-def _used(labels: pd.DataFrame, wanted: pd.Series, keys: pd.Index, matches: Matches) -> pd.DataFrame:
+def _all_names(labels: pd.DataFrame, used: pd.DataFrame, role: str) -> list[list[str]]:
+    """Every name that label rows of the same variant and tissue give it, rows that were left out included."""
+    named = labels[labels[role] != ""]
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    for tissue, variant, name in named[["tissue", "scored_as", role]].itertuples(index=False):
+        names.setdefault((tissue, variant), {})[name] = None
+    own = used[["tissue", "scored_as"]].itertuples(index=False, name=None)
+    return [list(names.get((tissue, variant), ())) for tissue, variant in own]
+
+
+def _used(
+    labels: pd.DataFrame, wanted: pd.Series, keys: pd.Index, matches: Matches, *, by_gene: bool
+) -> pd.DataFrame:
     used = labels[wanted].copy()
     slots = keys.get_indexer(pd.Index(used["key"]))
     reasons = matches.outcomes[slots]
@@ -142,7 +181,16 @@ def _used(labels: pd.DataFrame, wanted: pd.Series, keys: pd.Index, matches: Matc
     labels.loc[used.index[~found], "outcome"] = reasons[~found]
     used["slot"], used["orientation"] = slots, matches.orientation[slots]
     used["distance"] = used["distance"].fillna(pd.Series(matches.distance[slots], index=used.index))
-    return used[found]
+    used["scored_as"] = matches.variants[slots]
+    used = used[found].copy()
+    labels["scored_as"] = labels["same"].map(used.drop_duplicates("same").set_index("same")["scored_as"])
+    used["scored"] = used["scored_as"] + ";" + used["gene"] if by_gene else used["scored_as"]
+    repeated = _drop_duplicates(used, "scored")
+    labels.loc[repeated, "outcome"] = Outcome.DUPLICATE.value
+    used = used.drop(index=repeated)
+    for names, role in (("genes", "gene"), ("groups", "group")):
+        used[names] = _all_names(labels, used, role)
+    return used
 
 
 def _say_if_swapped(used: pd.DataFrame, features: FeatureSettings) -> None:
@@ -150,28 +198,6 @@ def _say_if_swapped(used: pd.DataFrame, features: FeatureSettings) -> None:
     if swapped:
         what = "the sign of their scores is turned" if features.signed else "their scores are sizes and stay"
         logger.info("%d labels have REF and ALT the other way round than the scores: %s", swapped, what)
-
-
-def _group_keys(used: pd.DataFrame, together: Together) -> pd.Series | None:
-    if together is Together.AUTO:
-        together = Together.GROUP if (used["group"] != "").any() else Together.NONE
-        if together is Together.GROUP:
-            logger.info("folds keep the labels' groups together (--keep-together none splits them)")
-    if together is Together.NONE:
-        return None
-    if together is Together.CHROMOSOME:
-        return used["contig"].map(contig_key)
-    if together is Together.VARIANT:
-        return used["key"].str.partition(";")[0]
-    return _named_groups(used, together)
-
-
-def _named_groups(used: pd.DataFrame, together: Together) -> pd.Series:
-    """A row without a name is a group of its own."""
-    names = used[together.value]
-    if (names == "").all():
-        raise InputError(f"the labels have no {together} to keep together; name its column with --column")
-    return names.where(names != "", ";" + used.index.astype(str))
 
 
 def _counts(outcomes: pd.Series) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from enformer_vep.eqtl.evaluation import OK, Bools, Floats, TissueResult, baseline_scores
+from enformer_vep.eqtl.evaluation import Bools, Floats, TissueResult, baseline_scores
+from enformer_vep.eqtl.folds import OK
 from enformer_vep.eqtl.metrics import auroc, average_precision, curve
 from enformer_vep.eqtl.report import spread
 from enformer_vep.errors import DependencyError, InputError

@@ -38,6 +38,11 @@ def variant_keys(table: pd.DataFrame, *, swapped: bool = False) -> pd.Series:
     )
 
 
+def same_either_way(table: pd.DataFrame) -> pd.Series:
+    """Which alleles may be exchanged with the sign turned: those of equal length. An indel's are another variant."""
+    return table["reference"].str.len() == table["alternate"].str.len()
+
+
 def split_variant(text: str) -> tuple[str, str, str, str] | None:
     """Reads chr1_13550_G_A_b38, 1:13550:G:A and the like; None when it is something else, such as an rs number.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from enformer_vep.eqtl.columns import ALIASES, COORDINATES, PER_GENE_GROUPS, find_columns
+from enformer_vep.eqtl.columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS, find_columns
 from enformer_vep.eqtl.identity import gene_without_version, split_variant
 from enformer_vep.eqtl.outcomes import Outcome
 from enformer_vep.eqtl.settings import LabelSettings
@@ -72,8 +72,8 @@ def _standard_table(path: Path, settings: LabelSettings) -> pd.DataFrame:
     for role in NUMBERS:
         table[role] = _numbers(table, role, path)
     _check_range(table, path)
-    table["gene"] = table["gene"].map(gene_without_version)
-    table["group"] = _groups(table, found.get("group"))
+    table["gene"] = _named(table["gene"]).map(gene_without_version)
+    table["group"] = _groups(table, found.get("group"), path)
     return table
 
 
@@ -84,10 +84,9 @@ def _with_identity(table: pd.DataFrame, found: set[str], path: Path) -> pd.DataF
         table = table.explode("alternate", ignore_index=True)
     elif "variant" in found:
         parts = [split_variant(text) for text in table["variant"]]
-        if all(parts):
-            table[list(COORDINATES)] = pd.DataFrame(parts, index=table.index)
-        else:
-            table["id"] = table["variant"]
+        for index, role in enumerate(COORDINATES):
+            table[role] = [part[index] if part else "" for part in parts]
+        table["id"] = table["variant"].where(table["position"] == "", table["id"])
     elif "id" not in found:
         raise InputError(
             f"{path} does not say which variants it means; give columns CHROM POS REF ALT, or ID, or use --column"
@@ -127,11 +126,21 @@ def _check_range(table: pd.DataFrame, path: Path) -> None:
             raise InputError(f"{path}, row {row['row']}: {role} {row[role]:g} is not {allowed}; correct it")
 
 
-def _groups(table: pd.DataFrame, name: str | None) -> pd.Series:
-    groups = table["group"].where(~table["group"].str.casefold().isin(_MISSING), "")
+def _named(names: pd.Series) -> pd.Series:
+    return names.where(~names.str.casefold().isin(_MISSING), "")
+
+
+def _groups(table: pd.DataFrame, name: str | None, path: Path) -> pd.Series:
+    groups = _named(table["group"])
     if name is None or name.casefold() not in PER_GENE_GROUPS:
         return groups
-    return (table["gene"] + "/" + groups).where(groups != "", "")
+    unknown = (table["gene"] == "") & groups.str.fullmatch(NUMBERED_SET)
+    if unknown.any():
+        logger.warning(
+            "%s: %d credible sets have a number but no gene, so which are the same is unknown: not kept together; "
+            "add a column gene_id", path, unknown.sum(),
+        )  # fmt: skip
+    return (table["gene"] + "/" + groups).where((groups != "") & ~unknown, "")
 
 
 def _judged(table: pd.DataFrame, settings: LabelSettings) -> pd.DataFrame:

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enformer_vep.eqtl.identity import gene_without_version, variant_keys
+from enformer_vep.eqtl.identity import gene_without_version, same_either_way, variant_keys
 from enformer_vep.eqtl.outcomes import NOT_SCORED, Outcome
 from enformer_vep.eqtl.score_tables import OK, ScoreChunk, ScoreTables
 from enformer_vep.errors import InputError
 
-_NO_GENE = ("", ".", "NA")
+_NO_NAME = ("", ".", "NA")
 
 # What a score row is worth to the label that it fits; a better one replaces a worse one.
 _NONE, _NOT_SCORED, _SWAPPED, _DIRECT = range(4)
@@ -25,12 +25,15 @@ class Matches:
     Attributes:
         values: float32 [keys, features]; undefined where the outcome is not empty.
         outcomes: Per key, "" when it has values, else why not.
-        orientation: float32 [keys]: -1 where the score table has REF and ALT the other way round, else 1.
+        variants: Per key, the score row's variant as contig:position:REF:ALT; "" where there is none.
+        orientation: float32 [keys]: -1 where the score table has REF and ALT the other way round, else 1. Alleles of
+            unequal length match in their own order only.
         distance: float64 [keys], bp to the gene's TSS as the score table has it; NaN if it does not.
     """
 
     values: npt.NDArray[np.float32]
     outcomes: npt.NDArray[np.object_]
+    variants: npt.NDArray[np.object_]
     orientation: npt.NDArray[np.float32]
     distance: npt.NDArray[np.float64]
 
@@ -51,7 +54,7 @@ def label_keys(labels: pd.DataFrame, *, by_gene: bool) -> pd.Series:
     keys = variant_keys(labels).where(labels["position"] != "", "id:" + labels["id"])
     if not by_gene:
         return keys
-    without = labels["gene"].isin(_NO_GENE)
+    without = labels["gene"].isin(_NO_NAME)
     if without.any():
         row = labels[without].iloc[0]
         raise InputError(
@@ -91,6 +94,7 @@ class _Finder:
         self._values = np.empty((len(keys), features), dtype=np.float32)
         self._worth = np.full(len(keys), _NONE, dtype=np.int8)
         self._outcomes = np.full(len(keys), Outcome.NOT_IN_SCORES.value, dtype=object)
+        self._found = np.full(len(keys), "", dtype=object)
         self._distance = np.full(len(keys), np.nan)
         self._spelling: dict[int, str] = {}
 
@@ -99,21 +103,24 @@ class _Finder:
             columns={"#CHROM": "contig", "POS": "position", "REF": "reference", "ALT": "alternate"}
         )
         genes = ";" + rows["GENE_ID"].map(gene_without_version) if self._by_gene else ""
-        scored = chunk.scored
-        direct = variant_keys(rows)
-        self._take(chunk, direct + genes, scored, _DIRECT)
-        self._take(chunk, variant_keys(rows, swapped=True) + genes, scored, _SWAPPED)
+        direct, swapped = variant_keys(rows), variant_keys(rows, swapped=True)
+        either = same_either_way(rows)
+        self._take(chunk, direct + genes, direct, _DIRECT)
+        self._take(chunk, (swapped + genes).where(either), direct, _SWAPPED)
+        self._note_other_order((swapped + genes)[~either])
         if self._by_id:
-            self._reject_ambiguous(chunk, direct)
-            self._take(chunk, "id:" + rows["ID"] + genes, scored, _DIRECT)
+            names = ("id:" + rows["ID"] + genes).mask(rows["ID"].isin(_NO_NAME))
+            self._reject_ambiguous(names, direct)
+            self._take(chunk, names, direct, _DIRECT)
         if self._by_gene:
             self._spread_reasons(chunk, direct)
 
     def matches(self) -> Matches:
         orientation = np.where(self._worth == _SWAPPED, -1, 1).astype(np.float32)
-        return Matches(self._values, self._outcomes, orientation, self._distance)
+        return Matches(self._values, self._outcomes, self._found, orientation, self._distance)
 
-    def _take(self, chunk: ScoreChunk, keys: pd.Series, scored: npt.NDArray[np.bool_], worth: int) -> None:
+    def _take(self, chunk: ScoreChunk, keys: pd.Series, spelled: pd.Series, worth: int) -> None:
+        scored = chunk.scored
         slots = self._keys.get_indexer(pd.Index(keys))
         for row in np.flatnonzero(slots >= 0):
             slot = slots[row]
@@ -123,13 +130,18 @@ class _Finder:
             self._worth[slot] = own
             self._outcomes[slot] = "" if scored[row] else _reason(chunk.identity["STATUS"].iloc[row])
             self._values[slot] = chunk.values[row]
+            self._found[slot] = spelled.iloc[row]
             if "TSS_DISTANCE" in chunk.identity:
                 self._distance[slot] = _number(chunk.identity["TSS_DISTANCE"].iloc[row])
 
-    def _reject_ambiguous(self, chunk: ScoreChunk, spelled: pd.Series) -> None:
+    def _note_other_order(self, keys: pd.Series) -> None:
+        slots = self._keys.get_indexer(pd.Index(keys))
+        absent = slots[slots >= 0]
+        self._outcomes[absent[self._worth[absent] == _NONE]] = Outcome.OTHER_ORDER.value
+
+    def _reject_ambiguous(self, keys: pd.Series, spelled: pd.Series) -> None:
         """An ID that two ALT alleles share says not which of them is meant."""
-        genes = ";" + chunk.identity["GENE_ID"].map(gene_without_version) if self._by_gene else ""
-        slots = self._keys.get_indexer(pd.Index("id:" + chunk.identity["ID"] + genes))
+        slots = self._keys.get_indexer(pd.Index(keys))
         for row in np.flatnonzero(slots >= 0):
             slot = int(slots[row])
             if self._spelling.setdefault(slot, spelled.iloc[row]) != spelled.iloc[row]:
@@ -137,7 +149,7 @@ class _Finder:
                 self._outcomes[slot] = Outcome.AMBIGUOUS_ID.value
 
     def _spread_reasons(self, chunk: ScoreChunk, spelled: pd.Series) -> None:
-        without_gene = chunk.identity["GENE_ID"].isin(_NO_GENE) & spelled.isin(self._variants.index)
+        without_gene = chunk.identity["GENE_ID"].isin(_NO_NAME) & spelled.isin(self._variants.index)
         for row in np.flatnonzero(without_gene):
             slots = np.atleast_1d(self._variants.loc[spelled.iloc[row]])
             empty = slots[self._worth[slots] == _NONE]
@@ -149,4 +161,4 @@ def _reason(status: str) -> str:
 
 
 def _number(text: str) -> float:
-    return np.nan if text in _NO_GENE else float(text)
+    return np.nan if text in _NO_NAME else float(text)

@@ -6,6 +6,8 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """Whether a label row was used, and if not, why not.
 
+    OTHER_ORDER: the scores have REF and ALT the other way round, which for alleles of unequal length is another variant
+    (`A>AG` inserts what `AG>A` deletes).
     A row whose variant was met but not scored has the outcome `not_scored:` followed by the score table's status.
     """
 
@@ -15,6 +17,7 @@ class Outcome(StrEnum):
     NO_LABEL = "no_label"
     DUPLICATE = "duplicate"
     NOT_IN_SCORES = "not_in_scores"
+    OTHER_ORDER = "indel_in_other_order"
     AMBIGUOUS_ID = "ambiguous_id"
     NOT_FINITE = "not_finite"
 

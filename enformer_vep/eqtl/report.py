@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from enformer_vep.eqtl import metrics
-from enformer_vep.eqtl.evaluation import OK, TissueResult
+from enformer_vep.eqtl.evaluation import TissueResult
+from enformer_vep.eqtl.folds import OK
 
 METRIC_COLUMNS = (
-    "TISSUE", "STATUS", "POSITIVES", "NEGATIVES", "AUROC", "AUROC_SD", "AUPRC", "AUPRC_SD",
+    "TISSUE", "STATUS", "POSITIVES", "NEGATIVES", "GROUPS", "POSITIVE_GROUPS", "AUROC", "AUROC_SD", "AUPRC", "AUPRC_SD",
     "BASELINE_AUROC", "BASELINE_AUROC_SD", "BASELINE_AUPRC", "BASELINE_AUPRC_SD",
     "DIRECTION_STATUS", "DIRECTION_VARIANTS", "DIRECTION_UP", "DIRECTION_ACCURACY", "DIRECTION_AUROC",
     "DIRECTION_FOREST_ACCURACY", "DIRECTION_FOREST_ACCURACY_SD", "DIRECTION_FOREST_AUROC",
@@ -24,7 +25,8 @@ ACCOUNTING_COLUMNS = ("FILE", "ROW", "VARIANT", "TISSUE", "OUTCOME")
 def metrics_text(results: Sequence[TissueResult]) -> str:
     """One row per tissue, `METRIC_COLUMNS`; NA where there is nothing to say.
 
-    Spreads are standard deviations over all folds of all repeats; for the direction forest, over repeats.
+    Spreads are standard deviations over all folds of all repeats; for the direction forest, over repeats. They are no
+    standard errors: repeats divide the same examples anew. What varies independently is at most the groups.
     """
     return _table(METRIC_COLUMNS, (_metrics_row(result) for result in results))
 
@@ -54,7 +56,17 @@ def describe(results: Sequence[TissueResult]) -> str:
     own = float(np.mean([spread(result, "auroc")[0] for result in tested]))
     baseline = float(np.mean([spread(result, "baseline_auroc")[0] for result in tested]))
     beside = "" if np.isnan(baseline) else f" (TSS distance alone: {baseline:.3f})"
-    return f"mean AUROC over {len(tested)} of {len(results)} tissues: {own:.3f}{beside}"
+    return (
+        f"mean AUROC over {len(tested)} of {len(results)} tissues: {own:.3f}{beside}{_kept_together(tested)}"
+    )
+
+
+def _kept_together(tested: Sequence[TissueResult]) -> str:
+    counts = [result.groups for result in tested if result.groups is not None]
+    if not counts:
+        return ""
+    low, high = min(counts), max(counts)
+    return f"; folds keep {low if low == high else f'{low} to {high}'} groups of examples together"
 
 
 def spread(result: TissueResult, name: str) -> tuple[float, float]:
@@ -67,6 +79,8 @@ def _metrics_row(result: TissueResult) -> tuple[object, ...]:
     positives = int(result.positive.sum())
     return (
         result.tissue, result.status, positives, len(result.positive) - positives,
+        "NA" if result.groups is None else result.groups,
+        "NA" if result.positive_groups is None else result.positive_groups,
         *spread(result, "auroc"), *spread(result, "auprc"),
         *spread(result, "baseline_auroc"), *spread(result, "baseline_auprc"),
         own.status, own.variants, own.up, own.accuracy, own.auroc,

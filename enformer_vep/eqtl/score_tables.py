@@ -1,5 +1,6 @@
 """Reads tables that `enformer-vep score` wrote, a chunk of rows at a time."""
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enformer_vep.eqtl.text_tables import opened
+from enformer_vep.eqtl.text_tables import column_names, opened
 from enformer_vep.errors import DependencyError, InputError
 from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, VARIANT_COLUMNS
 
@@ -99,8 +100,8 @@ def _header(path: Path) -> list[str]:
     if path.suffix in _PARQUET_SUFFIXES:
         header = list(_parquet_file(path).schema_arrow.names)
     else:
-        with opened(path) as (header, _, _):
-            pass
+        with opened(path) as (line, _):
+            header = column_names(line)
     header = ["#CHROM" if name == "CHROM" else name for name in header]
     absent = [name for name in VARIANT_COLUMNS if name not in header]
     if absent:
@@ -143,12 +144,13 @@ def _text_chunks(path: Path, tables: ScoreTables, rows: int) -> Iterator[pd.Data
     types: dict[str, Any] = dict.fromkeys(tables.columns, np.float32) | dict.fromkeys(tables.identity, str)
     # "NA" means missing among values only: it is a possible allele.
     missing = {name: ["NA", "nan", "-nan"] for name in tables.columns}
-    with opened(path) as (header, delimiter, text):
-        names = ["#CHROM" if name == "CHROM" else name for name in header]
+    with opened(path) as (line, text):
+        names = ["#CHROM" if name == "CHROM" else name for name in column_names(line)]
         try:
+            # Written without quoting, so read without.
             yield from pd.read_csv(
-                text, sep=delimiter, names=names, header=None, usecols=list(types), dtype=types,
-                na_values=missing, keep_default_na=False, chunksize=rows, low_memory=False,
+                text, sep="\t", names=names, header=None, usecols=list(types), dtype=types, index_col=False,
+                na_values=missing, keep_default_na=False, chunksize=rows, low_memory=False, quoting=csv.QUOTE_NONE,
             )  # fmt: skip
         except pd.errors.EmptyDataError:
             return  # no variant went in, so none comes out

@@ -17,10 +17,11 @@ _NOT_EFFECTS = frozenset({Score.REF, Score.ALT})
 class Together(StrEnum):
     """What a fold must not split.
 
-    `AUTO` is the group column where the labels have one, and nothing otherwise.
+    `LINKED` is everything that shares a variant, a gene, a credible set (or another group) or a stretch of the genome,
+    directly or through others. `NONE` is what basenji_bench_classify.py does.
     """
 
-    AUTO = "auto"
+    LINKED = "linked"
     NONE = "none"
     GROUP = "group"
     GENE = "gene"
@@ -113,12 +114,14 @@ class FoldSettings:
         folds: Parts, each held out once.
         repeats: Times that the parts are drawn anew (the paper: 100).
         together: What stays in one part.
+        stretch: Bp; examples of one contig that lie at most so far apart count as linked.
         seed: Fixes folds and forests.
     """
 
     folds: int = 8
     repeats: int = 5
-    together: Together = Together.AUTO
+    together: Together = Together.LINKED
+    stretch: int = 1_000_000
     seed: int = 44
 
 

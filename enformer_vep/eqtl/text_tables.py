@@ -1,5 +1,10 @@
-"""Opens delimited text, plain or compressed, and says in one line what is wrong with it."""
+"""Opens delimited text, plain or compressed, and says in one line what is wrong with it.
 
+Tab-separated tables are not quoted: a `"` is a letter like others. Comma-separated ones are, as spreadsheets write
+them, but a field ends in the line in which it starts: otherwise one stray `"` would swallow the rows up to the next.
+"""
+
+import csv
 import gzip
 import warnings
 import zlib
@@ -13,46 +18,96 @@ import pandas as pd
 from enformer_vep.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark before the first column's name
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[list[str], str, TextIO]]:
+def opened(path: Path) -> Iterator[tuple[str, TextIO]]:
     """Opens a table at its first row; `##` lines before the header are passed over.
 
     Yields:
-        Column names, the delimiter (tab if the header has one, else comma), and the text that follows.
+        The header line, and the text that follows.
 
     Raises:
         InputError: The file is missing, empty, cut or not text.
     """
-    with _explained(path), gzip.open(path, "rt") if _is_compressed(path) else path.open() as text:
+    with _explained(path), _text(path) as text:
         line = text.readline()
         while line.startswith("##"):
             line = text.readline()
         if not line.strip():
             raise InputError(f"{path} is empty; check the command that it comes from")
-        delimiter = "\t" if "\t" in line else ","
-        yield [name.strip().strip('"') for name in line.split(delimiter)], delimiter, text
+        yield line.rstrip("\n"), text
 
 
 def read_text_columns(path: Path) -> pd.DataFrame:
-    """Reads a whole table; every value is the text that stands there, "" where a row is short.
+    """Reads a whole table, tab or else comma separated; every value is the text that stands there.
+
+    Where every name in the header of a tab-separated table stands in quotes (as R writes them), those around values
+    go as well. A value is "" where a row is short.
 
     Raises:
-        InputError: As for `opened`, or a row has more fields than the header.
+        InputError: As for `opened`, a row has more fields than the header, or a quote is not closed in its line.
     """
-    with opened(path) as (header, delimiter, text), warnings.catch_warnings():
+    with opened(path) as (line, text):
+        return _unquoted(read_rows(line, text)) if "\t" in line else _comma_separated(path, line, text)
+
+
+def read_rows(line: str, text: TextIO) -> pd.DataFrame:
+    """Reads what follows the header of a tab-separated table, letter by letter."""
+    with warnings.catch_warnings():
         # pandas only warns when it drops the fields that a row has too many.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         table = pd.read_csv(
-            text, sep=delimiter, names=header, header=None, dtype=str, keep_default_na=False, index_col=False
-        )
+            text, sep="\t", names=column_names(line), header=None, dtype=str, keep_default_na=False, index_col=False,
+            quoting=csv.QUOTE_NONE,
+        )  # fmt: skip
     return table.fillna("")
 
 
-def _is_compressed(path: Path) -> bool:
+def column_names(line: str) -> list[str]:
+    """The names in a tab-separated header."""
+    return [name.strip() for name in line.split("\t")]
+
+
+def _unquoted(table: pd.DataFrame) -> pd.DataFrame:
+    if not all(len(name) > 1 and name[0] == name[-1] == '"' for name in table.columns):
+        return table
+    table.columns = [name[1:-1] for name in table.columns]
+    return table.replace(r'^"(.*)"$', r"\1", regex=True)
+
+
+def _comma_separated(path: Path, line: str, text: TextIO) -> pd.DataFrame:
+    header = [name.strip() for name in _fields(path, "the header", line)]
+    rows = []
+    for number, row in enumerate(text, start=1):
+        fields = _fields(path, f"row {number}", row.rstrip("\n"))
+        if len(fields) > len(header):
+            raise InputError(
+                f"{path}, row {number}: {len(fields)} fields under {len(header)} names, so cannot read the table; "
+                "quote values that have a comma in them"
+            )
+        if fields:
+            rows.append(fields + [""] * (len(header) - len(fields)))
+    if not rows:
+        raise pd.errors.EmptyDataError
+    return pd.DataFrame(rows, columns=header, dtype=str)
+
+
+def _fields(path: Path, where: str, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        raise InputError(
+            f'{path}, {where}: a " is not closed, or text follows it ({error}); '
+            'write " within a quoted value twice, or separate by tabs'
+        ) from error
+
+
+def _text(path: Path) -> TextIO:
     with path.open("rb") as file:
-        return file.read(2) == _GZIP_MAGIC
+        compressed = file.read(2) == _GZIP_MAGIC
+    return gzip.open(path, "rt", encoding=_ENCODING) if compressed else path.open(encoding=_ENCODING)
 
 
 @contextmanager

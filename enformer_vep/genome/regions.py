@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.files import compression as bgzf
 from enformer_vep.genome.contigs import all_names
@@ -127,6 +130,23 @@ class RegionFilter:
         # The last region that begins before `end` also has the largest end of those: they are disjoint.
         index = bisect_right(starts, end - 1) - 1
         return index >= 0 and ends[index] > start
+
+    def covered(self, contig: str, start: int, end: int) -> npt.NDArray[np.bool_]:
+        """Tells which positions lie in a region.
+
+        Args:
+            contig: Contig name, matched both ways.
+            start: 0-based first position, may be negative.
+            end: 0-based half-open end.
+
+        Returns:
+            bool [end - start].
+        """
+        result = np.zeros(end - start, dtype=np.bool_)
+        starts, ends = self._intervals.get(_canonical(contig), ((), ()))
+        for index in range(bisect_right(ends, start), bisect_right(starts, end - 1)):
+            result[max(starts[index] - start, 0) : ends[index] - start] = True
+        return result
 
 
 def _position(digits: str | None, default: int) -> int:

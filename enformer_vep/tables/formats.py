@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from enformer_vep.errors import UsageError
+from enformer_vep.files.writing import STANDARD_OUTPUT
 
 BGZF_SUFFIXES = (".gz", ".bgz")
 PARQUET_SUFFIXES = (".parquet", ".pq")

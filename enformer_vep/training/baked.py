@@ -3,7 +3,8 @@
 Training reads the same windows again and again; from a baked file that takes no FASTA, no bigWig and none of
 the packages that read them, and any window on the bin grid can be drawn. The file is an npz: per contig
 `codes/<contig>` (uint8 base codes) and `values/<contig>` (float16 [tracks, bins], summaries that are not
-squashed yet, NaN where nothing is known), and `meta` (JSON).
+squashed yet, NaN where they are unknown), and `meta` (JSON: the tracks, the bins, and the rule that said what is
+unknown).
 """
 
 import json
@@ -17,10 +18,11 @@ import numpy.typing as npt
 
 from enformer_vep.errors import InputError
 from enformer_vep.genome.encoding import UNKNOWN, Codes
-from enformer_vep.training.coverage import ContigReader
+from enformer_vep.training.coverage import ContigReader, CoverageRule
 from enformer_vep.training.targets import Target, Values
 
-FORMAT_VERSION = 1
+# Version 1 took whatever a bigWig leaves out for unknown.
+FORMAT_VERSION = 2
 _CHUNK_BINS = 8192
 
 
@@ -31,15 +33,16 @@ class BakedReader:
         path: File that `bake` wrote.
         targets: Tracks that are expected in it.
         bin_width: Base pairs per bin that is expected.
+        rule: What is expected to have been known where the bigWigs were silent.
 
     Raises:
-        InputError: The file is missing, damaged, or holds other tracks or bins.
+        InputError: The file is missing, damaged, holds other tracks or bins, or was made under another rule.
     """
 
-    def __init__(self, path: Path, targets: Sequence[Target], bin_width: int) -> None:
+    def __init__(self, path: Path, targets: Sequence[Target], bin_width: int, rule: CoverageRule) -> None:
         arrays = _load(path)
         meta = json.loads(str(arrays.pop("meta")))
-        _check(meta, targets, bin_width, path)
+        _check(meta, _meta(targets, bin_width, rule), path)
         self._bin_width = bin_width
         self._codes: dict[str, Codes] = _family(arrays, "codes/")
         self._values = {name: values.T for name, values in _family(arrays, "values/").items()}
@@ -67,7 +70,12 @@ class BakedReader:
 
 
 def bake(
-    path: Path, reader: ContigReader, extents: Mapping[str, int], targets: Sequence[Target], bin_width: int
+    path: Path,
+    reader: ContigReader,
+    extents: Mapping[str, int],
+    targets: Sequence[Target],
+    bin_width: int,
+    rule: CoverageRule,
 ) -> None:
     """Writes a baked file.
 
@@ -77,8 +85,9 @@ def bake(
         extents: Contig to the number of bp that are kept, from its start.
         targets: The tracks of `reader`.
         bin_width: Base pairs per bin.
+        rule: The rule of `reader`.
     """
-    arrays: dict[str, npt.NDArray[Any]] = {"meta": np.array(json.dumps(_meta(targets, bin_width)))}
+    arrays: dict[str, npt.NDArray[Any]] = {"meta": np.array(json.dumps(_meta(targets, bin_width, rule)))}
     for contig, length in extents.items():
         arrays[f"codes/{contig}"] = reader.codes(contig, 0, length)
         arrays[f"values/{contig}"] = _bins(reader, contig, -(-length // bin_width), bin_width)
@@ -96,11 +105,12 @@ def _bins(reader: ContigReader, contig: str, bins: int, bin_width: int) -> npt.N
     return np.ascontiguousarray(np.concatenate(chunks).astype(np.float16).T)
 
 
-def _meta(targets: Sequence[Target], bin_width: int) -> dict[str, Any]:
+def _meta(targets: Sequence[Target], bin_width: int, rule: CoverageRule) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "bin_width": bin_width,
         "tracks": [[target.identifier, target.summary] for target in targets],
+        **rule.signature(),
     }
 
 
@@ -112,13 +122,12 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"baked file {path} cannot be read ({error}); bake it again") from None
 
 
-def _check(meta: dict[str, Any], targets: Sequence[Target], bin_width: int, path: Path) -> None:
-    expected = _meta(targets, bin_width)
+def _check(meta: Mapping[str, Any], expected: Mapping[str, Any], path: Path) -> None:
+    words = {"absent": "rule for absent positions"}
     for key, value in expected.items():
         if meta.get(key) != value:
-            raise InputError(
-                f"baked file {path} has another {key.replace('_', ' ')} than the configuration; bake it again"
-            )
+            word = words.get(key, key.replace("_", " "))
+            raise InputError(f"baked file {path} has another {word} than the configuration; bake it again")
 
 
 def _family(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:

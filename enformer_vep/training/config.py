@@ -12,7 +12,9 @@ from typing import Any, get_args, get_type_hints
 
 from enformer_vep.errors import InputError, ModelError, UsageError
 from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.training.coverage import ABSENT_RULES, ZERO
 from enformer_vep.training.examples import Augmentation
+from enformer_vep.training.targets import CLIP_FIRST, SQUASH_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,11 @@ class DataConfig:
         sequences: BED file with a split column; with `tfrecords` the folder's own `sequences.bed`.
         fasta: Reference genome, plain or BGZF.
         baked: File that `--bake` wrote, instead of the FASTA and the coverage files.
-        tfrecords: Folder in the layout of the published Basenji2 data.
+        tfrecords: Folder in the layout of the published Basenji2 data; its values are summarised and squashed
+            already, so that the three keys below do not apply.
+        absent: What positions that a bigWig leaves out are, see `CoverageRule`.
+        blacklist: BED file of positions that are unknown whatever the bigWigs say.
+        squash: "clip-first" or "scale-first", see `Squash`.
     """
 
     organism: str = "human"
@@ -34,6 +40,16 @@ class DataConfig:
     fasta: Path | None = None
     baked: Path | None = None
     tfrecords: Path | None = None
+    absent: str = ZERO
+    blacklist: Path | None = None
+    squash: str = CLIP_FIRST
+
+    def __post_init__(self) -> None:
+        _require_choice("data.absent", self.absent, ABSENT_RULES)
+        _require_choice("data.squash", self.squash, SQUASH_ORDERS)
+        for name, default in (("absent", ZERO), ("blacklist", None), ("squash", CLIP_FIRST)):
+            if self.tfrecords is not None and getattr(self, name) != default:
+                raise UsageError(f"tfrecords are summarised and squashed already; remove {name}")
 
 
 @dataclass(frozen=True, slots=True)

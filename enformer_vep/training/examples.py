@@ -114,15 +114,21 @@ class RegionSource:
         tiles: Where the examples lie.
         geometry: The model's lengths.
         targets: The tracks of `reader`.
+        order: In which order they are squashed, see `Squash`.
     """
 
     def __init__(
-        self, reader: ContigReader, tiles: Sequence[Tile], geometry: Geometry, targets: Sequence[Target]
+        self,
+        reader: ContigReader,
+        tiles: Sequence[Tile],
+        geometry: Geometry,
+        targets: Sequence[Target],
+        order: str,
     ) -> None:
         self._reader = reader
         self._tiles = tuple(tiles)
         self._geometry = geometry
-        self._squash = Squash(targets)
+        self._squash = Squash(targets, order)
         self._partners = strand_partners(targets)
 
     def __len__(self) -> int:

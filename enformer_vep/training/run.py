@@ -14,8 +14,15 @@ from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.baked import bake
 from enformer_vep.training.config import DataConfig, TrainingConfig
 from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
-from enformer_vep.training.sequences import read_sequences
-from enformer_vep.training.sources import geometry_of, open_organism, open_reader, required, targets_of
+from enformer_vep.training.sequences import read_sequences, tile
+from enformer_vep.training.sources import (
+    geometry_of,
+    open_organism,
+    open_reader,
+    required,
+    rule_of,
+    targets_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -132,11 +139,15 @@ def _bake_section(config: TrainingConfig, data: DataConfig) -> None:
     data, path = replace(data, baked=None), required(data.baked, "baked", data)
     targets = targets_of(data)
     geometry = geometry_of(config.shape({data.organism: len(targets)}).output)
-    reader = open_reader(data, targets, geometry.bin_width)
+    sequences = read_sequences(required(data.sequences, "sequences", data))
+    reader = open_reader(data, targets, geometry.bin_width, {sequence.contig for sequence in sequences})
     extents: dict[str, int] = {}
-    for sequence in read_sequences(required(data.sequences, "sequences", data)):
-        needed = min(sequence.end + geometry.flank, reader.contigs[sequence.contig])
+    # A row narrower than a window's bins is read past its end, and sequence also as far as shifts go.
+    reach = geometry.span + geometry.flank + config.augmentation.max_shift
+    for sequence in sequences:
+        last = tile(sequence, geometry.span, geometry.bin_width, grid=True)[0].last
+        needed = min(last + reach, reader.contigs[sequence.contig])
         extents[sequence.contig] = max(extents.get(sequence.contig, 0), needed)
-    bake(path, reader, extents, targets, geometry.bin_width)
+    bake(path, reader, extents, targets, geometry.bin_width, rule_of(data))
     size = path.stat().st_size / 1e6
     logger.info("%s: %d contigs, %d tracks, %.1f MB", path, len(extents), len(targets), size)

@@ -1,6 +1,6 @@
 """From the configuration's data sections to sources of examples."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.bins import Geometry as OutputGeometry
 from enformer_vep.training.baked import BakedReader
 from enformer_vep.training.config import DataConfig
-from enformer_vep.training.coverage import BigWigReader, ContigReader
+from enformer_vep.training.coverage import BigWigReader, ContigReader, CoverageRule
 from enformer_vep.training.examples import ExampleSource, Geometry, JoinedSource, RegionSource
 from enformer_vep.training.sequences import read_sequences, tile
 from enformer_vep.training.targets import Target, read_targets
@@ -104,8 +104,8 @@ def _open_section(
         from enformer_vep.training.tfrecord import open_tfrecords
 
         return open_tfrecords(data.tfrecords, data.fasta, targets, geometry)
-    reader = open_reader(data, targets, geometry.bin_width)
     sequences = read_sequences(required(data.sequences, "sequences", data))
+    reader = open_reader(data, targets, geometry.bin_width, {sequence.contig for sequence in sequences})
     for sequence in sequences:
         if sequence.contig not in reader.contigs:
             raise InputError(
@@ -121,20 +121,41 @@ def _open_section(
         ]
         for split in dict.fromkeys(sequence.split for sequence in sequences)
     }
-    return {split: RegionSource(reader, found, geometry, targets) for split, found in tiles.items()}
+    return {
+        split: RegionSource(reader, found, geometry, targets, data.squash) for split, found in tiles.items()
+    }
 
 
-def open_reader(data: DataConfig, targets: tuple[Target, ...], bin_width: int) -> ContigReader:
+def rule_of(data: DataConfig) -> CoverageRule:
+    """What is known where the bigWigs of one data section are silent."""
+    return CoverageRule(data.absent, data.blacklist)
+
+
+def open_reader(
+    data: DataConfig, targets: tuple[Target, ...], bin_width: int, contigs: Set[str]
+) -> ContigReader:
     """Opens sequence and coverage of one data section.
+
+    Args:
+        data: The section.
+        targets: Its tracks.
+        bin_width: Base pairs per bin.
+        contigs: Contigs that will be read; a warning names those that a bigWig has nothing on.
+
+    Returns:
+        The reader.
 
     Raises:
         UsageError: The section names neither a baked file nor a FASTA.
         InputError: A file is missing or malformed.
     """
     if data.baked is not None:
-        return BakedReader(data.baked, targets, bin_width)
+        return BakedReader(data.baked, targets, bin_width, rule_of(data))
     fasta = required(data.fasta, "fasta", data)
-    return BigWigReader(fasta, targets, required(data.targets, "targets", data).parent, bin_width)
+    folder = required(data.targets, "targets", data).parent
+    reader = BigWigReader(fasta, targets, folder, bin_width, rule_of(data))
+    reader.warn_of_absent(sorted(contigs & reader.contigs.keys()))
+    return reader
 
 
 def required(path: Path | None, name: str, data: DataConfig) -> Path:

@@ -2,12 +2,12 @@
 
 The layout is the published one (`targets.txt` of Basenji2 and Enformer): tab separated, with a header, the
 columns identifier, file, clip, clip_soft, scale, sum_stat and description, of which only identifier is
-required. Arithmetic after bin/basenji_data_read.py of calico/basenji.
+required. Arithmetic after bin/basenji_data_read.py of calico/basenji, which has had two orders of it: see `Squash`.
 """
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,18 @@ from enformer_vep.errors import InputError
 
 Values = npt.NDArray[np.float32]
 
-SUMMARIES = ("sum", "mean", "max", "median")
-_SUMMARY_NAMES = {name: name for name in SUMMARIES} | {"avg": "mean"}
 _SQUARE_ROOT = "_sqrt"
+_REDUCTIONS: dict[str, Callable[..., npt.NDArray[np.float64]]] = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "max": np.max,
+    "median": np.median,
+}
+SUMMARIES = tuple(_REDUCTIONS)
+_SUMMARY_NAMES = {name: name for name in SUMMARIES} | {"avg": "mean"}
+
+CLIP_FIRST, SCALE_FIRST = "clip-first", "scale-first"
+SQUASH_ORDERS = (CLIP_FIRST, SCALE_FIRST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +42,9 @@ class Target:
         file: Coverage file as the table names it; empty when the data come from elsewhere.
         summary: How the bases of a bin become one value: "sum", "mean", "max" or "median".
         square_root: Whether sqrt(1 + x) - 1 is taken of the summary (`sum_stat` sum_sqrt, mean_sqrt).
-        scale: Factor on the coverage.
+        scale: Factor, on the clipped or on the raw value: see `Squash`.
         clip_soft: Above it, only the square root of the excess counts; None for no soft clip.
-        clip: Largest value, after everything else; None for no clip.
+        clip: Largest value, after the soft clip; None for no clip.
         strand_partner: Row of the same track on the other strand; its own row when it has no strand.
     """
 
@@ -142,39 +151,50 @@ def summarise(coverage: npt.NDArray[np.floating], bin_width: int, summary: str) 
     """Turns coverage per base into one value per bin.
 
     Args:
-        coverage: [bins * bin_width] coverage, NaN where there is none.
+        coverage: [bins * bin_width] coverage, NaN where it is unknown.
         bin_width: Base pairs per bin.
-        summary: "sum", "mean", "max" or "median" over the covered bases of a bin.
+        summary: "sum", "mean", "max" or "median" over the bases of a bin.
 
     Returns:
-        float32 [bins]; NaN where no base is covered. A sum over a partly covered bin counts the missing bases
-        at the mean of the others, so that it does not drop where coverage begins.
+        float32 [bins]. A bin is known when all its bases are: nothing is guessed from the others.
     """
-    bases = coverage.reshape(-1, bin_width)
-    covered = ~np.isnan(bases)
-    values = np.full(len(bases), np.nan, dtype=np.float32)
-    kept = covered.any(axis=1)
-    if summary in ("sum", "mean"):
-        total = np.where(covered, bases, 0.0).sum(axis=1, dtype=np.float64)[kept]
-        factor = bin_width if summary == "sum" else 1
-        values[kept] = factor * total / covered.sum(axis=1)[kept]
-    else:
-        values[kept] = (np.nanmax if summary == "max" else np.nanmedian)(bases[kept], axis=1)
-    return values
+    bases = coverage.reshape(-1, bin_width).astype(np.float64)
+    # All four carry NaN through.
+    return _REDUCTIONS[summary](bases, axis=1).astype(np.float32)
 
 
 class Squash:
-    """Scale, square root, soft clip and clip of every track at once.
+    """Scale, soft clip and clip of every track at once, in one of basenji's two orders.
+
+    - "clip-first", December 2018 (1d32c36) to March 2023 (76d899f), when the published tables of Basenji2 and
+      Enformer were made: above the soft clip c, c + sqrt(x - c); then at most the clip; then times the scale. The
+      largest value is scale * clip.
+    - "scale-first", since then: times the scale; sqrt(1 + x) - 1 for the square-root tracks; above the soft clip
+      c, c - 1 + sqrt(x - c + 1); then at most the clip. The largest value is the clip.
+
+    Either way at least minus the clip.
 
     Args:
         targets: The tracks, in order.
+        order: "clip-first" or "scale-first".
+
+    Raises:
+        InputError: A square-root track with "clip-first": none was published so, and basenji then computed them
+            in ways that it has given up.
     """
 
-    def __init__(self, targets: Sequence[Target]) -> None:
+    def __init__(self, targets: Sequence[Target], order: str) -> None:
+        self._clips_first = order == CLIP_FIRST
         self._scale = np.array([target.scale for target in targets], dtype=np.float32)
         self._square_root = np.array([target.square_root for target in targets])
         self._clip_soft = _limits([target.clip_soft for target in targets])
         self._clip = _limits([target.clip for target in targets])
+        if self._clips_first and self._square_root.any():
+            track = targets[int(self._square_root.argmax())]
+            raise InputError(
+                f"track {track.identifier}: sum_stat {track.summary}_sqrt is younger than the order that clips "
+                f"first; choose {SCALE_FIRST!r} (squash in the configuration, --squash)"
+            )
 
     def __call__(self, values: Values) -> Values:
         """Squash.
@@ -183,15 +203,20 @@ class Squash:
             values: float32 [bins, tracks] summaries; NaN is kept.
 
         Returns:
-            float32 [bins, tracks]: x = scale * value; sqrt(1 + x) - 1 for the square-root tracks; above the
-            soft clip c, c - 1 + sqrt(x - c + 1); then at most the clip (and at least minus the clip).
+            float32 [bins, tracks].
         """
+        if self._clips_first:
+            return (self._clipped(values, offset=0) * self._scale).astype(np.float32)
         x = values * self._scale
         if self._square_root.any():
             x = np.where(self._square_root, np.sqrt(1 + np.maximum(x, 0)) - 1, x)
+        return self._clipped(x, offset=1).astype(np.float32)
+
+    def _clipped(self, x: Values, offset: int) -> Values:
+        """Both clips; `offset` 1 joins the soft clip's square root at slope 1/2, 0 at infinite slope."""
         excess = np.maximum(x - self._clip_soft, 0)
-        softened = np.where(excess > 0, self._clip_soft - 1 + np.sqrt(excess + 1), x)
-        return np.clip(softened, -self._clip, self._clip).astype(np.float32)
+        softened = np.where(excess > 0, self._clip_soft - offset + np.sqrt(excess + offset), x)
+        return np.clip(softened, -self._clip, self._clip)
 
 
 def _limits(limits: Sequence[float | None]) -> Values:

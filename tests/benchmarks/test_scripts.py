@@ -112,3 +112,37 @@ def test_the_incremental_yardstick_predicts_what_two_passes_do(script: Callable[
         )
         torch.testing.assert_close(one.delta, other.delta, rtol=0, atol=1e-10)
         torch.testing.assert_close(one.reference, other.reference, rtol=0, atol=1e-10)
+
+
+def test_mage_eqtl(
+    script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neighbours of one label and nearly one score: what parts them finds a signal, what keeps them together none."""
+    pytest.importorskip("sklearn")
+    random = np.random.default_rng(0)
+    labels = ["chrom\tposition\tref\talt\tensembl_id\tpip\ttss_distance"]
+    tables = {"SAD": ["SAD_A"], "SADR": ["GENE_ID\tGENE_NAME\tTSS_DISTANCE\tSADR_A"]}
+    rows = {name: ["#CHROM\tPOS\tID\tREF\tALT\tSTATUS\t" + columns[0]] for name, columns in tables.items()}
+    for locus in range(40):
+        score, pip = random.normal(), 0.9 * (locus % 2)
+        for index in range(3):
+            where = f"1\t{1 + 5_000_000 * locus + 10 * index}"
+            labels.append(f"{where}\tA\tC\tG{locus}\t{pip}\t{random.integers(1, 1000)}")
+            rows["SAD"].append(f"{where}\t.\tA\tC\tok\t{score}")
+            rows["SADR"].append(f"{where}\t.\tA\tC\tok\tG{locus}\tX\t5\t{score}")
+    paths = {name: tmp_path / f"{name}.tsv" for name in ("labels", *rows)}
+    for name, lines in (("labels", labels), *rows.items()):
+        paths[name].write_text("".join(f"{line}\n" for line in lines))
+    words = ("--folds", 4, "--repeats", 2, "--trees", 4)
+    script("mage_eqtl", paths["labels"], paths["SAD"], paths["SADR"], *words).main()
+    note, header, *lines = capsys.readouterr().out.splitlines()
+    assert note.startswith("# PIP at least 0.5 against at most 0.1; 4 folds, 2 repeats")
+    cells = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    ways = [(way["scores"], way["keep_together"], way["groups"]) for way in cells]
+    assert ways == [
+        (name, *way)
+        for name in ("windows", "genes")
+        for way in (("linked", "40"), ("gene", "40"), ("none", "NA"))
+    ]
+    for way in cells:
+        assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")

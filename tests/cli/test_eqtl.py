@@ -67,6 +67,46 @@ def test_tables_beside_it(evaluate, tmp_path):
     assert lines[1][1:] == ["1", "1:1000:A:G", "tissue_0", "positive"]
 
 
+def test_folds_that_part_what_is_linked_warn(evaluate):
+    """A cohort's loci are 2 Mb apart, four variants in each."""
+    outcome = evaluate()
+    assert "warning" not in outcome.err
+    assert outcome.err.endswith("folds keep 40 groups of examples together\n")
+    header, row, _ = outcome.table
+    counts = dict(zip(header, row, strict=True))
+    assert (counts["GROUPS"], counts["POSITIVE_GROUPS"]) == ("40", "40")
+    outcome = evaluate("--keep-together", "none")
+    assert "warning: --keep-together none: folds may part 80 of 80 groups" in outcome.err
+    assert dict(zip(*outcome.table[:2], strict=True))["GROUPS"] == "NA"
+
+
+def test_fewer_groups_than_folds_are_refused(evaluate, tmp_path):
+    outcome = evaluate("--stretch", 2_000_000, "-o", tmp_path / "m.tsv")
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1] == (
+        "enformer-vep: error: tissue_0: 1 group of examples (linked by a variant, a gene, a credible set or a stretch "
+        "of 2,000,000 bp) for 4 folds; label more loci, or give fewer --folds, or a shorter --stretch"
+    )
+    assert not (tmp_path / "m.tsv").exists()
+
+
+def test_quotes_in_ids_swallow_no_row(command, cohort, fitted, tmp_path):
+    """An ID that begins with a quote, in two rows: every row is predicted, with its ID."""
+    text = (
+        gzip.decompress(cohort[0].read_bytes())
+        .decode()
+        .replace("\trs10\t", '\t"v_a\t')
+        .replace("\trs20\t", '\t"v_b\t')
+    )
+    scores = tmp_path / "quoted.tsv"
+    scores.write_text(text)
+    outcome = command("eqtl", "predict", fitted, scores)
+    assert outcome.code == 0, outcome.err
+    assert [row[:6] for row in outcome.table] == [line.split("\t")[:6] for line in text.splitlines()]
+    labelled = command("eqtl", "evaluate", scores, "--labels", cohort[1], *QUICK, *FOLDS)
+    assert labelled.out == command("eqtl", "evaluate", *cohort[:1], "--labels", cohort[1], *QUICK, *FOLDS).out
+
+
 def test_figure(evaluate, tmp_path):
     image = pytest.importorskip("matplotlib.image")
     assert evaluate("--figure", tmp_path / "f.png").code == 0
@@ -91,7 +131,7 @@ def test_nothing_to_draw(evaluate):
 def test_lists_instead_of_labels(command, cohort, tmp_path):
     from tests.builders import make_vcf
 
-    records = [("1", 1000 + 10 * index, ".", "A", "G") for index in range(160)]
+    records = [("1", toy.position(index), ".", "A", "G") for index in range(160)]
     causal = make_vcf(tmp_path / "p.vcf", records[::4])
     others = make_vcf(tmp_path / "n.vcf", [record for index, record in enumerate(records) if index % 4])
     words = ("--positives", causal, "--negatives", others, "--tissue", "blood", *QUICK, *FOLDS)

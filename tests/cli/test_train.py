@@ -78,6 +78,18 @@ def test_baked_data_train_the_same_model(command, folder):
     assert load_model(folder / "plain").sha256 == load_model(folder / "baked").sha256
 
 
+def test_data_baked_under_another_rule_are_refused(command, folder):
+    (folder / "toy.toml").write_text(CONFIG.format(baked='baked = "toy.npz"'))
+    assert command("train", "-c", folder / "toy.toml", "--bake").code == 0
+    (folder / "toy.toml").write_text(CONFIG.format(baked='baked = "toy.npz"\nabsent = "unknown"'))
+    outcome = command("train", "-c", folder / "toy.toml", "-o", folder / "run")
+    assert outcome.code == 1
+    assert "another rule for absent positions than the configuration; bake it again" in outcome.err
+    assert command("train", "-c", folder / "toy.toml", "--bake").code == 0
+    assert command("train", "-c", folder / "toy.toml", "-o", folder / "run").code == 0
+    assert '"absent": "unknown"' in load_model(folder / "run").metadata["training"]
+
+
 def test_mistakes_name_the_key(command, folder):
     (folder / "toy.toml").write_text(CONFIG.format(baked="colour = 1"))
     outcome = command("train", "-c", folder / "toy.toml")

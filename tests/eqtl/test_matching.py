@@ -8,7 +8,7 @@ import pytest
 from enformer_vep.eqtl.examples import make_examples
 from enformer_vep.eqtl.labels import read_labels
 from enformer_vep.eqtl.score_tables import open_scores
-from enformer_vep.eqtl.settings import FeatureSettings, LabelSettings, Together
+from enformer_vep.eqtl.settings import FeatureSettings, FoldSettings, LabelSettings, Together
 from enformer_vep.errors import DependencyError, InputError, UsageError
 from tests.builders import write_text
 from tests.eqtl import toy
@@ -26,8 +26,8 @@ def outcomes(examples):
     return examples.accounting["outcome"].tolist()
 
 
-def one_tissue(examples, together=Together.NONE):
-    (tissue,) = examples.by_tissue(together)
+def one_tissue(examples, together=Together.NONE, **folds):
+    (tissue,) = examples.by_tissue(FoldSettings(together=together, **folds))
     return tissue
 
 
@@ -119,11 +119,11 @@ def test_by_gene(tmp_path, gene_scores):
     )  # fmt: skip
     examples = join(gene_scores, labels)
     assert outcomes(examples) == [
-        "positive", "negative", "negative", "not_scored:no_gene_in_reach", "not_in_scores",
+        "positive", "negative", "duplicate", "not_scored:no_gene_in_reach", "not_in_scores",
     ]  # fmt: skip
     tissue = one_tissue(examples)
-    assert tissue.features.tolist() == [[3, 4], [1, 2], [-1, -2]]
-    assert tissue.distance.tolist() == [900, -40, -40]
+    assert tissue.features.tolist() == [[3, 4], [1, 2]]
+    assert tissue.distance.tolist() == [900, -40]
 
 
 def test_by_gene_needs_genes(tmp_path, gene_scores):
@@ -149,7 +149,8 @@ def test_groups(tmp_path, scores):
     examples = join(scores, labels)
     groups = {which: one_tissue(examples, Together(which)).groups for which in Together}
     assert groups["none"] is None
-    assert groups["auto"].tolist() == groups["group"].tolist() == [0, 1, 0, 2]
+    assert groups["group"].tolist() == [0, 1, 0, 2]
+    assert groups["linked"].tolist() == [0, 1, 0, 0]  # the last shares G3 with the third
     assert groups["gene"].tolist() == [0, 1, 2, 2]
     assert groups["chromosome"].tolist() == [0, 1, 0, 2]
     assert groups["variant"].tolist() == [0, 1, 2, 3]
@@ -157,7 +158,6 @@ def test_groups(tmp_path, scores):
 
 def test_groups_that_are_not_there(tmp_path, scores):
     examples = join(scores, toy.labels(tmp_path / "l.tsv", "chrom pos ref alt pip", "1 100 A G 1"))
-    assert one_tissue(examples, Together.AUTO).groups is None
     with pytest.raises(InputError, match="no gene to keep together"):
         one_tissue(examples, Together.GENE)
 
@@ -204,3 +204,62 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(DependencyError, match=r"enformer-vep\[formats\]"):
         open_scores([write_text(tmp_path / "x.parquet", "x")], "SAD")
+
+
+INDELS = [("chr1", 8000, "ins", "A", "AG", "ok", 1, 2), ("chr1", 8000, "del", "AG", "A", "ok", 3, 4)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_insertion_and_a_deletion_at_one_position_have_their_own_scores(tmp_path, order):
+    labels = toy.labels(
+        tmp_path / "l.tsv", "variant_id pip", "chr1_8000_AG_A_b38 0.95", "chr1_8000_A_AG_b38 0"
+    )
+    examples = join(toy.scores(tmp_path / "s.tsv", INDELS[::order]), labels)
+    assert outcomes(examples) == ["positive", "negative"]
+    assert one_tissue(examples).features.tolist() == [[3, 4], [1, 2]]
+
+
+def test_an_indel_in_the_other_order_is_another_variant(tmp_path):
+    rows = [
+        INDELS[1],
+        ("chr1", 9, ".", "AC", "GT", "ok", 5, 6),
+        ("chr1", 10, ".", "C", "CTT", "too_long", "NA", "NA"),
+    ]
+    labels = toy.labels(
+        tmp_path / "l.tsv",
+        "chrom pos ref alt pip",
+        "1 8000 A AG 0.95",
+        "1 9 GT AC 0",
+        "1 10 CTT C 0",
+        "1 11 A AG 0",
+    )
+    examples = join(toy.scores(tmp_path / "s.tsv", rows), labels)
+    assert outcomes(examples) == ["indel_in_other_order", "negative", "indel_in_other_order", "not_in_scores"]
+    assert one_tissue(examples).features.tolist() == [[-5, -6]]
+
+
+def test_an_indel_by_gene_is_matched_in_its_own_order(tmp_path):
+    rows = [(*row[:6], "G1", "X", 7, *row[6:]) for row in INDELS]
+    labels = toy.labels(
+        tmp_path / "l.tsv", "chrom pos ref alt gene_id pip", "1 8000 A AG G1 1", "1 8000 AG A G2 0"
+    )
+    examples = join(toy.scores(tmp_path / "s.tsv", rows, extra=GENES), labels)
+    assert outcomes(examples) == ["positive", "not_in_scores"]
+    assert one_tissue(examples).features.tolist() == [[1, 2]]
+
+
+def test_a_missing_id_is_no_id(tmp_path):
+    rows = [("1", 5, ".", "G", "A", "ok", 1, 2), ("1", 6, "rs2", "G", "A", "ok", 3, 4)]
+    labels = toy.labels(tmp_path / "l.tsv", "rsid pip tissue", ". 1 a", "rs2 0 a", "NA 1 b")
+    assert outcomes(join(toy.scores(tmp_path / "s.tsv", rows), labels)) == [
+        "not_in_scores", "negative", "not_in_scores",
+    ]  # fmt: skip
+
+
+def test_one_odd_variant_does_not_make_ids_of_the_others(tmp_path):
+    rows = [("1", 5, ".", "G", "A", "ok", 1, 2), ("1", 6, "rs2", "G", "A", "ok", 3, 4)]
+    labels = toy.labels(
+        tmp_path / "l.tsv", "variant_id pip", "chr1_5_G_A_b38 1", "chr1_7_G_<DEL>_b38 0", "rs2 0"
+    )
+    examples = join(toy.scores(tmp_path / "s.tsv", rows), labels)
+    assert outcomes(examples) == ["positive", "not_in_scores", "negative"]

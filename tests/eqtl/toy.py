@@ -27,11 +27,16 @@ def labels(path: Path, header: str, *rows: str) -> Path:
     return table(path, header.split(), [row.split() for row in rows])
 
 
+def position(index: int) -> int:
+    """Where a cohort's variants lie: four to a locus, 10 bp apart."""
+    return 1000 + 2_000_000 * (index // 4) + 10 * (index % 4)
+
+
 def cohort(folder: Path, *, variants: int = 160, informative: bool = True, tissues: int = 1, seed: int = 0):
     """A score table and a label table with a quarter of positives.
 
     Informative: positives have ten times the effects, all of one sign, and the label's slope has that sign.
-    Distance to the TSS says nothing. Four neighbours share a locus.
+    Distance to the TSS says nothing. Four neighbours share a locus; loci are 2 Mb apart.
 
     Returns:
         Paths of scores and labels.
@@ -44,11 +49,11 @@ def cohort(folder: Path, *, variants: int = 160, informative: bool = True, tissu
     if informative:
         values[positive] = np.abs(values[positive] * 10) * sign[positive, None]
     rows = [
-        ("chr1", 1000 + 10 * index, f"rs{index}", "A", "G", "ok", *(f"{value:.9g}" for value in row))
+        ("chr1", position(index), f"rs{index}", "A", "G", "ok", *(f"{value:.9g}" for value in row))
         for index, row in enumerate(values)
     ]
     marks = [
-        (f"1\t{1000 + 10 * index}\tA\tG\ttissue_{tissue}\t{0.95 if positive[index] else 0.001}"
+        (f"1\t{position(index)}\tA\tG\ttissue_{tissue}\t{0.95 if positive[index] else 0.001}"
          f"\t{distance}\t{sign[index] * 0.5}\tlocus{index // 4}").split("\t")
         for tissue in range(tissues)
         for index, distance in enumerate(random.integers(-90_000, 90_000, variants))

@@ -116,3 +116,17 @@ def test_merge():
 def test_filter(contig, start, end, overlaps):
     wanted = RegionFilter([Region("1", 30, 40), Region("chr1", 10, 20), Region("chrM", 5, 6)])
     assert wanted.overlaps(contig, start, end) is overlaps
+
+
+@pytest.mark.parametrize("start", [-5, 0, 11, 25])
+@pytest.mark.parametrize("contig", ["1", "chr1", "2"])
+def test_covered_positions(contig, start):
+    regions = [
+        Region("1", 30, 40),
+        Region("chr1", 10, 20),
+        Region("1", 12, 15),
+        Region("chr1", 55, CONTIG_END),
+    ]
+    covered = RegionFilter(regions).covered(contig, start, 60)
+    expected = [contig != "2" and any(r.start <= p < r.end for r in regions) for p in range(start, 60)]
+    assert covered.tolist() == expected

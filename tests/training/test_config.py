@@ -28,6 +28,14 @@ DATA = "[[data]]\ntfrecords = 'x'\n"
         ("run = 3\n" + DATA, "run must be a section; write [run]"),
         (DATA + "fastas = 'y'", "unknown key data.fastas"),
         ("[[data]", "is not TOML"),
+        ("[[data]]\nabsent = 'nan'", "data.absent 'nan' is not known; use one of zero, unknown"),
+        (
+            "[[data]]\nsquash = 'basenji'",
+            "data.squash 'basenji' is not known; use one of clip-first, scale-first",
+        ),
+        (DATA + "absent = 'unknown'", "tfrecords are summarised and squashed already; remove absent"),
+        (DATA + "blacklist = 'a.bed'", "tfrecords are summarised and squashed already; remove blacklist"),
+        (DATA + "squash = 'scale-first'", "tfrecords are summarised and squashed already; remove squash"),
     ],
 )
 def test_mistakes_are_named(text, message, tmp_path):
@@ -64,7 +72,8 @@ def test_impossible_models_are_named(model, message, tmp_path):
 
 def test_defaults_are_the_papers(tmp_path):
     config = toy.parse_config({"data": [{}]}, tmp_path)
-    own = config.optimizer
+    data, own = config.data[0], config.optimizer
+    assert (data.absent, data.blacklist, data.squash) == ("zero", None, "clip-first")
     assert (own.name, own.rate, own.warmup_steps, own.clip_norm) == ("adam", 5e-4, 5000, 0.2)
     assert config.shape({"human": 5313}) == EnformerConfig(output_tracks={"human": 5313})
 

@@ -1,16 +1,22 @@
-"""FASTA, bigWig and baked files."""
+"""FASTA, sequences and baked files; test_bigwig.py has what a bigWig's bins are."""
+
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("pybigtools")
+pytest.importorskip("accelerate")
+pytest.importorskip("matplotlib")
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.encoding import UNKNOWN, encode
 from enformer_vep.training.baked import BakedReader, bake
-from enformer_vep.training.config import DataConfig
-from enformer_vep.training.coverage import BigWigReader
-from enformer_vep.training.examples import Geometry
+from enformer_vep.training.config import DataConfig, TrainingConfig
+from enformer_vep.training.coverage import BigWigReader, CoverageRule
+from enformer_vep.training.examples import Augmentation, Geometry, Variation
+from enformer_vep.training.run import bake_data
 from enformer_vep.training.sequences import Sequence, read_sequences, tile
 from enformer_vep.training.sources import open_organism
 from enformer_vep.training.targets import parse_targets
@@ -18,6 +24,7 @@ from tests.training import toy
 
 TARGETS = parse_targets(toy.TARGETS, "t")
 WIDTH = toy.BIN_WIDTH
+RULE = CoverageRule()
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def folder(genome_form):
 
 @pytest.fixture
 def reader(folder):
-    return BigWigReader(folder / "genome.fa", TARGETS, folder, WIDTH)
+    return BigWigReader(folder / "genome.fa", TARGETS, folder, WIDTH, RULE)
 
 
 def test_values_and_codes_by_position(reader):
@@ -45,23 +52,79 @@ def test_past_the_ends_nothing_is_known(reader):
     assert set(reader.codes("chr2", length, length + 9)) == {UNKNOWN}
 
 
-def test_uncovered_bins_are_unknown(tmp_path, folder):
-    values = np.ones(toy.LENGTHS["chr2"] // WIDTH)
-    values[3:5] = np.nan
-    toy.write_bigwig(tmp_path / "motif.bw", {"chr2": values})
-    reader = BigWigReader(folder / "genome.fa", TARGETS, tmp_path, WIDTH)
-    np.testing.assert_array_equal(np.isnan(reader.values("chr2", 0, 8)[:, 0]), np.isnan(values[:8]))
-    assert np.isnan(reader.values("chr1", 0, 8)).all(), "a contig that the bigWig lacks"
-
-
 def test_baked_file_gives_the_same(reader, tmp_path):
-    bake(tmp_path / "toy.npz", reader, {"chr2": 4096}, TARGETS, WIDTH)
-    baked = BakedReader(tmp_path / "toy.npz", TARGETS, WIDTH)
+    bake(tmp_path / "toy.npz", reader, {"chr2": 4096}, TARGETS, WIDTH, RULE)
+    baked = BakedReader(tmp_path / "toy.npz", TARGETS, WIDTH, RULE)
     assert baked.contigs == {"chr2": 4096}
     np.testing.assert_array_equal(baked.values("chr2", 1600, 20), reader.values("chr2", 1600, 20))
     np.testing.assert_array_equal(baked.codes("chr2", 7, 600), reader.codes("chr2", 7, 600))
     with pytest.raises(InputError, match="another bin width than the configuration; bake it again"):
-        BakedReader(tmp_path / "toy.npz", TARGETS, 32)
+        BakedReader(tmp_path / "toy.npz", TARGETS, 32, RULE)
+
+
+def test_a_narrow_row_and_a_shift_read_no_further_than_was_baked(folder, tmp_path):
+    """Past its end a baked file knows nothing, but the genome does."""
+    (tmp_path / "narrow.bed").write_text("chr2\t4000\t4032\ttest\n")
+    plain = DataConfig("human", folder / "targets.txt", tmp_path / "narrow.bed", folder / "genome.fa")
+    baked = replace(plain, baked=tmp_path / "toy.npz")
+    bake_data(TrainingConfig((baked,), toy.SHAPE))
+    for shift in (0, Augmentation().max_shift):
+        one, other = (
+            open_organism("human", [section], Geometry(256, 8, WIDTH), ("test",))
+            .splits["test"]
+            .read(0, Variation(shift=shift))
+            for section in (baked, plain)
+        )
+        np.testing.assert_array_equal(one.values, other.values)
+        np.testing.assert_array_equal(one.codes, other.codes)
+
+
+BLACK = "chr2\t100\t101\n"
+
+
+@pytest.mark.parametrize(
+    ("baked_as", "read_as", "message"),
+    [
+        (
+            ("zero", ""),
+            ("unknown", ""),
+            "another rule for absent positions than the configuration; bake it again",
+        ),
+        (("unknown", ""), ("zero", ""), "another rule for absent positions"),
+        (("zero", BLACK), ("zero", ""), "another blacklist than the configuration; bake it again"),
+        (("zero", BLACK), ("zero", BLACK + "chr2\t200\t300\n"), "another blacklist"),
+    ],
+)
+def test_baked_file_of_another_rule_is_refused(baked_as, read_as, message, folder, tmp_path):
+    rules = []
+    for name, (absent, rows) in (("a", baked_as), ("b", read_as)):
+        (tmp_path / f"{name}.bed").write_text(rows)
+        rules.append(CoverageRule(absent, tmp_path / f"{name}.bed" if rows else None))
+    reader = BigWigReader(folder / "genome.fa", TARGETS, folder, WIDTH, rules[0])
+    bake(tmp_path / "toy.npz", reader, {"chr2": 4096}, TARGETS, WIDTH, rules[0])
+    baked = BakedReader(tmp_path / "toy.npz", TARGETS, WIDTH, rules[0])
+    np.testing.assert_array_equal(baked.values("chr2", 0, 20), reader.values("chr2", 0, 20))
+    assert np.isnan(baked.values("chr2", 0, 20)).sum() == bool(baked_as[1])
+    with pytest.raises(InputError, match=message):
+        BakedReader(tmp_path / "toy.npz", TARGETS, WIDTH, rules[1])
+
+
+def test_a_blacklist_is_known_by_its_content_and_not_by_its_path(folder, tmp_path):
+    for name in ("a.bed", "b.bed"):
+        (tmp_path / name).write_text(BLACK)
+    one, other = (CoverageRule("zero", tmp_path / name).signature() for name in ("a.bed", "b.bed"))
+    assert one == other
+    with pytest.raises(InputError, match=r"blacklist .*c\.bed cannot be read"):
+        CoverageRule("zero", tmp_path / "c.bed").signature()
+
+
+def test_baked_file_of_an_older_version_is_refused(folder, tmp_path):
+    """Version 1 took what a bigWig leaves out for unknown, and did not say so."""
+    tracks = [[target.identifier, target.summary] for target in TARGETS]
+    meta = json.dumps({"format_version": 1, "bin_width": WIDTH, "tracks": tracks})
+    np.savez(tmp_path / "old.npz", meta=np.array(meta))
+    with pytest.raises(InputError, match="another format version than the configuration; bake it again"):
+        BakedReader(tmp_path / "old.npz", TARGETS, WIDTH, RULE)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +134,7 @@ def test_baked_file_gives_the_same(reader, tmp_path):
 def test_unreadable_coverage_is_named(file, message, folder):
     targets = parse_targets(f"identifier\tfile\nA\t{file}\n", "t")
     with pytest.raises(InputError, match=message):
-        BigWigReader(folder / "genome.fa", targets, folder, WIDTH)
+        BigWigReader(folder / "genome.fa", targets, folder, WIDTH, RULE)
 
 
 @pytest.mark.parametrize(

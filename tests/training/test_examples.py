@@ -8,7 +8,7 @@ from enformer_vep.training.config import Augmentation
 from enformer_vep.training.examples import Example, Geometry, RegionSource, Variation, orient, strand_partners
 from enformer_vep.training.loading import BatchNumbers, ShuffledExamples
 from enformer_vep.training.sequences import Sequence, tile
-from enformer_vep.training.targets import parse_targets
+from enformer_vep.training.targets import CLIP_FIRST, parse_targets
 from tests.builders import random_sequence
 
 WIDTH = 4
@@ -43,7 +43,7 @@ def reader():
 @pytest.fixture
 def source(reader):
     tiles = tile(Sequence("c", 100, 300, "train"), GEOMETRY.span, WIDTH, grid=False)
-    return RegionSource(reader, tiles, GEOMETRY, TARGETS)
+    return RegionSource(reader, tiles, GEOMETRY, TARGETS, CLIP_FIRST)
 
 
 def test_plain_example_has_its_bins_in_the_middle_of_its_window(reader, source):
@@ -102,7 +102,9 @@ class Counted(RegionSource):
 
 def items(reader, seed, numbers):
     tiles = tile(Sequence("c", 100, 300, "train"), GEOMETRY.span, WIDTH, grid=False)
-    examples = ShuffledExamples(Counted(reader, tiles, GEOMETRY, TARGETS), Augmentation(), seed, batch_size=5)
+    examples = ShuffledExamples(
+        Counted(reader, tiles, GEOMETRY, TARGETS, CLIP_FIRST), Augmentation(), seed, batch_size=5
+    )
     return [examples[number] for number in numbers]
 
 
