@@ -42,7 +42,6 @@ from enformer_vep.model.checkpoints import load_model
 from enformer_vep.model.config import EnformerConfig
 from enformer_vep.model.enformer import Enformer
 from enformer_vep.model.randomised import random_network
-from enformer_vep.scores import centred_bins
 from enformer_vep.settings import Precision
 
 HALF_DECADES = np.arange(-5.0, -0.75, 0.5)
@@ -132,7 +131,7 @@ def sums(mode: Mode, network: Enformer, batches: list[EffectBatch]) -> tuple[np.
     """SAD and summed reference prediction over several centred stretches of bins, float64 [variants, scores]."""
     length = network.config.target_length
     engine = mode.engine(network, "human", None, slice(0, length), mode.precision)
-    stretches = [centred_bins(length, count) for count in (2, 8, 32, length)]
+    stretches = [slice((length - count) // 2, (length + count) // 2) for count in (2, 8, 32, length)]
 
     def total(bins: Tensor) -> np.ndarray:
         return torch.stack([bins[0, part].double().sum(0) for part in stretches]).flatten().cpu().numpy()

@@ -55,7 +55,14 @@ def score(folder: Path) -> None:
     runs.open_model = lambda *_: SimpleNamespace(sha256="", name="stub", config=None)
     runs.track_table = lambda *_: None
     runs.make_scorer = lambda model, table, settings, compute, device: Scorer(
-        Layout((ValueBlock("SAD", ("0",)),)), (0,), Geometry(1024, 0, 128, 8), 16, device, Stub(), settings
+        Layout((ValueBlock("SAD", ("0",)),)),
+        (0,),
+        Geometry(1024, 0, 128, 8),
+        (slice(None),),
+        16,
+        device,
+        Stub(),
+        settings,
     )
     output = OutputSettings(str(folder / "scores.tsv.gz"))
     request = ScoreRequest(

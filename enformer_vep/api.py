@@ -14,7 +14,7 @@ from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
-from enformer_vep.genome.placing import Placed
+from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.model.checkpoints import LoadedModel, load_model
@@ -182,7 +182,8 @@ def predict_effect(
         scorer: From `open_scorer`.
 
     Returns:
-        Reference prediction and delta (alternate - reference), float32 [bins, tracks] each.
+        Reference prediction and delta (alternate - reference), float32 [bins, tracks] each; the bins around
+        the variant if the scorer's settings ask for such.
 
     Raises:
         InputError: When the variant cannot be scored; the message has the status.
@@ -192,6 +193,8 @@ def predict_effect(
         raise InputError(
             f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}"
         )
-    placed = [Placed(variant)]
+    placed = OwnWindow(scorer.geometry, scorer.settings.centre_bins).place(variant)
     effect = scorer.effect(scorer.prepare(placed, make_views(placed, genome, scorer)))
-    return effect.reference[0].float().cpu().numpy(), effect.delta[0].float().cpu().numpy()
+    bins = placed[0].readouts[0].bins
+    rows = slice(None) if bins is None else slice(bins[0], bins[-1] + 1)
+    return effect.reference[0, rows].float().cpu().numpy(), effect.delta[0, rows].float().cpu().numpy()

@@ -14,8 +14,9 @@ from enformer_vep.calibration import (
     read_calibration,
 )
 from enformer_vep.calibration.identity import Identity
+from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.results import ValueBlock
-from enformer_vep.settings import ScoreSettings
+from enformer_vep.settings import GeneSettings
 
 if TYPE_CHECKING:
     from enformer_vep.pipeline import Scorer
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def with_calibration(scorer: "Scorer", path: Path, additions: Sequence[str] | None) -> "Scorer":
+def with_calibration(
+    scorer: "Scorer", genes: GeneIndex | None, path: Path, additions: Sequence[str] | None
+) -> "Scorer":
     """Let a scorer say how large its scores are beside common variants.
 
     Args:
         scorer: The model, made ready.
+        genes: The genes that it is to read out; None for whole windows.
         path: The calibration; `example` for the packaged one.
         additions: What to add; None for quantiles, z-scores, and components if they were fitted and all
             tracks that they need are scored.
@@ -40,7 +44,7 @@ def with_calibration(scorer: "Scorer", path: Path, additions: Sequence[str] | No
         UsageError: When it was made with other settings, or lacks what is wanted.
     """
     calibration = read_calibration(calibration_path(path))
-    calibration.require_matching(scorer_identity(scorer))
+    calibration.require_matching(scorer_identity(scorer, genes))
     blocks = scorer.layout.blocks
     wanted = _default(calibration, blocks) if additions is None else parse_additions(",".join(additions))
     extension = calibration.extend(blocks, wanted)
@@ -55,7 +59,7 @@ def calibration_path(path: Path) -> Path:
     return packaged if str(path) == "example" and not path.exists() else path
 
 
-def scorer_identity(scorer: "Scorer") -> Identity:
+def scorer_identity(scorer: "Scorer", genes: GeneIndex | None) -> Identity:
     """What has to be the same in a background and a run."""
     settings, notes = scorer.settings, dict(scorer.layout.notes)
     return calibration_identity(
@@ -64,13 +68,15 @@ def scorer_identity(scorer: "Scorer") -> Identity:
         scorer.geometry.window,
         indels=settings.indels.value,
         groups=notes.get("groups", "none"),
-        **_gene_identity(settings),
+        **_gene_identity(settings.genes, genes),
     )
 
 
-def _gene_identity(settings: ScoreSettings) -> dict[str, str | int]:
-    genes = settings.genes
-    return {"tss-bins": genes.tss_bins, "center": genes.centre.value} if genes else {}
+def _gene_identity(settings: GeneSettings | None, genes: GeneIndex | None) -> dict[str, str | int]:
+    """The genes themselves as well: another annotation, or other types, have other transcription starts."""
+    if settings is None or genes is None:
+        return {}
+    return {"genes": genes.fingerprint, "tss-bins": settings.tss_bins, "center": settings.centre.value}
 
 
 def _default(calibration: Calibration, blocks: Sequence[ValueBlock]) -> tuple[Addition, ...]:

@@ -60,7 +60,7 @@ def calibrate_file(
         run = prepare_run(request, source, None, None, progress, stop)
         fitter = CalibrationFitter(
             run.scorer.layout.blocks,
-            scorer_identity(run.scorer),
+            scorer_identity(run.scorer, source.reference.genes),
             {**recorded_settings(request.settings), "version": __version__},
             components,
         )

@@ -19,14 +19,13 @@ from enformer_vep.effects.engines import make_engine
 from enformer_vep.effects.memory import keep_freed_memory
 from enformer_vep.effects.stitching import Stitches, plan_stitches, stitch
 from enformer_vep.errors import UsageError
-from enformer_vep.genome.placing import Geometry, Placed, Readout
+from enformer_vep.genome.bins import Geometry, plan_bins, whole_bins
+from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.windows import centre_index
 from enformer_vep.model.checkpoints import LoadedModel
-from enformer_vep.model.config import EnformerConfig
 from enformer_vep.readout import read_out
 from enformer_vep.results import Layout
 from enformer_vep.rows import View
-from enformer_vep.scores import centred_bins
 from enformer_vep.settings import ComputeSettings, Indels, Precision, ScoreSettings
 from enformer_vep.tracks.groups import TrackGroups, load_groups
 from enformer_vep.tracks.selection import select_tracks
@@ -58,6 +57,7 @@ class Scorer:
         layout: Columns of the rows: a block of all tracks per score.
         tracks: Rows of the head that are predicted, in the order of the engine's output.
         geometry: Window, and the bins in use.
+        views: For each shift, where the bins in use stand among those that the engine predicts.
         batch_size: Windows per batch.
         device: Where the engine computes.
         engine: Predicts effects.
@@ -70,6 +70,7 @@ class Scorer:
     layout: Layout
     tracks: tuple[int, ...]
     geometry: Geometry
+    views: tuple[slice, ...]
     batch_size: int
     device: torch.device
     engine: EffectEngine
@@ -89,7 +90,12 @@ class Scorer:
         """
         batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
         stitched = self.settings.indels is Indels.STITCH
-        stitches = [self._stitches(view) for view in views] if stitched else None
+        shifts = self.settings.shifts
+        stitches = (
+            [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
+            if stitched
+            else None
+        )
         return Work(batches, stitches, [one.readouts for one in placed])
 
     def effect(self, work: Work) -> Effect:
@@ -103,11 +109,12 @@ class Scorer:
         """
         batches, both = [batch.to(self.device) for batch in work.batches], self.settings.reverse_complement
         if work.stitches is None:
-            effect = predict_averaged(self.engine, batches, both)
+            effect = predict_averaged(self.engine, batches, self.views, both)
         else:
-            views = zip(batches, work.stitches, strict=True)
+            views = zip(batches, self.views, work.stitches, strict=True)
             effect = mean_effect(
-                stitch(predict_averaged(self.engine, [batch], both), stitches) for batch, stitches in views
+                stitch(predict_averaged(self.engine, [batch], [bins], both), stitches)
+                for batch, bins, stitches in views
             )
         if self.weights is None:
             return effect
@@ -129,10 +136,11 @@ class Scorer:
             values: npt.NDArray[np.float32] = scores.flatten(1).cpu().numpy()
         return values if self.extension is None else np.hstack([values, self.extension(values)])
 
-    def _stitches(self, view: View) -> Stitches:
+    def _stitches(self, view: View, shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""
         last_bases = [pairs[0].edit_start + pairs[0].reference_length - 1 for pairs in view]
-        seams = [self.geometry.bin_of(index) for index in last_bases]
+        move = whole_bins(shift, self.geometry.width)
+        seams = [self.geometry.bin_of(index) + move for index in last_bases]
         return plan_stitches([len(pairs) for pairs in view], seams)
 
 
@@ -165,29 +173,31 @@ def make_scorer(
         )
     track_count = config.output_tracks[organism]
     tracks, groups = _select(settings, table, track_count)
-    try:
-        bins = centred_bins(config.target_length, settings.centre_bins)
-    except ValueError as error:
-        raise UsageError(f"--bins center:{settings.centre_bins}: {error}") from None
     _require_variant_in_window(settings.shifts, config.window)
-    predicted = config.target_length * config.bin_width
-    if settings.share_windows > predicted:
+    output = Geometry(config.window, config.crop * config.bin_width, config.bin_width, config.target_length)
+    if settings.share_windows > output.predicted:
         raise UsageError(
-            f"--share-windows {settings.share_windows}: at most {predicted}, "
+            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
             "or variants leave the bins that are predicted"
         )
+    plan = plan_bins(
+        output, settings.centre_bins, settings.share_windows, settings.shifts, settings.reverse_complement
+    )
     # A copy: others may hold the model, and expect float32.
     exact = settings.precision is Precision.FLOAT64
     network = (copy.deepcopy(model.network).double() if exact else model.network).to(device)
     if device.type == "cpu":
         keep_freed_memory()
     portions = automatic_portions(config, device)
-    engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
+    engine = make_engine(
+        settings.engine, network, organism, tracks, plan.predicted, settings.precision, portions
+    )
     layout = make_layout(settings, tracks, table, groups)
     return Scorer(
         layout=replace(layout, notes=(*run_notes(model, settings), *layout.notes)),
         tracks=tracks,
-        geometry=_geometry(config, bins),
+        geometry=plan.in_use,
+        views=plan.views,
         batch_size=compute.batch_size or automatic_batch_size(config, device),
         device=device,
         engine=engine,
@@ -204,11 +214,6 @@ def _select(
     if settings.tracks:
         return select_tracks(settings.tracks, table, track_count), groups
     return groups.tracks if groups else tuple(range(track_count)), groups
-
-
-def _geometry(config: EnformerConfig, bins: slice) -> Geometry:
-    first = (config.crop + bins.start) * config.bin_width
-    return Geometry(config.window, first, config.bin_width, bins.stop - bins.start)
 
 
 def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:

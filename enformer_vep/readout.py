@@ -31,7 +31,7 @@ def read_out(effect: Effect, readouts: Sequence[Sequence[Readout]], scores: Sequ
     return result
 
 
-def _alike(bins: Iterable[tuple[int, ...] | None]) -> list[list[int]]:
+def _alike(bins: Iterable[Sequence[int] | None]) -> list[list[int]]:
     """Numbers of the rows that read equally many bins, and so can be computed at once."""
     groups: dict[int | None, list[int]] = {}
     for number, some in enumerate(bins):
@@ -39,10 +39,10 @@ def _alike(bins: Iterable[tuple[int, ...] | None]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _select(effect: Effect, variants: Tensor, bins: Sequence[tuple[int, ...] | None]) -> Effect:
+def _select(effect: Effect, variants: Tensor, bins: Sequence[Sequence[int] | None]) -> Effect:
     if bins[0] is None:
         if len(variants) == len(effect.delta):
             return effect
         return Effect(effect.reference[variants], effect.delta[variants])
-    where = (variants[:, None], torch.tensor(bins, device=variants.device))
+    where = (variants[:, None], torch.tensor([list(some or ()) for some in bins], device=variants.device))
     return Effect(effect.reference[where], effect.delta[where])

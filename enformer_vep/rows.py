@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from enformer_vep.background import ahead
 from enformer_vep.errors import InputError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex
-from enformer_vep.genome.placing import GenesAround, GeneWindows, Geometry, OwnWindow, Placed, Placer
+from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
 from enformer_vep.genome.sharing import (
     LARGEST_GROUP,
     WindowCounter,
@@ -116,7 +117,7 @@ class Checked:
 def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Reference) -> Placer:
     """Decide by the settings where a variant alone is scored."""
     if settings.genes is None or reference.genes is None:
-        return OwnWindow()
+        return OwnWindow(geometry, settings.centre_bins)
     genes, resolve, bins = reference.genes, reference.genome.resolve, settings.genes.tss_bins
     if settings.genes.centre is Centre.TSS:
         return GeneWindows(geometry, genes, resolve, bins, settings.shifts)
@@ -236,7 +237,8 @@ def _placements(batch: Sequence[Checked], scorer: PieceScorer[Work]) -> list[Pla
     if not within:
         return [placed for one in batch for placed in one.placed]
     groups = group_by_window((one.variant for one in batch if one.placed), within)
-    return [one for group in groups for one in place_in_shared_window(group, scorer.geometry.window)]
+    count = scorer.settings.centre_bins
+    return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
 
 
 def _batches(checked: Iterable[Checked], batch_size: int, settings: ScoreSettings) -> Iterator[list[Checked]]:

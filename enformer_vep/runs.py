@@ -75,7 +75,7 @@ def prepare_run(
     compute = replace(compute, batch_size=sizes, devices=tuple(map(str, devices)))
     scorer = make_scorer(model, table, request.settings, compute, device)
     if request.calibration:
-        scorer = with_calibration(scorer, request.calibration, request.additions)
+        scorer = with_calibration(scorer, source.reference.genes, request.calibration, request.additions)
     provenance = {"version": __version__, "genome": str(request.genome), **describe_run(model, scorer)}
     provenance |= {"genes": _name(request.genes), "calibration": _name(request.calibration)}
     if devices:

@@ -31,30 +31,6 @@ def compute_scores(reference: Tensor, delta: Tensor, scores: Sequence[Score]) ->
     return torch.stack([_FUNCTIONS[score](reference, delta).to(torch.float32) for score in scores], dim=1)
 
 
-def centred_bins(bins: int, count: int | None) -> slice:
-    """The `count` bins around the variant.
-
-    The variant lies in the last bin of the left half (447 of 896): an odd count is centred on that bin,
-    an even count on the middle of the output.
-
-    Args:
-        bins: Number of output bins.
-        count: Number of bins wanted; all when None.
-
-    Returns:
-        Slice of the output bins.
-
-    Raises:
-        ValueError: When there are not that many bins.
-    """
-    if count is None:
-        return slice(0, bins)
-    if not 1 <= count <= bins:
-        raise ValueError(f"there are 1 to {bins} bins, not {count}")
-    start = max(bins // 2 - (count + 1) // 2, 0)
-    return slice(start, start + count)
-
-
 def _sum(values: Tensor) -> Tensor:
     return values.sum(dim=1, dtype=torch.float64)
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from enformer_vep.effects.base import Effect, EffectBatch
 from enformer_vep.errors import UsageError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
-from enformer_vep.genome.placing import Geometry, Placed
+from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.pipeline import Scorer
 from enformer_vep.results import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
@@ -52,6 +53,7 @@ def scorer(settings: ScoreSettings, engine: CroppingEngine | None = None, batch_
         layout=Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else ()),
         tracks=(0, 1),
         geometry=GEOMETRY,
+        views=(slice(None),) * len(settings.shifts),
         batch_size=batch_size,
         device=torch.device("cpu"),
         engine=engine or CroppingEngine(),

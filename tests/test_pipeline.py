@@ -11,8 +11,8 @@ import torch
 from enformer_vep.columns import make_layout
 from enformer_vep.effects.devices import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.fasta import Genome
-from enformer_vep.genome.placing import Geometry
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.pieces import Piece, ScoredPiece, cut_pieces, score_pieces, write_rows
 from enformer_vep.pipeline import Scorer
@@ -37,6 +37,7 @@ def scorer(batch_size: int = 3, engine: CountingEngine | None = None, **settings
         layout=Layout((ValueBlock("SAD", ("A", "T")),)),
         tracks=(0, 1),
         geometry=Geometry(WINDOW, 0, 4, 4),
+        views=(slice(None),) * len(settings.get("shifts", (0,))),  # type: ignore[arg-type]
         batch_size=batch_size,
         device=torch.device("cpu"),
         engine=engine or CountingEngine(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_vep.scores import centred_bins, compute_scores
+from enformer_vep.scores import compute_scores
 from enformer_vep.settings import Score
 
 # Two bins, two tracks: reference 1, 3 and 7, 0; alternate 3, 3 and 3, 0.
@@ -105,17 +105,3 @@ def test_order_of_the_result() -> None:
     assert both.shape == (1, 2, 2)
     assert both.dtype == torch.float32
     assert both[0].tolist() == [[4.0, 7.0], [2.0, -4.0]]
-
-
-@pytest.mark.parametrize(
-    ("count", "start", "end"),
-    [(None, 0, 896), (1, 447, 448), (2, 447, 449), (3, 446, 449), (896, 0, 896), (895, 0, 895)],
-)
-def test_bins_around_the_variant(count: int | None, start: int, end: int) -> None:
-    assert centred_bins(896, count) == slice(start, end)
-
-
-@pytest.mark.parametrize("count", [0, -1, 897])
-def test_bins_that_are_not_there(count: int) -> None:
-    with pytest.raises(ValueError, match="1 to 896"):
-        centred_bins(896, count)

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
+from enformer_vep.calibration.identity import SHARED
 from enformer_vep.calibration.transform import Components, RobustScale
 from enformer_vep.errors import InputError
 from enformer_vep.output.atomic import complete_or_absent, explained
@@ -111,9 +112,12 @@ def _calibration(header: Mapping[str, Any], arrays: Arrays, path: str | Path) ->
             "pip install --upgrade enformer-vep"
         )
     probabilities = arrays[_PROBABILITIES]
+    identity, recorded = header["identity"], header["recorded"]
+    if SHARED in recorded:  # Where versions before 0.2 had it.
+        identity = {**identity, SHARED: recorded[SHARED]}
     return Calibration(
-        header["identity"],
-        header["recorded"],
+        identity,
+        {name: value for name, value in recorded.items() if name != SHARED},
         int(header["alleles"]),
         float(header["rank_error"]),
         probabilities,

@@ -7,6 +7,9 @@ from enformer_vep.settings import ScoreSettings
 Identity = Mapping[str, str | int | float | bool]
 """Plain values by the name of the option; what is not there counts as "none"."""
 
+SHARED = "share-windows"
+"""Where a window lies changes a score as much as averaging over strands does: backgrounds are not exchanged."""
+
 _ABSENT = "none"
 
 
@@ -32,6 +35,7 @@ def calibration_identity(
         "rc": settings.reverse_complement,
         "shifts": ",".join(map(str, settings.shifts)),
         "window": window,
+        SHARED: settings.share_windows,
         **others,
     }
 
@@ -41,7 +45,6 @@ def recorded_settings(settings: ScoreSettings) -> Identity:
     return {
         "engine": settings.engine.value,
         "precision": settings.precision.value,
-        "share-windows": settings.share_windows,
     }
 
 

@@ -23,7 +23,7 @@ from enformer_vep.inputs import open_reference
 from enformer_vep.model.config import EnformerConfig
 from enformer_vep.pieces import Piece, ScoredPiece
 from enformer_vep.results import ScoredVariant
-from enformer_vep.rows import PieceScorer, score_piece
+from enformer_vep.rows import PieceScorer, Reference, score_piece
 from enformer_vep.settings import ScoreRequest
 
 logger = logging.getLogger(__name__)
@@ -90,15 +90,15 @@ class _Backlog:
     complete: bool = False
 
 
-ScorerFactory = Callable[[ScoreRequest], PieceScorer[Any]]
+ScorerFactory = Callable[[ScoreRequest, Reference], PieceScorer[Any]]
 """Makes the scorer of a worker, whose device is `request.compute.device`; has to be importable by name."""
 
 
-def make_worker_scorer(request: ScoreRequest) -> PieceScorer[Any]:
+def make_worker_scorer(request: ScoreRequest, reference: Reference) -> PieceScorer[Any]:
     """Loads the model onto the worker's device."""
     scorer = open_scorer(request.model, request.settings, request.compute, request.targets)
     if request.calibration:
-        return with_calibration(scorer, request.calibration, request.additions)
+        return with_calibration(scorer, reference.genes, request.calibration, request.additions)
     return scorer
 
 
@@ -270,7 +270,8 @@ def _work(request: ScoreRequest, make_scorer: ScorerFactory, pipe: Connection, t
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
     try:
-        scorer, reference = make_scorer(request), open_reference(request)
+        reference = open_reference(request)
+        scorer = make_scorer(request, reference)
         while True:
             _, variants, skipped_batches = pipe.recv()
             for rows in score_piece(variants, reference, scorer, skipped_batches):

@@ -5,7 +5,7 @@ import hashlib
 import logging
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -61,7 +61,7 @@ class GeneIndex:
         fingerprint: Hexadecimal sha256 of the genes, whatever their order.
     """
 
-    __slots__ = ("_genes", "_sites", "fingerprint")
+    __slots__ = ("_genes", "_sites", "_sites_and_tss", "fingerprint")
 
     def __init__(self, genes: Iterable[Gene]) -> None:
         """Sorts the start sites.
@@ -71,10 +71,8 @@ class GeneIndex:
         """
         self._genes = tuple(genes)
         self.fingerprint = _fingerprint(self._genes)
-        sites: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
-        for ordinal, gene in enumerate(self._genes):
-            sites[gene.contig].extend((start, gene.identifier, ordinal) for start in gene.starts)
-        self._sites = {contig: sorted(group) for contig, group in sites.items()}
+        self._sites = _sorted_sites(self._genes, lambda gene: gene.starts)
+        self._sites_and_tss = _sorted_sites(self._genes, lambda gene: {*gene.starts, gene.tss})
 
     def __len__(self) -> int:
         """How many genes there are."""
@@ -96,11 +94,40 @@ class GeneIndex:
             Every gene with at least one of its `starts` in [start, end), once, ordered by the first such
             start and then by identifier.
         """
-        sites = self._sites.get(contig, [])
+        return self._find(self._sites, contig, start, end)
+
+    def with_tss_within(self, contig: str, start: int, end: int) -> tuple[Gene, ...]:
+        """Finds the genes whose own TSS lies in a stretch.
+
+        Args:
+            contig: The genome's own name of the contig.
+            start: 0-based first position.
+            end: 0-based half-open end.
+
+        Returns:
+            Every gene with its `tss` in [start, end), once, ordered by the first of its `tss` and `starts`
+            there and then by identifier.
+        """
+        genes = self._find(self._sites_and_tss, contig, start, end)
+        return tuple(gene for gene in genes if start <= gene.tss < end)
+
+    def _find(self, sites_by_contig: "_Sites", contig: str, start: int, end: int) -> tuple[Gene, ...]:
+        sites = sites_by_contig.get(contig, [])
         # (position,) sorts before every site at that position.
         first, last = (bisect_left(sites, (position,)) for position in (start, end))
         ordinals = dict.fromkeys(ordinal for _, _, ordinal in sites[first:last])
         return tuple(self._genes[ordinal] for ordinal in ordinals)
+
+
+_Sites = Mapping[str, list[tuple[int, str, int]]]
+"""By contig: position, gene's identifier and its ordinal, sorted."""
+
+
+def _sorted_sites(genes: Sequence[Gene], positions: Callable[[Gene], Iterable[int]]) -> _Sites:
+    sites: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+    for ordinal, gene in enumerate(genes):
+        sites[gene.contig].extend((position, gene.identifier, ordinal) for position in positions(gene))
+    return {contig: sorted(group) for contig, group in sites.items()}
 
 
 def read_genes(path: Path, resolve: Callable[[str], str | None], *, types: Collection[str] = ()) -> GeneIndex:

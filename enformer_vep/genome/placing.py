@@ -7,35 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centre_index
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """A model's window and the bins in use.
-
-    Attributes:
-        window: Window length in bp.
-        first: Window index of the first base of the first bin in use.
-        width: Base pairs per bin.
-        bins: Number of bins in use.
-    """
-
-    window: int
-    first: int
-    width: int
-    bins: int
-
-    @property
-    def predicted(self) -> int:
-        """Base pairs from the first bin in use to the end of the last."""
-        return self.width * self.bins
-
-    def bin_of(self, index: int) -> int:
-        """Bin of a window index; below 0 or past the last bin where nothing is read."""
-        return (index - self.first) // self.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +18,11 @@ class Readout:
     """What becomes one row.
 
     Attributes:
-        bins: Bins that are read; None for all in use.
+        bins: Bins that are read, numbered from the first in use; None for all.
         context: Cells of the layout's context columns.
     """
 
-    bins: tuple[int, ...] | None = None
+    bins: Sequence[int] | None = None
     context: tuple[int | str | None, ...] = ()
 
 
@@ -78,12 +53,22 @@ class Placer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class OwnWindow:
-    """A window centred on the variant, all bins read."""
+    """A window centred on the variant, some or all bins read.
+
+    Attributes:
+        geometry: Of the model.
+        count: Number of bins around the variant; None for all.
+    """
+
+    geometry: Geometry
+    count: int | None = None
 
     def place(self, variant: Variant) -> tuple[Placed, ...]:
         """One window, one row."""
-        return (Placed(variant),)
+        bins = self.geometry.bins_around(centre_index(self.geometry.window), self.count)
+        return (Placed(variant, 0, (Readout(bins),)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +94,9 @@ class GenesAround:
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
-        readouts = tuple(_readout(gene, variant, start, self.geometry, self.tss_bins) for gene in genes)
+        readouts = tuple(
+            _readout(gene, gene.starts, variant, start, self.geometry, self.tss_bins) for gene in genes
+        )
         return (Placed(variant, 0, readouts),) if readouts else ()
 
 
@@ -117,7 +104,8 @@ class GenesAround:
 class GeneWindows:
     """For each gene in reach a window with the gene's TSS in the middle, where a variant's first REF base would be.
 
-    A gene is in reach when the whole REF lies in its window, under every shift.
+    A gene is in reach when the whole REF lies in its window, under every shift. Its own TSS is one of its starts,
+    even if no transcript of the annotation begins there.
 
     Attributes:
         geometry: Of the model.
@@ -140,17 +128,21 @@ class GeneWindows:
         first = variant.end - window + centre - min(self.shifts)
         last = variant.start + centre - max(self.shifts)
         contig = self.resolve(variant.contig) or ""
-        near = self.genes.within(contig, first, last + 1) if first <= last else ()
-        return tuple(self._placed(variant, gene) for gene in near if first <= gene.tss <= last)
+        near = self.genes.with_tss_within(contig, first, last + 1) if first <= last else ()
+        placed = [self._placed(variant, gene) for gene in near]
+        return tuple(one for one in placed if one.readouts[0].bins)
 
     def _placed(self, variant: Variant, gene: Gene) -> Placed:
         start = gene.tss - centre_index(self.geometry.window)
-        readout = _readout(gene, variant, start, self.geometry, self.tss_bins)
+        starts = (*gene.starts, gene.tss)
+        readout = _readout(gene, starts, variant, start, self.geometry, self.tss_bins)
         return Placed(variant, gene.tss - variant.start, (readout,))
 
 
-def _readout(gene: Gene, variant: Variant, start: int, geometry: Geometry, tss_bins: int) -> Readout:
-    bins = transcription_bins(gene.starts, start, geometry, tss_bins)
+def _readout(
+    gene: Gene, starts: Sequence[int], variant: Variant, start: int, geometry: Geometry, tss_bins: int
+) -> Readout:
+    bins = transcription_bins(starts, start, geometry, tss_bins)
     return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.variants import Variant
+from enformer_vep.genome.windows import centre_index
 
 LARGEST_GROUP = 64
 """Alleles of one window at a time: bounds the memory that their changes take."""
@@ -62,12 +64,13 @@ class WindowCounter:
         return self.count
 
 
-def place_in_shared_window(group: Sequence[Variant], window: int) -> list[Placed]:
+def place_in_shared_window(group: Sequence[Variant], geometry: Geometry, count: int | None) -> list[Placed]:
     """Centre one window on the middle of a group.
 
     Args:
         group: From `group_by_window`.
-        window: Window length in bp.
+        geometry: Window, and the bins in use.
+        count: Number of bins around each variant that are read; None for all.
 
     Returns:
         The variants, each at most half the group's extent (rounded up) from the usual centre; their context
@@ -75,10 +78,13 @@ def place_in_shared_window(group: Sequence[Variant], window: int) -> list[Placed
     """
     positions = [variant.position for variant in group]
     middle = (min(positions) + max(positions)) // 2
-    shifts = [middle - position for position in positions]
-    start = Placed(group[0], shifts[0]).window_start(window)
-    readouts = (Readout(None, (start + 1,)),)
-    return [Placed(variant, shift, readouts) for variant, shift in zip(group, shifts, strict=True)]
+    placed = []
+    for variant in group:
+        shift = middle - variant.position
+        bins = geometry.bins_around(centre_index(geometry.window) - shift, count)
+        start = Placed(variant, shift).window_start(geometry.window)
+        placed.append(Placed(variant, shift, (Readout(bins, (start + 1,)),)))
+    return placed
 
 
 def order_by_window(placed: Sequence[Placed]) -> Iterator[list[int]]:

@@ -198,9 +198,7 @@ def test_components_that_were_not_fitted():
 
 def test_the_same_settings_match_whatever_computes_them(calibration):
     assert calibration.recorded["engine"] == "delta"
-    other = ScoreSettings(
-        shifts=(-1, 0, 1), centre_bins=3, engine=Engine.PAIR, tracks="liver", share_windows=100
-    )
+    other = ScoreSettings(shifts=(-1, 0, 1), centre_bins=3, engine=Engine.PAIR, tracks="liver")
     calibration.require_matching(calibration_identity(other, "f" * 64, 2048))
     calibration.require_matching(calibration_identity(SETTINGS, "f" * 64, 2048, genes="none"))
 
@@ -215,6 +213,7 @@ def test_the_same_settings_match_whatever_computes_them(calibration):
         ({"centre_bins": None}, "f" * 64, 2048, {}, r"bins 3 \(this run: all\)"),
         ({}, "f" * 64, 4096, {}, r"window 2048 \(this run: 4096\)"),
         ({}, "f" * 64, 2048, {"indels": "stitch"}, r"indels none \(this run: stitch\)"),
+        ({"share_windows": 9}, "f" * 64, 2048, {}, r"share-windows 0 \(this run: 9\)"),
         (
             {"shifts": (0,), "centre_bins": 4},
             "f" * 64,

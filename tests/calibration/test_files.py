@@ -149,3 +149,11 @@ def test_a_header_that_does_not_fit_the_numbers(written, change):
     rewritten(written, change)
     with pytest.raises(InputError, match=r"this calibration is damaged .*: make it again"):
         read_calibration(written)
+
+
+def test_shared_windows_of_an_older_file_are_compared(written):
+    """Before 0.2 they were recorded, but not part of the identity."""
+    rewritten(written, lambda header: header["recorded"].update({"share-windows": 4000}))
+    found = read_calibration(written)
+    assert found.identity == {"model": "m", "bins": 3, "rc": True, "share-windows": 4000}
+    assert found.recorded == {"engine": "delta"}

@@ -191,7 +191,14 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
 
 
 @pytest.mark.parametrize(
-    "options", [("--rc",), ("--shifts", "-1,0,1"), ("--bins", "center:2"), ("--indels", "stitch")]
+    "options",
+    [
+        ("--rc",),
+        ("--shifts", "-1,0,1"),
+        ("--bins", "center:2"),
+        ("--indels", "stitch"),
+        ("--share-windows", "100"),
+    ],
 )
 def test_a_calibration_of_other_settings_is_refused(
     score: Command, background: Path, tmp_path: Path, options: tuple[str, ...]
@@ -202,6 +209,27 @@ def test_a_calibration_of_other_settings_is_refused(
     assert refused.code == 2
     assert options[0].removeprefix("--") in refused.err
     assert "enformer-vep calibrate" in refused.err
+
+
+def test_a_calibration_of_other_genes_is_refused(
+    score: Command, background: Path, annotation: Path, tmp_path: Path
+) -> None:
+    """The same numbers of bins, but other starts, or other types of genes."""
+    lines = annotation.read_text().splitlines(keepends=True)
+    other, typed = tmp_path / "other.gtf", tmp_path / "typed.gtf"
+    other.write_text("".join(lines[:2]))
+    typed.write_text("".join([lines[0].replace('"x"', '"y"'), *lines[1:]]))
+    file = tmp_path / "background.safetensors"
+    assert score("--genes", annotation, "-o", file, name="calibrate", variants=background).code == 0
+    assert score("--genes", annotation, "--calibration", file).code == 0
+    # A copy with its lines in another order has the same genes.
+    other_order = tmp_path / "order.gtf"
+    other_order.write_text("".join(reversed(lines)))
+    assert score("--genes", other_order, "--calibration", file).code == 0
+    for options in (("--genes", other), ("--genes", typed, "--gene-types", "x")):
+        refused = score(*options, "--calibration", file)
+        assert refused.code == 2
+        assert "genes" in refused.err
 
 
 def test_the_same_background_gives_the_same_bytes(score: Command, background: Path, tmp_path: Path) -> None:

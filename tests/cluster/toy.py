@@ -20,7 +20,7 @@ import torch
 from enformer_vep import runs, scoring
 from enformer_vep.cluster import resumable, workers
 from enformer_vep.effects.base import Effect, EffectBatch
-from enformer_vep.genome.placing import Geometry
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.pipeline import Scorer
 from enformer_vep.results import Layout, ValueBlock
 from enformer_vep.settings import ScoreRequest
@@ -77,6 +77,7 @@ def toy_scorer(request: ScoreRequest, toy: Toy) -> Scorer:
         layout=Layout(tuple(ValueBlock(score, ("A", "T")) for score in request.settings.scores)),
         tracks=(0, 1),
         geometry=Geometry(WINDOW, 0, 4, WINDOW // 4),
+        views=(slice(None),) * len(request.settings.shifts),
         batch_size=request.compute.batch_size or 4,
         device=torch.device("cpu"),
         engine=ToyEngine(toy),
@@ -90,7 +91,7 @@ class ToyScorerFactory:
     def __init__(self, toy: Toy) -> None:
         self.toy = toy
 
-    def __call__(self, request: ScoreRequest) -> Scorer:
+    def __call__(self, request: ScoreRequest, reference: object) -> Scorer:
         return toy_scorer(request, self.toy)
 
 

@@ -95,7 +95,7 @@ def batch_of(genome: Contig, alleles: list[Variant], shift: int = 0) -> EffectBa
 
 
 def in_batches(engine: EffectEngine, batch: list[EffectBatch], both_strands: bool) -> Effect:
-    effects = [predict_averaged(engine, [one], both_strands) for one in batch]
+    effects = [predict_averaged(engine, [one], [slice(None)], both_strands) for one in batch]
     return Effect(torch.cat([one.reference for one in effects]), torch.cat([one.delta for one in effects]))
 
 
@@ -178,7 +178,7 @@ def test_a_shared_window_changes_nothing_but_the_window(
 def test_shifted_windows(case: tuple[Contig, list[Variant]], seed: int, shift: int) -> None:
     network, batches = network_of(seed, 1), [batch_of(*case), batch_of(*case, shift)]
     one, other = (
-        predict_averaged(kind(network, "human", None, BINS), batches, True)
+        predict_averaged(kind(network, "human", None, BINS), batches, [slice(None)] * len(batches), True)
         for kind in (DeltaEngine, PairEngine)
     )
     assert_equal_to_rounding(one, other)

@@ -39,7 +39,7 @@ def windows(*genes: Gene, shifts: tuple[int, ...] = (0,), tss_bins: int = 3) -> 
 
 
 def test_a_variant_alone_has_its_own_window_and_one_row():
-    assert OwnWindow().place(variant(500)) == (Placed(variant(500), 0, (Readout(),)),)
+    assert OwnWindow(GEOMETRY).place(variant(500)) == (Placed(variant(500), 0, (Readout(),)),)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,11 @@ def test_reach_is_the_same_from_both_sides(tss: int, start: int, reference: str,
     if inside:
         distance = start - tss if forward else tss - start
         assert placed[0].readouts[0].context == ("ENSG", "G", distance)
+
+
+def test_the_genes_own_tss_is_a_start_of_a_window_on_it():
+    """Its transcripts in this annotation begin elsewhere: nearby, or too far away to be predicted."""
+    # Window 100..163 on the TSS at 131, which lies in bin 2; 150 lies in bin 5, 20 and 300 in none.
+    for starts, bins in (((150,), (2, 5)), ((20,), (2,)), ((300,), (2,))):
+        (placed,) = windows(gene(131, *starts), tss_bins=1).place(variant(120))
+        assert placed.readouts[0].bins == bins

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_vep.genome import sharing
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.sharing import (
     LARGEST_GROUP,
@@ -14,6 +15,8 @@ from enformer_vep.genome.sharing import (
 )
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centred_window
+
+GEOMETRY = Geometry(window=100, first=0, width=10, bins=10)
 
 
 def at(*positions: int, contig: str = "chr1") -> list[Variant]:
@@ -51,7 +54,7 @@ def test_one_window_serves_a_group(positions: list[int], within: int) -> None:
     groups = list(group_by_window(at(*positions), within))
     assert [variant.position for group in groups for variant in group] == positions
     for group in groups:
-        placed = place_in_shared_window(group, 100)
+        placed = place_in_shared_window(group, GEOMETRY, None)
         windows = {centred_window("chr1", one.variant.start, 100, one.shift) for one in placed}
         assert len(windows) == 1
         assert all(abs(one.shift) <= (within + 1) // 2 for one in placed)
@@ -68,3 +71,15 @@ def test_placements_of_one_window_come_together_and_none_is_lost(places: list[tu
     starts = [{placed[index].window_start(8) for index in group} for group in groups]
     assert all(len(some) == 1 for some in starts)
     assert all(group == sorted(group) for group in groups)
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=9), st.integers(1, 4))
+def test_bins_follow_the_variant_through_a_shared_window(positions: list[int], count: int) -> None:
+    """The bin with the variant's base is in the middle, or left of it, wherever the window lies."""
+    group = next(iter(group_by_window(at(*positions), 50)))
+    for one in place_in_shared_window(group, GEOMETRY, count):
+        bins = one.readouts[0].bins
+        assert bins is not None
+        assert len(bins) == count
+        own = (one.variant.start - one.window_start(100)) // 10
+        assert bins[(count - 1) // 2] == own
