@@ -224,17 +224,18 @@ class Auditor:
     def _view(self, question: Question, allele: Allele, start: int, shift: int) -> tuple[Array, Array]:
         """Reference and delta under one shift, NaN in bins that lie outside."""
         start += shift
-        texts = self._windows(allele, start)
-        strands = (False, True) if question.both_strands else (False,)
-        reference, left, right = (
-            np.mean([self._predict(text, reverse) for reverse in strands], axis=0) for text in texts
-        )
-        alternate = left
+        genome, kept_left, kept_right = self._windows(allele, start)
+        reference, alternate = self._mean(genome, question), self._mean(kept_left, question)
         if question.stitch and len(allele.reference) != len(allele.alternate):
-            seam = self.shape.bin_of(allele.end - 1 - start)
-            alternate = np.array([(left if b <= seam else right)[b] for b in range(self.shape.bins)])
+            right, seam = self._mean(kept_right, question), self.shape.bin_of(allele.end - 1 - start)
+            alternate = np.array([(alternate if b <= seam else right)[b] for b in range(self.shape.bins)])
         move = self.shape.move(shift)
         return self._aligned(reference, move), self._aligned(alternate - reference, move)
+
+    def _mean(self, text: str, question: Question) -> Array:
+        strands = (False, True) if question.both_strands else (False,)
+        mean: Array = np.mean([self._predict(text, reverse) for reverse in strands], axis=0)
+        return mean
 
     def _aligned(self, values: Array, move: int) -> Array:
         result = np.full_like(values, np.nan)
@@ -255,8 +256,9 @@ class Auditor:
         return genome[spare:][: self.shape.window], from_left, from_right
 
     def _sequence(self, contig: str, start: int, end: int) -> str:
-        text = self.contigs[contig]
-        return "".join(text[i] if 0 <= i < len(text) else "N" for i in range(start, end))
+        text, length = self.contigs[contig], end - start
+        missing = min(max(-start, 0), length)
+        return ("N" * missing + text[max(start, 0) : max(end, 0)]).ljust(length, "N")
 
     def _predict(self, text: str, reverse: bool) -> Array:
         text = text.upper()
@@ -270,7 +272,7 @@ class Auditor:
 
 def one_hot(text: str) -> Array:
     """A, C, G, T; four zeros for all else."""
-    return np.array([[letter == base for base in "ACGT"] for letter in text], dtype=np.float64)
+    return (np.array(list(text))[:, None] == np.array(list("ACGT"))).astype(np.float64)
 
 
 def scores(r: Array, d: Array) -> dict[str, Array]:
