@@ -169,7 +169,8 @@ SHARED_WINDOWS = [
     *(Case(Q(within=300, bins=n, both_strands=True, stitch=n != 3)) for n in (3, 4, 5)),
     Case(Q(within=450, bins=3, both_strands=True, shifts=SMALL_SHIFTS, stitch=True), organism="mouse"),
     Case(Q(within=301, bins=2, both_strands=True, shifts=LARGE_SHIFTS), engine="pair"),
-    Case(Q(within=450, both_strands=True, stitch=True, groups=inputs.GROUPS), engine="pair"),
+    # 4000 and 4460 are one bp too far apart.
+    Case(Q(within=459, both_strands=True, stitch=True, groups=inputs.GROUPS), engine="pair"),
 ]
 
 BY_GENES = [
