@@ -89,8 +89,8 @@ GENES = (
     Gene("late", "A", "+", 4650, 5600, ((4950, 5600),)),
     Gene("late_reverse", "A", "-", 3000, 4350, ((3100, 4001), (3000, 3500))),
     Gene("bare", "A", "-", 5000, 5900),
-    # One start near, one beyond what is predicted around most alleles.
-    Gene("long", "A", "+", 2900, 8900, ((2900, 8900), (5400, 8000))),
+    # One start inside, two in the bins next to those predicted around 4000, on either side.
+    Gene("long", "A", "+", 2900, 8900, ((2900, 8900), (4260, 8000), (5100, 8900))),
     Gene("end", "A", "+", 7950, 8990, ((7950, 8990), (8990, 8990))),
     Gene("short", "B", "-", 10, 1500, ((10, 1300), (20, 1500))),
 )
