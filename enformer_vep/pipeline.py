@@ -62,7 +62,7 @@ class Scorer:
         device: Where the engine computes.
         engine: Predicts effects.
         settings: What was asked for.
-        weights: float32 [tracks, groups], on the device, to average predictions over groups of tracks; None
+        weights: float64 [tracks, groups], on the device, to average predictions over groups of tracks; None
             for single tracks.
         extension: Computes further columns from the scores; None for none.
     """

@@ -53,8 +53,6 @@ class Rounding(NamedTuple):
 
 FLOAT64 = Rounding(1e-7, 1e-13)
 """Tables have float32."""
-GROUPED = Rounding(1.5e-7, 1e-9)
-"""So have the weights of a group, such as 1 / 3; and what they weight may cancel between bins."""
 FLOAT32 = Rounding(1e-5, 3e-6)
 """The network rounds."""
 
@@ -119,7 +117,7 @@ class Case:
     def rounding(self) -> Rounding:
         if self.precision == "float32":
             return FLOAT32
-        return GROUPED if self.question.groups else FLOAT64
+        return FLOAT64
 
     @property
     def words(self) -> str:
