@@ -154,11 +154,11 @@ VALUES = np.float32([-3, 1, np.nan, 2])
 @pytest.mark.parametrize(
     ("combine", "signed", "expected"),
     [
-        (Combine.NONE, False, [3, 1, 0, 2]),
-        (Combine.NONE, True, [-3, 1, 0, 2]),
+        (Combine.NONE, False, [3, 1, np.nan, 2]),
+        (Combine.NONE, True, [-3, 1, np.nan, 2]),
         (Combine.MAX, False, [3]),
         (Combine.MAX, True, [-3]),
-        (Combine.MEAN, False, [1.5]),
+        (Combine.MEAN, False, [2]),
         (Combine.MEAN, True, [0]),
     ],
 )
@@ -167,6 +167,10 @@ def test_what_is_made_of_values(combine, signed, expected):
     recipe = make_recipe(layout, (), combine, signed=signed)
     np.testing.assert_array_equal(recipe.apply(VALUES), np.float32(expected))
     assert recipe.names == (layout.values if combine is Combine.NONE else (f"SAD_{combine}",))
+    # An infinite value is no value, and certainly no small one.
+    nothing = recipe.apply(np.float32([np.inf, np.nan, -np.inf, np.nan]))
+    assert len(nothing) == len(expected)
+    assert np.isnan(nothing).all()
 
 
 def test_columns_that_do_not_fit():
