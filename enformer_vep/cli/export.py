@@ -23,7 +23,8 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
 @click.option(
     "--combine",
     type=click.Choice(["none", "max", "mean"]),
-    help="Make one annotation of the columns: the largest, or the mean. Default: max for priors, else none.",
+    help="Make one annotation of the columns: the largest, or the mean; of quantiles where the table has them. "
+    "Default: max for priors, else none.",
 )
 @click.option("-f", "--fasta", type=FILE, help="Genome, for the lengths of contigs in a VCF's header.")
 @click.option("--tabix", is_flag=True, help="Also write an index of a .gz or .bcf file.")
@@ -43,6 +44,11 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
     show_default=True,
     help="For priors: log enrichment per standard deviation of log2 |score|; 0 makes all equal.",
 )
+@click.option(
+    "--max-ratio",
+    type=float,
+    help="For priors: largest over smallest weight, before scaling; inf for no limit.  [default: 100]",
+)
 @click.option("--prior-column", help="For priors: use this column's probabilities as they are.")
 def export(
     table: str,
@@ -57,6 +63,7 @@ def export(
     locus: tuple[str, ...],
     loci: Path | None,
     weight: float,
+    max_ratio: float | None,
     prior_column: str | None,
 ) -> None:
     """Write TABLE, an output of enformer-vep score (TSV, .gz, Parquet or -), in another format.
@@ -66,7 +73,8 @@ def export(
     enformer-vep export scores.parquet -o enformer --to ldsc --bim 1000G.22.bim -c 'SAD_*' --combine max
     enformer-vep export scores.tsv.gz -o prior.tsv --to susie --sumstats locus.z --locus chr22:30000000-31000000
 
-    Variants are matched by contig, position and both alleles, in either order, never by name.
+    Variants are matched by contig, position and both alleles, never by name: SNVs in either order, insertions and
+    deletions with A1 = ALT and A2 = REF only. TABLE and the panel may be pipes.
     """
     from enformer_vep.errors import UsageError
     from enformer_vep.export.columns import Combine
@@ -94,6 +102,7 @@ def export(
             statistics=statistics,
             loci=regions,
             weight=weight,
+            max_ratio=max_ratio,
             prior_column=prior_column,
         )
     )

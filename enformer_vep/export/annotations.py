@@ -35,7 +35,7 @@ def write_ldsc(stem: str, panel: Panel, matched: Matched) -> list[str]:
     """
 
     def described(one: PanelVariant) -> tuple[object, ...]:
-        return contig_key(one.contig), one.position, one.id, one.cm
+        return _chromosome(one), one.position, one.id, one.cm
 
     return _write_text(f"{stem}.{{}}.annot.gz", "CHR\tBP\tSNP\tCM", described, panel, matched)
 
@@ -44,7 +44,7 @@ def write_sldp(stem: str, panel: Panel, matched: Matched) -> list[str]:
     """Writes STEM.CHR.sannot.gz: SNP CHR BP CM A1 A2 and the signed effects of A1; as `write_ldsc` otherwise."""
 
     def described(one: PanelVariant) -> tuple[object, ...]:
-        return one.id, contig_key(one.contig), one.position, one.cm, one.a1, one.a2
+        return one.id, _chromosome(one), one.position, one.cm, one.a1, one.a2
 
     return _write_text(f"{stem}.{{}}.sannot.gz", "SNP\tCHR\tBP\tCM\tA1\tA2", described, panel, matched)
 
@@ -55,14 +55,16 @@ def write_polyfun(stem: str, panel: Panel, matched: Matched) -> list[str]:
     for chromosome, places in _chromosomes(panel):
         name = f"{stem}.{chromosome}.annot.parquet"
         chosen = [panel.variants[place] for place in places]
+        spelled = [_chromosome(one) for one in chosen]
+        numbers = all(name.isdecimal() for name in spelled)
         columns: dict[str, object] = {
             "SNP": [one.id for one in chosen],
-            "CHR": [int(chromosome) if chromosome.isdecimal() else chromosome] * len(chosen),
+            "CHR": [int(name) for name in spelled] if numbers else spelled,
             "BP": [one.position for one in chosen],
             "A1": [one.a1 for one in chosen],
             "A2": [one.a2 for one in chosen],
         }
-        values = np.nan_to_num(matched.values[places], nan=0.0)
+        values = np.nan_to_num(matched.values[places], nan=0.0) + np.float32(0)
         columns |= {annotation: values[:, number] for number, annotation in enumerate(matched.names)}
         with complete_or_absent(name) as path, explained(name):
             write_columns(path, columns)  # type: ignore[arg-type]
@@ -85,7 +87,8 @@ def _write_text(
             encoder = BgzfEncoder(stream)
             encoder.write("\t".join((header, *matched.names)).encode() + b"\n")
             for place in places:
-                values = np.nan_to_num(matched.values[place], nan=0.0)
+                # A negated 0 is 0.
+                values = np.nan_to_num(matched.values[place], nan=0.0) + np.float32(0)
                 identity = "\t".join(map(str, described(panel.variants[place])))
                 encoder.write((identity + cells % tuple(values.tolist())).encode())
             encoder.finish()
@@ -93,7 +96,14 @@ def _write_text(
 
 
 def _chromosomes(panel: Panel) -> Iterator[tuple[str, list[int]]]:
+    """The places of each chromosome's variants, under its first spelling."""
     places: dict[str, list[int]] = {}
     for place, one in enumerate(panel.variants):
         places.setdefault(contig_key(one.contig), []).append(place)
-    yield from places.items()
+    for chosen in places.values():
+        yield _chromosome(panel.variants[chosen[0]]), chosen
+
+
+def _chromosome(variant: PanelVariant) -> str:
+    """As the panel spells it (23 stays 23, its tools look for that), without "chr"."""
+    return variant.contig.removeprefix("chr")

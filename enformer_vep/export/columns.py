@@ -1,6 +1,7 @@
 """Which of a table's value columns are wanted, and what is made of them."""
 
 import fnmatch
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,10 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import UsageError
-from enformer_vep.tables.row import Layout
+from enformer_vep.tables.row import Layout, ValueBlock
+
+logger = logging.getLogger(__name__)
 
 # Scores whose sign says the direction of an effect, so that exchanging REF and ALT negates them.
 SIGNED_SCORES = frozenset({"SAD", "MEAN", "SADR", "SAR", "SAX"})
+_UNSIGNED = frozenset({"D1", "D2", "LOGD2", "JS"})
+# In the units of the track; the other scores are logarithms of ratios, or divergences.
+SCORES_IN_UNITS = frozenset({"SAD", "MEAN", "SAX", "D1", "D2", "REF", "ALT"})
+
+# What a calibration adds to a score's name.
+QUANTILE = "Q"
+CENTRED = ("Z", "PC")
 
 
 class Combine(StrEnum):
@@ -21,6 +31,24 @@ class Combine(StrEnum):
     NONE = "none"
     MAX = "max"
     MEAN = "mean"
+
+
+def is_signed(score: str) -> bool:
+    """Whether a score, or what a calibration made of it, says the direction of an effect.
+
+    Exchanging REF and ALT negates quantiles exactly. A z-score or a component is negated up to twice the
+    background's median over its spread, which is next to nothing for a signed score.
+    """
+    return any(
+        score.removeprefix(base) in ("", QUANTILE, *CENTRED)
+        for base in SIGNED_SCORES
+        if score.startswith(base)
+    )
+
+
+def is_quantile(score: str) -> bool:
+    """Whether it is the quantile of a score (SADQ, JSQ)."""
+    return len(score) > 1 and score.endswith(QUANTILE)
 
 
 def select_columns(layout: Layout, patterns: Sequence[str]) -> tuple[int, ...]:
@@ -46,6 +74,57 @@ def select_columns(layout: Layout, patterns: Sequence[str]) -> tuple[int, ...]:
             raise UsageError(f"no column {pattern} in the table; it has {', '.join(names[:3])}, ...")
         chosen |= found
     return tuple(sorted(chosen))
+
+
+def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]:
+    """What to combine instead of columns that may be in different units.
+
+    SAD of CAGE and of DNASE are in different units, and their maximum is CAGE's. A table with quantiles of
+    the chosen columns gives these.
+
+    Args:
+        layout: Of the whole table.
+        chosen: Positions of the wanted columns among the values.
+
+    Returns:
+        Positions of columns that can be combined: those chosen, or their quantiles.
+
+    Raises:
+        UsageError: The columns are of different assays, as far as the table says, and it has no quantiles.
+    """
+    same = tuple(chosen)
+    blocks = narrowed(layout, chosen).blocks
+    if len(chosen) < 2 or len(blocks) > 1 or blocks[0].score not in SCORES_IN_UNITS:
+        return same
+    score = blocks[0].score
+    places = {name: place for place, name in enumerate(layout.values)}
+    quantiles = [places.get(f"{score}{QUANTILE}_{label}") for label in blocks[0].labels]
+    if all(place is not None for place in quantiles):
+        logger.info("%s of several tracks are combined by their quantiles (%s%s)", score, score, QUANTILE)
+        return tuple(place for place in quantiles if place is not None)
+    _require_one_unit(blocks[0])
+    return same
+
+
+def _require_one_unit(block: ValueBlock) -> None:
+    assays = {title.partition(":")[0] if ":" in title else "" for title in block.titles}
+    known = sorted(assays - {""})
+    remedy = (
+        "score with --calibration, which adds quantiles, or with SADR, SAR, LOGD2 or JS, "
+        "or choose the columns of one assay with -c"
+    )
+    if len(known) > 1:
+        raise UsageError(
+            f"{block.score} of {', '.join(known)} are in different units and cannot be combined; {remedy}"
+        )
+    if not known or "" in assays:
+        logger.warning(
+            "%s of %d tracks are combined as they are; of different assays the one in the larger unit decides: "
+            "%s if they are not of one assay",
+            block.score,
+            len(block.labels),
+            remedy,
+        )
 
 
 def narrowed(layout: Layout, chosen: Sequence[int]) -> Layout:
@@ -80,19 +159,18 @@ class Recipe:
     directed: bool = False
 
     def apply(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Annotations [names] of a row's values; scores that are not finite count as 0."""
+        """Annotations [names] of a row's values; what is not finite is NaN, and not combined with others."""
         picked = values[list(self.chosen)]
-        if self.sizes or self.directed:
-            picked = np.nan_to_num(picked, nan=0.0, posinf=0.0, neginf=0.0)
+        known = np.isfinite(picked)
+        picked = np.where(known, picked, np.float32(np.nan))
         if self.sizes:
             picked = np.abs(picked)
-        match self.combine:
-            case Combine.MAX:
-                return picked[[np.argmax(np.abs(picked))]]
-            case Combine.MEAN:
-                return picked.mean(keepdims=True)
-            case Combine.NONE:
-                return picked
+        if self.combine is Combine.NONE or not known.any():
+            return picked[: len(self.names)]
+        picked = picked[known]
+        if self.combine is Combine.MAX:
+            return picked[[np.argmax(np.abs(picked))]]
+        return picked.mean(keepdims=True)
 
 
 def make_recipe(
@@ -110,15 +188,18 @@ def make_recipe(
         The recipe. Combined columns are called after their score and what was done, such as "SAD_max".
 
     Raises:
-        UsageError: A pattern fits no column, a score has no sign, or scores would be mixed.
+        UsageError: A pattern fits no column, a score has no sign or no size, or scores would be mixed.
     """
     chosen = select_columns(layout, patterns)
     names = tuple(layout.values[number] for number in chosen)
     scores = [block.score for block in narrowed(layout, chosen).blocks]
-    if signed and (unsigned := [score for score in scores if score not in SIGNED_SCORES]):
+    unsigned = [score for score in scores if not is_signed(score)]
+    if signed and unsigned:
         raise UsageError(
-            f"{unsigned[0]} has no sign to keep; choose columns of {', '.join(sorted(SIGNED_SCORES))} (-c 'SAD_*')"
+            f"{unsigned[0]} has no sign to keep; choose columns of {', '.join(sorted(SIGNED_SCORES))} "
+            "or of their quantiles (-c 'SAD_*')"
         )
+    _refuse_sizes_below_the_median(unsigned)
     if combine is not Combine.NONE:
         if len(scores) > 1:
             raise UsageError(
@@ -126,3 +207,15 @@ def make_recipe(
             )
         names = (f"{scores[0]}_{combine.value}",)
     return Recipe(names, chosen, combine, sizes=not signed, directed=signed)
+
+
+def _refuse_sizes_below_the_median(unsigned: Sequence[str]) -> None:
+    """The z-score of a size is negative for the smallest effects: its own size would make them large."""
+    for score in unsigned:
+        for suffix in CENTRED:
+            bare = score.removesuffix(suffix)
+            if bare != score and bare in _UNSIGNED:
+                raise UsageError(
+                    f"{score} is below 0 for effects smaller than the median and has no size; "
+                    f"choose columns of {bare} or {bare}{QUANTILE} (-c '{bare}_*')"
+                )

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.columns import Recipe
-from enformer_vep.export.panel import Panel, PanelVariant
+from enformer_vep.export.panel import Panel
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.variants import Variant
 from enformer_vep.tables.row import ScoredVariant
@@ -35,24 +35,19 @@ class Matched:
 
     @property
     def scored(self) -> npt.NDArray[np.bool_]:
-        """Which variants have annotations: bool [variants]."""
-        return np.asarray(~np.isnan(self.values).any(axis=1))
-
-
-@dataclass(slots=True)
-class _Counts:
-    swapped: int = 0
-    not_scored: int = 0
-    repeated: int = 0
+        """Which variants have an annotation: bool [variants]."""
+        return np.asarray(~np.isnan(self.values).all(axis=1))
 
 
 def match(panel: Panel, rows: Iterable[ScoredVariant], recipe: Recipe, table: str) -> Matched:
     """Looks every row of a table up in a panel.
 
-    A variant is the same when contig (by whatever name), position and both alleles are, in either order. The
-    other strand is not tried: a .bim and a VCF of one assembly have the same. Of several rows for one allele
-    (several genes) an annotation keeps the value largest in size; of an allele that stands in the table twice
-    the first counts.
+    A variant is the same when contig (by whatever name), position and both alleles are. Alleles of one length
+    may stand in either order. Alleles of different lengths may not: A>AG and AG>A can both be there, and a
+    panel does not say which of its alleles is REF; so A2 has to be the table's REF and A1 its ALT. Those that
+    are there the other way round only are counted. The other strand is not tried: a .bim and a VCF of one
+    assembly have the same. Of several rows for one allele (several genes) an annotation keeps the value largest
+    in size; of an allele that stands in the table twice the first counts.
 
     Args:
         panel: The panel, held in memory.
@@ -73,73 +68,100 @@ def match(panel: Panel, rows: Iterable[ScoredVariant], recipe: Recipe, table: st
             f"{len(recipe.names)} annotations of {len(panel.variants)} variants take {size >> 30} GB of memory; "
             "choose columns with -c, combine them with --combine, or give one chromosome at a time"
         )
-    places = _places(panel)
-    values = np.full((len(panel.variants), len(recipe.names)), np.nan, np.float32)
-    taken: dict[int, Variant] = {}
-    counts = _Counts()
+    matcher = _Matcher(panel, recipe)
     for row in rows:
+        matcher.take(row)
+    matcher.report(table)
+    return Matched(recipe.names, matcher.values)
+
+
+@dataclass(slots=True)
+class _Matcher:
+    """The panel while rows come in; every array is by place in the panel."""
+
+    panel: Panel
+    recipe: Recipe
+    values: npt.NDArray[np.float32] = field(init=False)
+    _places: dict[_Key, tuple[int, ...]] = field(init=False)
+    _seen: npt.NDArray[np.bool_] = field(init=False)
+    _swapped: npt.NDArray[np.bool_] = field(init=False)
+    _other_way: npt.NDArray[np.bool_] = field(init=False)
+    _taken: dict[int, Variant] = field(default_factory=dict)
+    _repeated: int = 0
+
+    def __post_init__(self) -> None:
+        variants = self.panel.variants
+        self.values = np.full((len(variants), len(self.recipe.names)), np.nan, np.float32)
+        self._seen, self._swapped, self._other_way = (np.zeros(len(variants), bool) for _ in range(3))
+        self._places = {}
+        for place, one in enumerate(variants):
+            key = _key(one.contig, one.position, one.a2, one.a1)
+            self._places[key] = (*self._places.get(key, ()), place)
+
+    def take(self, row: ScoredVariant) -> None:
         one = row.variant
-        found = places.get(_key(one.contig, one.position, one.reference.upper(), one.alternate.upper()), ())
-        for place in found:
-            _put(place, row, panel.variants[place], recipe, values, taken, counts)
-    _report(panel, values, counts, table)
-    return Matched(recipe.names, values)
+        reference, alternate = one.reference.upper(), one.alternate.upper()
+        for place in self._places.get(_key(one.contig, one.position, reference, alternate), ()):
+            self._seen[place] = True
+            self._put(place, row, swapped=self.panel.variants[place].a1 == reference)
+        if len(reference) != len(alternate):
+            other = self._places.get(_key(one.contig, one.position, alternate, reference), ())
+            self._other_way[list(other)] = True
 
+    def _put(self, place: int, row: ScoredVariant, *, swapped: bool) -> None:
+        if row.values is None:
+            return
+        if self._taken.setdefault(place, row.variant) is not row.variant:
+            self._repeated += 1
+            return
+        made = self.recipe.apply(row.values)
+        if self.recipe.directed and swapped:
+            made = -made
+        self._swapped[place] = swapped
+        held = self.values[place]
+        self.values[place] = np.where(np.isnan(held) | (np.abs(made) > np.abs(held)), made, held)
 
-def _put(
-    place: int,
-    row: ScoredVariant,
-    variant: PanelVariant,
-    recipe: Recipe,
-    values: npt.NDArray[np.float32],
-    taken: dict[int, Variant],
-    counts: _Counts,
-) -> None:
-    if row.values is None:
-        counts.not_scored += 1
-        return
-    first = taken.setdefault(place, row.variant)
-    if first is not row.variant:
-        counts.repeated += 1
-        return
-    swapped = variant.a1 == row.variant.reference.upper()
-    made = recipe.apply(row.values)
-    if recipe.directed and swapped:
-        made = -made
-    held = values[place]
-    if np.isnan(held).all():
-        counts.swapped += swapped
-        values[place] = made
-    else:
-        values[place] = np.where(np.abs(made) > np.abs(held), made, held)
-
-
-def _places(panel: Panel) -> dict[_Key, tuple[int, ...]]:
-    places: dict[_Key, tuple[int, ...]] = {}
-    for place, one in enumerate(panel.variants):
-        key = _key(one.contig, one.position, one.a1, one.a2)
-        places[key] = (*places.get(key, ()), place)
-    return places
-
-
-def _key(contig: str, position: int, first: str, second: str) -> _Key:
-    return contig_key(contig), position, min(first, second), max(first, second)
-
-
-def _report(panel: Panel, values: npt.NDArray[np.float32], counts: _Counts, table: str) -> None:
-    found = int((~np.isnan(values).all(axis=1)).sum())
-    if not found:
-        raise InputError(
-            f"no variant of {panel.path} has a score in {table}: both must be of one assembly, with the same alleles"
+    def report(self, table: str) -> None:
+        path, found = self.panel.path, Matched(self.recipe.names, self.values).scored
+        self._warn_of_indels(self._other_way & ~self._seen, table)
+        if not found.any():
+            raise InputError(
+                f"no variant of {path} has a score in {table}: both must be of one assembly, with the same alleles"
+            )
+        without = int((self._seen & ~found).sum())
+        logger.info(
+            "%d of %d variants of %s have scores, %d of them with A1 = REF%s%s",
+            found.sum(),
+            len(found),
+            path,
+            (self._swapped & found).sum(),
+            f"; {without} stand in the table without" if without else "",
+            f"; {self._repeated} further rows of alleles that came before were left out"
+            if self._repeated
+            else "",
         )
-    logger.info(
-        "%d of %d variants of %s have scores, %d of them with A1 = REF%s%s",
-        found,
-        len(panel.variants),
-        panel.path,
-        counts.swapped,
-        f"; {counts.not_scored} stand in the table without" if counts.not_scored else "",
-        f"; {counts.repeated} further rows of alleles that came before were left out"
-        if counts.repeated
-        else "",
-    )
+
+    def _warn_of_indels(self, turned: npt.NDArray[np.bool_], table: str) -> None:
+        if not turned.any():
+            return
+        first = self.panel.variants[int(turned.argmax())]
+        logger.warning(
+            "%d insertions or deletions of %s, such as %s (%s:%d, A1 %s, A2 %s), stand in %s with A1 as REF only: "
+            "that is another variant unless the panel exchanged its alleles, so they have no score; write the "
+            "panel with A2 = REF and A1 = ALT (plink2 --ref-from-fa force --make-bed)",
+            turned.sum(),
+            self.panel.path,
+            first.id,
+            first.contig,
+            first.position,
+            first.a1,
+            first.a2,
+            table,
+        )
+
+
+def _key(contig: str, position: int, reference: str, alternate: str) -> _Key:
+    """Alleles of one length are sorted, others stay as they are."""
+    if len(reference) == len(alternate) and alternate < reference:
+        reference, alternate = alternate, reference
+    return contig_key(contig), position, reference, alternate

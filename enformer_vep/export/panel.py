@@ -1,5 +1,6 @@
 """The variants that another tool works on: a .bim, a FINEMAP .z, or summary statistics, in its order."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,17 +114,15 @@ def read_statistics(path: Path) -> Panel:
     if len(lines) < 2:
         raise InputError(f"{path} has no variant under its header; give summary statistics with a header")
     separator = separator_of(lines[0])
-    places = _places(lines[0].split(separator), path)
+    header = lines[0].split(separator)
+    places = _places(header, path)
     variants = []
     for number, line in enumerate(lines[1:], start=2):
         cells_of_line = line.split(separator)
-        try:
-            row = [cells_of_line[places[name]] for name in _NEEDED]
-        except IndexError:
-            raise InputError(
-                f"{path}, line {number}: has fewer columns than the header; correct it"
-            ) from None
-        variants.append(_variant(row, path, number))
+        if len(cells_of_line) != len(header):
+            kind = "fewer" if len(cells_of_line) < len(header) else "more"
+            raise InputError(f"{path}, line {number}: has {kind} columns than the header; correct it")
+        variants.append(_variant([cells_of_line[places[name]] for name in _NEEDED], path, number))
     return Panel(path, tuple(variants), lines[0], tuple(lines[1:]))
 
 
@@ -148,6 +147,9 @@ def _places(header: Sequence[str], path: Path) -> dict[str, int]:
             f"{path} lacks columns: it has {' '.join(header[:12])}, and SNP CHR BP A1 A2 are needed "
             "(or rsid chromosome position allele1 allele2); rename or add them"
         )
+    twice = [name for name in _NEEDED if sum(_NAMES.get(column.lower()) == name for column in header) > 1]
+    if twice:
+        raise InputError(f"{path} has several columns for the {twice[0]}: {' '.join(header[:12])}; keep one")
     return places
 
 
@@ -155,9 +157,11 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as raw:
             stream = ByteStream(cast(BinaryIO, raw), str(path))
-            yield from (text for line in stream.content if (text := line.decode().rstrip()))
+            # Empty cells at a line's end are cells.
+            lines = (line.decode().rstrip("\r\n") for line in stream.content)
+            yield from (line for line in lines if line.strip())
             stream.check_complete()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{path} cannot be read ({reason}); check its name and whether it is whole"

@@ -22,9 +22,12 @@ def _read_errors(path: Path) -> Iterator[None]:
     pyarrow = require_pyarrow()
     try:
         yield
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, pyarrow.ArrowException, ValueError, TypeError, AttributeError) as error:
+        # The last three: cells and metadata that no writer of scores makes, such as another STATUS.
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} cannot be read as Parquet ({reason}); check its name") from None
+        raise InputError(
+            f"{path} cannot be read as Parquet of scores or statistics ({reason}); check its name"
+        ) from None
 
 
 def read_layout(path: Path, layout_of: Callable[[Sequence[str], str], Layout]) -> Layout:
@@ -46,6 +49,11 @@ def read_layout(path: Path, layout_of: Callable[[Sequence[str], str], Layout]) -
 
         schema = pq.read_schema(path)
     layout = layout_of(schema.names, str(path))
+    with _read_errors(path):
+        return _described(layout, schema)
+
+
+def _described(layout: Layout, schema: Any) -> Layout:
     held = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
     described = {
         field.name: field.metadata[b"description"].decode()
@@ -92,6 +100,8 @@ def read_parquet_rows(path: Path, layout: Layout, chosen: tuple[int, ...] | None
 def _rows(batch: Any, layout: Layout) -> Iterator[ScoredVariant]:
     before = 6 + len(layout.context)
     texts = [batch.column(number).to_pylist() for number in range(before)]
+    if any(batch.column(number).null_count for number in range(6)):
+        raise ValueError("a row without CHROM, POS, ID, REF, ALT or STATUS")
     turned = [column.to_numpy(zero_copy_only=False) for column in batch.columns[before:]]
     values = np.ascontiguousarray(np.array(turned, np.float32).T)
     for number, (contig, position, identifier, reference, alternate, status, *context) in enumerate(

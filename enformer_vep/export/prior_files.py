@@ -3,6 +3,9 @@
 SuSiE: `susie_rss(z, R, n = n, prior_weights = read.table("locus.tsv", header = TRUE)$prior_weight)`.
 FINEMAP: column `prob` of the .z file, with `--prior-snps`. PolyFun: column SNPVAR of the summary statistics,
 which finemapper.py scales to sum 1 within each locus.
+
+A variant without a score has the mean prior of the scored variants: of its locus for SuSiE and FINEMAP, which makes
+it 1 / variants, what a flat prior gives; of the whole file for PolyFun, whose loci are not known here.
 """
 
 from collections.abc import Sequence
@@ -29,7 +32,7 @@ def write_susie(destination: str, panel: Panel, weights: Floats, loci: Sequence[
     Args:
         destination: Name, with {locus} in it when there are several loci; "-" for standard output.
         panel: The variants.
-        weights: Relative prior weights [variants].
+        weights: Relative prior weights [variants]; NaN where there is no score.
         loci: Regions; the whole panel is one locus when empty.
 
     Returns:
@@ -56,19 +59,30 @@ def write_finemap(destination: str, panel: Panel, weights: Floats, loci: Sequenc
     """Writes the .z file of each locus with the column `prob`; as `write_susie` otherwise."""
     if not panel.lines:
         raise UsageError("--to finemap adds a column to a .z file: give it as text with --sumstats")
+    separator = separator_of(panel.header)
+    header = panel.header.split(separator)
+    kept = [number for number, column in enumerate(header) if column != "prob"]
     names = []
     for name, places in _loci(destination, panel, loci):
         names.append(name)
         priors = normalised(weights[places])
-        # FINEMAP takes single blanks.
-        header = panel.header.split()
-        kept = [number for number, column in enumerate(header) if column != "prob"]
-        lines = [" ".join([*(header[number] for number in kept), "prob"])]
+        lines = [" ".join([*_words(header, kept, panel), "prob"])]
         for place, prior in zip(places, priors, strict=True):
-            cells = panel.lines[place].split()
-            lines.append(" ".join([*(cells[number] for number in kept), f"{prior:.9g}"]))
+            cells = _words(panel.lines[place].split(separator), kept, panel)
+            lines.append(" ".join([*cells, f"{prior:.9g}"]))
         _write_lines(name, lines)
     return names
+
+
+def _words(cells: Sequence[str], kept: Sequence[int], panel: Panel) -> list[str]:
+    """Cells that FINEMAP can tell apart: it takes single blanks between them."""
+    chosen = [cells[number] for number in kept]
+    for cell in chosen:
+        if cell.split() != [cell]:
+            raise InputError(
+                f"{panel.path}: FINEMAP's .z is split at blanks and cannot hold the cell {cell!r}; write NA or one word"
+            )
+    return chosen
 
 
 def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
@@ -77,7 +91,7 @@ def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
     Args:
         destination: Its name ends in .parquet when that of the input does.
         panel: From summary statistics.
-        weights: Relative prior weights [variants].
+        weights: Relative prior weights [variants]; NaN where there is no score.
 
     Returns:
         The name of the file.

@@ -1,6 +1,7 @@
 """One run of `enformer-vep export`."""
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,11 +11,11 @@ import numpy as np
 
 from enformer_vep.errors import UsageError
 from enformer_vep.export.annotations import write_ldsc, write_polyfun, write_sldp
-from enformer_vep.export.columns import Combine, make_recipe
+from enformer_vep.export.columns import Combine, comparable_columns, is_quantile, make_recipe, select_columns
 from enformer_vep.export.matching import Matched, match
 from enformer_vep.export.panel import Panel, read_bims, read_statistics
 from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_susie
-from enformer_vep.export.priors import Floats, given_priors, relative_priors
+from enformer_vep.export.priors import MAX_RATIO, Floats, given_priors, relative_priors
 from enformer_vep.export.tables import ScoredTable, open_scores
 from enformer_vep.export.vep import VepWriter
 from enformer_vep.files.writing import is_stream, require_writable
@@ -61,6 +62,7 @@ class ExportRequest:
         statistics: Panel as .z or summary statistics.
         loci: Regions; all variants are one locus when empty.
         weight: Log enrichment per standard deviation; see `relative_priors`.
+        max_ratio: Largest over smallest prior weight; None for `MAX_RATIO`.
         prior_column: Column with probabilities to use as they are.
     """
 
@@ -75,6 +77,7 @@ class ExportRequest:
     statistics: Path | None = None
     loci: tuple[Region, ...] = ()
     weight: float = 1.0
+    max_ratio: float | None = None
     prior_column: str | None = None
 
 
@@ -94,16 +97,34 @@ def export(request: ExportRequest) -> list[str]:
     _check(request, tool)
     # Before any work; a stem's files lie beside the file that it would name.
     require_writable(request.destination)
-    patterns = (request.prior_column,) if request.prior_column else request.columns
-    table = open_scores(request.table).only(patterns)
-    if tool is None or tool is Tool.VEP:
-        names = [_convert(request, table, tool)]
-    else:
-        panel = _panel(request)
-        matched = _match(request, table, panel, tool)
-        names = _write(request, panel, matched, tool)
+    table = open_scores(request.table)
+    try:
+        names = _export(request, table, tool)
+    finally:
+        table.close()
     logger.info("wrote %s", ", ".join(names))
     return names
+
+
+def _export(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> list[str]:
+    patterns = (request.prior_column,) if request.prior_column else request.columns
+    if tool is None or tool is Tool.VEP:
+        return [_convert(request, table.only(patterns), tool)]
+    chosen = select_columns(table.layout, patterns)
+    combine = _combine(request, tool, len(chosen))
+    if combine is not Combine.NONE:
+        chosen = comparable_columns(table.layout, chosen)
+    table = table.take(chosen)
+    recipe = make_recipe(table.layout, (), combine, signed=tool is Tool.SLDP)
+    if request.prior_column:
+        # Values as they are, so that a negative one is noticed.
+        recipe = replace(recipe, sizes=False)
+    panel = _panel(request)
+    matched = match(panel, table.rows(), recipe, table.name)
+    if tool in _ANNOTATIONS:
+        return _write_annotations(request.destination, panel, matched, tool)
+    quantiles = is_quantile(table.layout.blocks[0].score)
+    return _write_priors(request, panel, _weights(request, matched, quantiles=quantiles), tool)
 
 
 def _check(request: ExportRequest, tool: Tool | None) -> None:
@@ -123,6 +144,17 @@ def _check(request: ExportRequest, tool: Tool | None) -> None:
         raise UsageError("--locus and --loci go with --to susie or finemap")
     if request.prior_column and (request.columns or tool not in _PRIORS):
         raise UsageError("--prior-column goes with --to susie, finemap or polyfun-priors, and without -c")
+    ratio = request.max_ratio
+    if ratio is not None and (tool not in _PRIORS or request.prior_column):
+        raise UsageError(
+            "--max-ratio goes with --to susie, finemap or polyfun-priors, and without --prior-column"
+        )
+    if ratio is not None and not ratio >= 1:
+        raise UsageError(
+            f"--max-ratio {ratio:g}: the largest weight is at least the smallest; give 1 or more"
+        )
+    if not math.isfinite(request.weight):
+        raise UsageError(f"--weight {request.weight:g} is no number to multiply with; give 0 to about 3")
     if request.combine and not wants_panel:
         raise UsageError(
             "--combine goes with formats of annotations and priors; choose columns with -c alone"
@@ -177,37 +209,43 @@ def _panel(request: ExportRequest) -> Panel:
     return read_bims(request.bims)
 
 
-def _match(request: ExportRequest, table: ScoredTable, panel: Panel, tool: Tool) -> Matched:
-    if request.prior_column and len(table.layout.values) > 1:
+def _combine(request: ExportRequest, tool: Tool, columns: int) -> Combine:
+    if request.prior_column and columns > 1:
         raise UsageError(f"--prior-column {request.prior_column} fits several columns; name one")
     usual = Combine.MAX if tool in _PRIORS and not request.prior_column else Combine.NONE
     combine = request.combine or usual
-    if tool in _PRIORS and combine is Combine.NONE and len(table.layout.values) > 1:
+    if tool in _PRIORS and combine is Combine.NONE and columns > 1:
         raise UsageError(
             f"--to {tool} takes one number per variant: choose one column, or --combine max or mean"
         )
-    recipe = make_recipe(table.layout, (), combine, signed=tool is Tool.SLDP)
-    if request.prior_column:
-        # Values as they are, so that a negative one is noticed.
-        recipe = replace(recipe, sizes=False)
-    return match(panel, table.rows(), recipe, table.name)
+    return combine
 
 
-def _write(request: ExportRequest, panel: Panel, matched: Matched, tool: Tool) -> list[str]:
-    missing = int((~matched.scored).sum())
-    if tool in _ANNOTATIONS:
-        if missing:
-            logger.warning("%d variants without a score get 0 in every annotation", missing)
-        return _ANNOTATIONS[tool](request.destination, panel, matched)
-    if missing:
-        logger.warning("%d variants without a score get an average prior", missing)
-    weights = _weights(request, matched)
+def _write_annotations(destination: str, panel: Panel, matched: Matched, tool: Tool) -> list[str]:
+    scored = matched.scored
+    if missing := int((~scored).sum()):
+        logger.warning("%d variants without a score get 0 in every annotation", missing)
+    if cells := int(np.isnan(matched.values[scored]).sum()):
+        logger.warning("%d values that are no numbers, of variants with others, are written as 0", cells)
+    return _ANNOTATIONS[tool](destination, panel, matched)
+
+
+def _write_priors(request: ExportRequest, panel: Panel, weights: Floats, tool: Tool) -> list[str]:
+    if missing := int(np.isnan(weights).sum()):
+        logger.warning(
+            "%d variants without a score get the average prior of those that have one, in the same %s",
+            missing,
+            "file" if tool is Tool.POLYFUN_PRIORS else "locus",
+        )
     if tool is Tool.POLYFUN_PRIORS:
         return write_snpvar(request.destination, panel, weights)
     write = write_susie if tool is Tool.SUSIE else write_finemap
     return write(request.destination, panel, weights, request.loci)
 
 
-def _weights(request: ExportRequest, matched: Matched) -> Floats:
+def _weights(request: ExportRequest, matched: Matched, *, quantiles: bool) -> Floats:
     sizes = np.ascontiguousarray(matched.values[:, 0])
-    return given_priors(sizes) if request.prior_column else relative_priors(sizes, request.weight)
+    if request.prior_column:
+        return given_priors(sizes)
+    ratio = MAX_RATIO if request.max_ratio is None else request.max_ratio
+    return relative_priors(sizes, request.weight, ratio, quantiles=quantiles)

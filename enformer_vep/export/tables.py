@@ -1,8 +1,10 @@
 """Reads scored tables back: the layout from the header, rows as they were written."""
 
 import sys
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -16,6 +18,7 @@ from enformer_vep.errors import InputError
 from enformer_vep.export.columns import narrowed, select_columns
 from enformer_vep.export.parquet import read_layout, read_parquet_rows
 from enformer_vep.files.reading import ByteStream
+from enformer_vep.files.writing import is_stream
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
 from enformer_vep.tables.row import (
@@ -33,12 +36,13 @@ STANDARD_INPUT = "-"
 
 _CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE)}
 _STATUSES = {status.value: status for status in Status}
+_PARQUET_MAGIC = b"PAR1"
 _ADVICE = "give a table written by enformer-vep score"
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredTable:
-    """A table that can be gone through, once when it is standard input.
+    """A table that can be gone through, once when it is a pipe.
 
     Attributes:
         name: What messages call it.
@@ -46,6 +50,7 @@ class ScoredTable:
         read: Reads rows, given the positions of the wanted columns among the values in the file.
         again: Whether it can be read more than once.
         chosen: These positions; None for all.
+        close: Lets go of a pipe.
     """
 
     name: str
@@ -53,6 +58,7 @@ class ScoredTable:
     read: Callable[[tuple[int, ...] | None], Iterator[ScoredVariant]]
     again: bool = True
     chosen: tuple[int, ...] | None = None
+    close: Callable[[], None] = lambda: None
 
     def rows(self) -> Iterator[ScoredVariant]:
         """Reads its rows.
@@ -66,7 +72,11 @@ class ScoredTable:
 
     def only(self, patterns: Sequence[str]) -> "ScoredTable":
         """The table with some of its value columns; raises as `select_columns` does."""
-        chosen = select_columns(self.layout, patterns)
+        return self.take(select_columns(self.layout, patterns))
+
+    def take(self, chosen: Sequence[int]) -> "ScoredTable":
+        """The table with the value columns at these positions of the whole table."""
+        chosen = tuple(chosen)
         return replace(self, layout=narrowed(self.layout, chosen), chosen=chosen)
 
 
@@ -74,7 +84,9 @@ def open_scores(path: str) -> ScoredTable:
     """Opens a table and reads its header.
 
     Args:
-        path: TSV, plain or gzip, or Parquet, of `enformer-vep score`; "-" for a TSV on standard input.
+        path: TSV, plain or gzip, or Parquet, of `enformer-vep score`; "-" for a TSV on standard input. A pipe
+            under a name (`/dev/stdin`, `/dev/fd/63` of a process substitution, a FIFO) is opened once, as it
+            gives its bytes once.
 
     Returns:
         The table.
@@ -83,6 +95,8 @@ def open_scores(path: str) -> ScoredTable:
         InputError: It is missing, damaged or no such table; also while rows are read.
         DependencyError: It is Parquet, and pyarrow is not installed.
     """
+    if is_stream(path) and path != STANDARD_INPUT:
+        return _open_pipe(path)
     if path.endswith(PARQUET_SUFFIXES):
         layout = read_layout(Path(path), layout_of)
         return ScoredTable(path, layout, partial(read_parquet_rows, Path(path), layout))
@@ -90,12 +104,34 @@ def open_scores(path: str) -> ScoredTable:
         name = "table on standard input"
         if sys.stdin is None:
             raise InputError("standard input is closed; pipe a table in or name a file")
-        stream = ByteStream(sys.stdin.buffer, name)
-        layout = layout_of(_header(stream.content, name), name)
-        return ScoredTable(name, layout, partial(_parsed, stream, layout, name), again=False)
+        return _piped(sys.stdin.buffer, name)
     with _opened(path) as stream:
         layout = layout_of(_header(stream.content, path), path)
     return ScoredTable(path, layout, partial(_rows, path, layout))
+
+
+def _open_pipe(path: str) -> ScoredTable:
+    with ExitStack() as stack:
+        with _explained(path):
+            raw = stack.enter_context(Path(path).open("rb", buffering=0))
+        table = _piped(cast(BinaryIO, raw), path)
+        return replace(table, close=stack.pop_all().close)
+
+
+def _piped(raw: BinaryIO, name: str) -> ScoredTable:
+    with _explained(name):
+        stream = ByteStream(raw, name)
+        if stream.peek(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
+            raise InputError(f"{name} is Parquet, which cannot be read from a pipe; name the file itself")
+        layout = layout_of(_header(stream.content, name), name)
+    return ScoredTable(name, layout, partial(_pipe_rows, stream, layout, name), again=False)
+
+
+def _pipe_rows(
+    stream: ByteStream, layout: Layout, name: str, chosen: tuple[int, ...] | None
+) -> Iterator[ScoredVariant]:
+    with _explained(name):
+        yield from _parsed(stream, layout, name, chosen)
 
 
 def layout_of(names: Sequence[str], source: str) -> Layout:
@@ -116,6 +152,9 @@ def layout_of(names: Sequence[str], source: str) -> Layout:
     rest = names[6:]
     context = tuple(_CONTEXT[name] for name in rest if name in _CONTEXT)
     values = rest[len(context) :]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"{source} has two columns {twice[0]}; {_ADVICE}")
     strange = [name for name in values if "_" not in name.strip("_") or name in _CONTEXT]
     if strange or not values:
         raise InputError(f"{source} has {strange[0] if strange else 'no column of values'}; {_ADVICE}")
@@ -141,10 +180,15 @@ def _numbered(rows: Iterator[ScoredVariant], layout: Layout) -> Iterator[ScoredV
 
 @contextmanager
 def _opened(path: str) -> Iterator[ByteStream]:
+    with _explained(path), Path(path).open("rb") as raw:
+        yield ByteStream(cast(BinaryIO, raw), path)
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
     try:
-        with Path(path).open("rb") as raw:
-            yield ByteStream(cast(BinaryIO, raw), path)
-    except (OSError, EOFError) as error:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{path} cannot be read ({reason}); check its name and whether it is whole"

@@ -170,10 +170,12 @@ def _merge_sorted(regions: list[Region]) -> list[Region]:
 
 
 def _read_lines(path: Path) -> list[str]:
-    head = bgzf.read_head(path, "regions")
+    if path.is_file() or path.is_dir() or not path.exists():  # a pipe gives its bytes once
+        bgzf.read_head(path, "regions")
     try:
-        with gzip.open(path, "rt") if bgzf.is_gzip(head) else path.open() as handle:
-            return handle.read().splitlines()
+        content = path.read_bytes()
+        text = gzip.decompress(content) if bgzf.is_gzip(content) else content
+        return text.decode().splitlines()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"regions file {path} cannot be read ({reason}); give a text file") from None

@@ -74,7 +74,7 @@ class Scorer:
         predictor: Predicts effects, averaged over strands and shifts.
         batch_size: Windows per batch.
         settings: What was asked for.
-        weights: float32 [tracks, groups], on the device, to average predictions over groups of tracks; None
+        weights: float64 [tracks, groups], on the device, to average predictions over groups of tracks; None
             for single tracks.
         extension: Computes further columns from the scores; None for none.
         fallback: Makes the predictor that repeats a batch whose arithmetic overflowed; None where it cannot.

@@ -38,20 +38,20 @@ class TrackGroups:
         """Every track that is in a group, as sorted 0-based rows of the head: what has to be predicted."""
         return tuple(sorted({row for rows in self.members for row in rows}))
 
-    def weights(self, tracks: Sequence[int]) -> NDArray[np.float32]:
+    def weights(self, tracks: Sequence[int]) -> NDArray[np.float64]:
         """The matrix that averages tracks into groups: predictions [..., tracks] @ weights.
 
         Args:
             tracks: What is predicted, as 0-based rows of the head, each once, in any order.
 
         Returns:
-            float32 [tracks, groups]: 1 / (size of the group) for its members, else 0.
+            float64 [tracks, groups]: 1 / (size of the group) for its members, else 0.
 
         Raises:
             UsageError: A group has a track that is not predicted.
         """
         places = {row: place for place, row in enumerate(tracks)}
-        weights = np.zeros((len(tracks), len(self.names)), dtype=np.float32)
+        weights = np.zeros((len(tracks), len(self.names)))
         for column, (name, rows) in enumerate(zip(self.names, self.members, strict=True)):
             for row in rows:
                 if row not in places:

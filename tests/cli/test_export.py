@@ -45,6 +45,23 @@ def test_a_prior_for_one_locus(command: Command, toy: Toy, tmp_path: Path):
     assert command("export", toy.table, *words, "--loci", tmp_path / "loci.bed").out == outcome.out
 
 
+@pytest.mark.parametrize(
+    ("words", "ratio"), [([], 100), (["--max-ratio", "9"], 9), (["--max-ratio", "inf"], None)]
+)
+def test_prior_weights_have_a_floor_and_a_cap(
+    command: Command, toy: Toy, tmp_path: Path, words: list[str], ratio: int | None
+):
+    path = tmp_path / "prior.tsv"
+    asked = ["--to", "susie", "--bim", toy.bim, "-c", "SAD_CAGE1", "--weight", "4", "-o", path]
+    assert command("export", toy.table, *asked, *words).code == 0
+    priors = pd.read_csv(path, sep="\t")["prior_weight"]
+    if ratio is None:
+        logs = pd.Series(np.log(np.abs(toy.values[:, 0].astype(float))))
+        ratio = np.exp(4 * (logs.max() - logs.min()) / logs.std(ddof=0))
+        assert ratio > 1e6
+    np.testing.assert_allclose(priors.max() / priors.min(), ratio, rtol=1e-5)
+
+
 def test_text_formats_stream(command: Command, toy: Toy):
     outcome = command("export", toy.table, "-o", "-", "--to", "bed")
     assert len(outcome.out.splitlines()) == 2 * (SNPS - SNPS // 10)

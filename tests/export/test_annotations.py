@@ -68,18 +68,23 @@ def test_a_file_per_chromosome(tmp_path):
     table.write_text(
         "#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\nchr1\t5\t.\ta\tC\tok\t1\nX\t6\t.\tG\tGA\tok\t-2\n"
     )
-    bim.write_text("1 n1 0 5 C A\n23 n2 0 6 G GA\n23 n3 0 6 C A\n1 n4 0 5 T G\n")
+    bim.write_text(
+        "1 n1 0 5 C A\n23 n2 0 6 G GA\n23 n3 0 6 C A\n23 n6 0 6 GA G\n1 n4 0 5 T G\n0 n5 0 0 A G\n"
+    )
     names = export(ExportRequest(str(table), str(tmp_path / "e"), "sldp", bims=(bim,)))
-    assert [Path(name).name for name in names] == ["e.1.sannot.gz", "e.X.sannot.gz"]
+    assert [Path(name).name for name in names] == ["e.1.sannot.gz", "e.23.sannot.gz", "e.0.sannot.gz"]
     # n4 is the same place on the other strand: not taken.
     assert gzip.decompress(Path(names[0]).read_bytes()).decode().splitlines()[1:] == [
         "n1\t1\t5\t0\tC\tA\t1",
         "n4\t1\t5\t0\tT\tG\t0",
     ]
     assert gzip.decompress(Path(names[1]).read_bytes()).decode().splitlines()[1:] == [
-        "n2\tX\t6\t0\tG\tGA\t2",
-        "n3\tX\t6\t0\tC\tA\t0",
+        # An insertion in the table; the panel's n2 is by its A2 a deletion.
+        "n2\t23\t6\t0\tG\tGA\t0",
+        "n3\t23\t6\t0\tC\tA\t0",
+        "n6\t23\t6\t0\tGA\tG\t-2",
     ]
+    assert gzip.decompress(Path(names[2]).read_bytes()).decode().splitlines()[1] == "n5\t0\t0\t0\tA\tG\t0"
 
 
 def test_exchanging_the_panel_s_alleles_negates_signed_annotations_only(toy: Toy, tmp_path):

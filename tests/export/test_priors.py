@@ -14,7 +14,7 @@ from enformer_vep.export.priors import given_priors, normalised, relative_priors
 from enformer_vep.export.run import ExportRequest, export
 from enformer_vep.genome.regions import Region
 from tests.export.conftest import Export
-from tests.export.toy import PEOPLE, SNPS, Toy, position, write_z
+from tests.export.toy import PEOPLE, SNPS, Toy, alleles, position, write_z
 
 NAN = np.nan
 
@@ -23,25 +23,42 @@ def test_by_hand():
     # log2: 0, 2, 4 -> z = -1.2247, 0, 1.2247; zero counts as 1, missing as z = 0.
     z = np.sqrt(1.5)
     np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 1.0), np.exp([-z, 0, z]))
-    np.testing.assert_allclose(
-        relative_priors(np.float32([1, NAN, 4, 16]), 2.0), np.exp([-2 * z, 0, 0, 2 * z])
-    )
+    unlimited = relative_priors(np.float32([1, NAN, 4, 16]), 2.0, np.inf)
+    np.testing.assert_allclose(unlimited, np.exp([-2 * z, NAN, 0, 2 * z]))
+    # From 1 / 10 to 10, and from 1 / 2 to 2.
+    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 2.0), [0.1, 1, 10])
+    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 1.0, 4.0), [0.5, 1, 2])
+    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 3.0, 1.0), 1)
+    # Quantiles 0, 0.75, 0.9375: 0, 2 and 4 halvings.
+    quantiles = relative_priors(np.float32([0, 0.75, 0.9375]), 1.0, quantiles=True)
+    np.testing.assert_allclose(quantiles, np.exp([-z, 0, z]))
     zero = relative_priors(np.float32([0, 1, 4, 16]), 1.0)
     assert zero[0] == zero[1] < zero[2] < zero[3]
     np.testing.assert_array_equal(relative_priors(np.float32([1, 5, 3]), 0.0), 1)
-    np.testing.assert_array_equal(relative_priors(np.float32([2, 2, NAN]), 1.0), 1)
+    np.testing.assert_array_equal(relative_priors(np.float32([2, 2, NAN]), 1.0), [1, 1, NAN])
+
+
+def test_a_variant_without_a_score_has_the_mean_prior():
+    weights = np.array([1.0, 2.0, NAN, 6.0, NAN])
+    np.testing.assert_allclose(normalised(weights), np.array([1, 2, 3, 6, 3]) / 15)
+    np.testing.assert_allclose(normalised(weights)[2], 1 / 5)
+    np.testing.assert_allclose(normalised(np.array([NAN, NAN])), 0.5)
+    with pytest.raises(InputError, match="all 0"):
+        normalised(np.array([0.0, NAN]))
 
 
 @given(st.lists(st.floats(2**-20, 2**20, width=32), min_size=2, max_size=30), st.floats(0, 3))
 def test_larger_scores_never_have_smaller_priors(sizes, weight):
     weights = relative_priors(np.float32(sizes), weight)
+    assert weights.max() <= 100.0001 * weights.min()
     order = np.argsort(sizes)
     assert (np.diff(weights[order]) >= -1e-12 * weights.max()).all()
     assert np.isclose(normalised(weights).sum(), 1)
 
 
-def test_probabilities_as_they_are():
-    np.testing.assert_allclose(given_priors(np.float32([0.5, NAN, 0.25, 0])), [0.5, 0.25, 0.25, 0])
+def test_probabilities_as_they_are(caplog):
+    np.testing.assert_allclose(given_priors(np.float32([0.5, NAN, 0.25, 0])), [0.5, NAN, 0.25, 0])
+    assert "1 variants have the prior 0" in caplog.text
     for bad in ([0.5, -0.1], [0.0, NAN]):
         with pytest.raises(InputError, match="needs probabilities"):
             given_priors(np.float32(bad))
@@ -55,8 +72,11 @@ def z_file(toy: Toy, tmp_path):
 
 
 def expected(toy: Toy, places: slice, weight: float = 1.0) -> np.ndarray:
-    weights = relative_priors(np.fmax.reduce(np.abs(toy.values[:, :3]), axis=1), weight)[places]
-    return weights / weights.sum()
+    """By pandas: the log of the largest size, standardised over the panel, limited, averaged over the places."""
+    sizes = pd.Series(np.abs(pd.DataFrame(toy.values[:, :3].astype(float))).max(axis=1))
+    logs = np.log2(sizes)
+    weights = np.exp((weight * (logs - logs.mean()) / logs.std(ddof=0)).clip(-np.log(10), np.log(10)))[places]
+    return (weights.fillna(weights.mean()) / weights.fillna(weights.mean()).sum()).to_numpy()
 
 
 LOCUS = Region("chr22", position(10) - 1, position(60))
@@ -68,7 +88,12 @@ def test_susie_file(toy: Toy, exported: Export, z_file, caplog):
     assert list(frame) == ["SNP", "prior_weight"]
     assert frame["SNP"].tolist() == toy.ids()[10:61]
     np.testing.assert_allclose(frame["prior_weight"], expected(toy, slice(10, 61)), rtol=1e-6)
-    assert "variants without a score get an average prior" in caplog.text
+    unscored = np.isnan(toy.values[10:61, 0])
+    np.testing.assert_allclose(frame["prior_weight"][unscored], 1 / 51, rtol=1e-6)
+    assert (
+        "variants without a score get the average prior of those that have one, in the same locus"
+        in caplog.text
+    )
 
 
 def test_the_order_is_the_panel_s(toy: Toy, exported: Export, tmp_path):
@@ -141,12 +166,34 @@ def test_a_column_of_probabilities(tmp_path):
     np.testing.assert_allclose(frame["prior_weight"], np.array([0.5, 0.25, 0.375, 0.375]) / 1.5)
 
 
+def test_empty_cells_keep_their_place(toy: Toy, tmp_path):
+    """Summary statistics with a last column that is empty here and there."""
+    ids, last = toy.ids(), ["" if number % 2 else "x" for number in range(SNPS)]
+    rows = [
+        (name, 22, position(number), *alleles(toy, number), last[number]) for number, name in enumerate(ids)
+    ]
+    frame = pd.DataFrame(rows, columns=["SNP", "CHR", "BP", "A1", "A2", "NOTE"])
+    source, out = tmp_path / "s.tsv", tmp_path / "out.tsv"
+    frame.to_csv(source, sep="\t", index=False)
+    export(ExportRequest(str(toy.table), str(out), "polyfun-priors", ("SAD_*",), statistics=source))
+    made = pd.read_csv(out, sep="\t", keep_default_na=False)
+    assert made["NOTE"].tolist() == last
+    np.testing.assert_allclose(made["SNPVAR"].astype(float), expected(toy, slice(None)), rtol=1e-6)
+    with pytest.raises(InputError, match="cannot hold the cell ''"):
+        export(ExportRequest(str(toy.table), str(out), "finemap", ("SAD_*",), statistics=source))
+
+
 def test_options_that_exclude_each_other(toy: Toy, exported: Export, z_file):
     for target, options, words in (
         ("susie", {"prior_column": "SAD_CAGE1", "columns": ("SAD_*",)}, "--prior-column goes with"),
         ("ldsc", {"bims": (toy.bim,), "statistics": None, "loci": (LOCUS,)}, "--locus and --loci go with"),
         ("susie", {"prior_column": "SAD_*"}, "fits several columns"),
         ("susie", {}, "columns of SAD, D1 cannot be combined"),
+        ("susie", {"prior_column": "SAD_CAGE1", "max_ratio": 9.0}, "--max-ratio goes with"),
+        ("ldsc", {"bims": (toy.bim,), "statistics": None, "max_ratio": 9.0}, "--max-ratio goes with"),
+        ("susie", {"columns": ("SAD_*",), "max_ratio": 0.5}, "give 1 or more"),
+        ("susie", {"columns": ("SAD_*",), "max_ratio": NAN}, "give 1 or more"),
+        ("susie", {"columns": ("SAD_*",), "weight": np.inf}, "--weight inf"),
         ("finemap", {"bims": (toy.bim,), "statistics": None}, "give it with --sumstats"),
     ):
         with pytest.raises(UsageError, match=words):
@@ -160,10 +207,12 @@ def test_bad_summary_statistics(exported: Export, tmp_path):
         ("SNP CHR BP A1 A2\nrs1 1 five A C\n", "line 2: position 'five'"),
         ("SNP CHR BP A1 A2\nrs1 1 5 A\n", "line 2: has fewer columns"),
         ("SNP CHR BP A1 A2\n", "no variant under its header"),
+        ("SNP CHR BP A1 A2\nrs1 1 5 A C 7\n", "line 2: has more columns"),
+        ("SNP CHR BP A1 A2 position\nrs1 1 5 A C 7\n", "several columns for the position"),
     ):
         z.write_text(text)
         with pytest.raises(InputError, match=words):
-            exported("susie", "out", statistics=z)
+            exported("susie", "out", statistics=z, columns=("SAD_*",))
 
 
 SUSIE = """
@@ -205,6 +254,7 @@ def test_susie_takes_our_prior_and_believes_the_causal_variant_more(toy: Toy, su
     assert len(flat) == SNPS
     assert PEOPLE == 80
     np.testing.assert_allclose(flat[strong], flat[weak], rtol=1e-3)
-    prior = relative_priors(np.abs(toy.values[:, 0]), 1.0)
+    logs = np.log2(np.abs(toy.values[:, 0].astype(float)))
+    prior = np.exp(((logs - np.nanmean(logs)) / np.nanstd(logs)).clip(-np.log(10), np.log(10)))
     assert informed[strong] > 0.9 > flat[strong]
     np.testing.assert_allclose(informed[strong] / informed[weak], prior[strong] / prior[weak], rtol=0.05)

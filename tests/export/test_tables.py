@@ -6,13 +6,27 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 
+from enformer_vep.calibration import Addition
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.export.columns import Combine, make_recipe, select_columns
+from enformer_vep.export.columns import (
+    SCORES_IN_UNITS,
+    Combine,
+    comparable_columns,
+    is_quantile,
+    is_signed,
+    make_recipe,
+    select_columns,
+)
 from enformer_vep.export.run import ExportRequest, export
 from enformer_vep.export.tables import layout_of, open_scores
 from enformer_vep.genome.variants import Status, Variant
+from enformer_vep.scoring.scores import compute_scores
+from enformer_vep.settings import Score
 from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
 from enformer_vep.tables.writers import open_writer
 from tests.tables.rows import LAYOUT, ROWS, SAD
@@ -101,6 +115,7 @@ def text_of(path: Path) -> list[str]:
         (lambda lines: ["a\tb\n"], "does not begin with the columns #CHROM"),
         (lambda lines: [lines[0].replace("SAD_CNhs1", "SAD")], "has SAD; give a table"),
         (lambda lines: [lines[0].replace("JS_x-y", "SAD_z")], "columns of one score apart"),
+        (lambda lines: [lines[0].replace("JS_x-y", "SAD_CNhs1")], "has two columns SAD_CNhs1"),
         (lambda lines: [*lines[:2], lines[2].replace("ok", "fine")], "line 3: cannot be understood"),
         (lambda lines: [lines[0], lines[1][:-5] + "x\n"], "line 2: cannot be understood"),
         (lambda lines: [lines[0], lines[1].rpartition("\t")[0] + "\n"], "line 2: cannot be understood"),
@@ -118,7 +133,8 @@ def test_cut_and_missing_tables(tmp_path):
     path = tmp_path / "scores.tsv.gz"
     write(path)
     content = path.read_bytes()
-    for cut in (content[:-28], content[: len(content) // 2]):
+    damaged = content[:40] + b"\xff" * 30 + content[70:]
+    for cut in (content[:-28], content[: len(content) // 2], damaged):
         path.write_bytes(cut)
         with pytest.raises(InputError, match=str(path)):
             list(open_scores(str(path)).rows())
@@ -154,11 +170,11 @@ VALUES = np.float32([-3, 1, np.nan, 2])
 @pytest.mark.parametrize(
     ("combine", "signed", "expected"),
     [
-        (Combine.NONE, False, [3, 1, 0, 2]),
-        (Combine.NONE, True, [-3, 1, 0, 2]),
+        (Combine.NONE, False, [3, 1, np.nan, 2]),
+        (Combine.NONE, True, [-3, 1, np.nan, 2]),
         (Combine.MAX, False, [3]),
         (Combine.MAX, True, [-3]),
-        (Combine.MEAN, False, [1.5]),
+        (Combine.MEAN, False, [2]),
         (Combine.MEAN, True, [0]),
     ],
 )
@@ -167,6 +183,97 @@ def test_what_is_made_of_values(combine, signed, expected):
     recipe = make_recipe(layout, (), combine, signed=signed)
     np.testing.assert_array_equal(recipe.apply(VALUES), np.float32(expected))
     assert recipe.names == (layout.values if combine is Combine.NONE else (f"SAD_{combine}",))
+    # An infinite value is no value, and certainly no small one.
+    nothing = recipe.apply(np.float32([np.inf, np.nan, -np.inf, np.nan]))
+    assert len(nothing) == len(expected)
+    assert np.isnan(nothing).all()
+
+
+def test_what_is_signed_by_the_names_of_scores_and_additions():
+    """Signed: what exchanging REF and ALT negates. The formulas of DESIGN say which scores those are."""
+    delta = np.random.default_rng(0).normal(size=(1, 6, 1)) / 10
+    reference = np.ones((1, 6, 1))
+    there = compute_scores(torch.tensor(reference), torch.tensor(delta), list(Score))
+    back = compute_scores(torch.tensor(reference + delta), torch.tensor(-delta), list(Score))
+    for score, one, other in zip(Score, there.ravel().tolist(), back.ravel().tolist(), strict=True):
+        signed = bool(np.isclose(one, -other))
+        for suffix in ("", *(addition.suffix for addition in Addition)):
+            assert is_signed(f"{score}{suffix}") is signed
+        assert is_quantile(f"{score}Q")
+        assert not is_quantile(score)
+    assert set(Score) > SCORES_IN_UNITS
+    assert not is_signed("P")
+
+
+def calibrated(titles: tuple[str, ...] = ()) -> Layout:
+    blocks = [
+        ValueBlock(score, ("a", "b"), "", titles) for score in ("SAD", "D1", "SADQ", "D1Q", "SADZ", "D1Z")
+    ]
+    return Layout(tuple(blocks))
+
+
+def test_quantiles_and_z_scores_keep_their_sign(tmp_path):
+    values = np.float32([1, -2, 3, 4, 0.5, -0.75, 0.25, 0.5, 2, -3, -1, 1])
+    rows = [ScoredVariant(Variant("1", 5, ".", "A", "C"), Status.OK, values)]
+    path = write(tmp_path / "t.tsv", calibrated(), rows)
+    (tmp_path / "x.bim").write_text("1 n1 0 5 A C\n")
+    bims = (tmp_path / "x.bim",)
+
+    def run(tool: str, *columns: str, combine: Combine | None = None) -> list[float]:
+        (name,) = export(ExportRequest(path, str(tmp_path / "e"), tool, columns, combine, bims=bims))
+        line = gzip.decompress(Path(name).read_bytes()).decode().splitlines()[1]
+        return [float(cell) for cell in line.split("\t")[6 if tool == "sldp" else 4 :]]
+
+    assert run("sldp", "SADQ_*", "SADZ_*") == [-0.5, 0.75, -2, 3]
+    assert run("sldp", "SADQ_*", combine=Combine.MAX) == [0.75]
+    assert run("ldsc", "SADQ_*", "D1Q_*") == [0.5, 0.75, 0.25, 0.5]
+    for column in ("D1Q_*", "D1Z_*", "D1_*"):
+        with pytest.raises(UsageError, match="has no sign to keep"):
+            run("sldp", column)
+    with pytest.raises(UsageError, match=r"D1Z is below 0 .* choose columns of D1 or D1Q"):
+        run("ldsc", "D1Z_*")
+    # Columns in units of their tracks are combined by their quantiles.
+    assert run("sldp", "SAD_*", combine=Combine.MAX) == [0.75]
+    assert run("ldsc", "D1_*", combine=Combine.MEAN) == [0.375]
+    assert run("sldp", "SADZ_*", combine=Combine.MAX) == [3]
+    assert run("ldsc", "SAD_a", combine=Combine.MAX) == [1]
+
+
+def test_units_are_not_mixed_unknowingly(caplog):
+    def combined(score: str, titles: tuple[str, ...] = ()) -> tuple[int, ...]:
+        caplog.clear()
+        return comparable_columns(Layout((ValueBlock(score, ("a", "b"), "", titles),)), (0, 1))
+
+    assert combined("SADR", ("CAGE:x", "DNASE:y")) == (0, 1)
+    assert combined("SAD", ("CAGE:x", "CAGE:y")) == (0, 1)
+    assert not caplog.text
+    assert combined("SAD") == (0, 1)
+    assert "SAD of 2 tracks are combined as they are" in caplog.text
+    assert combined("D1", ("CAGE:x", "mean of 3 tracks")) == (0, 1)
+    assert "D1 of 2 tracks are combined as they are" in caplog.text
+    with pytest.raises(
+        UsageError, match=r"SAD of CAGE, DNASE are in different units .* score with --calibration"
+    ):
+        combined("SAD", ("CAGE:x", "DNASE:y"))
+    # With some of the quantiles only, as with none.
+    partly = Layout((ValueBlock("SAD", ("a", "b")), ValueBlock("SADQ", ("a",))))
+    assert comparable_columns(partly, (0, 1)) == (0, 1)
+    assert comparable_columns(calibrated(("CAGE:x", "DNASE:y")), (0, 1)) == (4, 5)
+
+
+def test_damaged_parquet_is_one_line(tmp_path):
+    path = tmp_path / "scores.parquet"
+    whole = pq.read_table(write(path))
+    for change in (
+        whole.set_column(5, "STATUS", pa.array(["fine"] * len(whole))),
+        whole.set_column(0, "CHROM", pa.array([None] * len(whole), pa.string())),
+        whole.set_column(whole.num_columns - 1, "JS_x-y", pa.array(["x"] * len(whole))),
+        whole.replace_schema_metadata({"enformer_vep": "{"}),
+        whole.replace_schema_metadata({"enformer_vep": "[]"}),
+    ):
+        pq.write_table(change, path)
+        with pytest.raises(InputError, match=str(path)):
+            list(open_scores(str(path)).rows())
 
 
 def test_columns_that_do_not_fit():

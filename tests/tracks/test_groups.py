@@ -103,7 +103,7 @@ def test_packaged_groups_that_this_model_cannot_have():
 def test_weights_by_hand():
     groups = TrackGroups(("liver", "lung"), ((0, 1), (3,)))
     weights = groups.weights([3, 1, 0, 2])
-    assert weights.dtype == np.float32
+    assert weights.dtype == np.float64
     assert weights.tolist() == [[0, 1], [0.5, 0], [0.5, 0], [0, 0]]
     assert (np.array([10, 3, 5, 99]) @ weights).tolist() == [4, 10]
 

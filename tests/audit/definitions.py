@@ -1,0 +1,298 @@
+"""Every score again, from the written definitions (DESIGN.md section 3, README "How a score is made") and numpy.
+
+Slow and plain on purpose: one window at a time, float64, text instead of codes, and nothing of the package. What
+predicts is a function from one-hot [L, 4] to [bins, tracks]. Positions are 0-based but for `Allele.position`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Forward = Callable[[Array], Array]
+
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+LARGEST_GROUP = 64
+"""Alleles that share a window at most."""
+
+
+@dataclass(frozen=True)
+class Allele:
+    contig: str
+    position: int
+    reference: str
+    alternate: str
+
+    @property
+    def start(self) -> int:
+        return self.position - 1
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.reference)
+
+
+@dataclass(frozen=True)
+class Gene:
+    """As an annotation has it: 1-based, ends included."""
+
+    identifier: str
+    contig: str
+    strand: str
+    first: int
+    last: int
+    transcripts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def tss(self) -> int:
+        return self._five_prime(self.first, self.last)
+
+    @property
+    def starts(self) -> set[int]:
+        return {self._five_prime(*transcript) for transcript in self.transcripts} or {self.tss}
+
+    def distance(self, position: int) -> int:
+        return (position - self.tss) * (1 if self.strand == "+" else -1)
+
+    def _five_prime(self, first: int, last: int) -> int:
+        return first - 1 if self.strand == "+" else last - 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A network's window and output.
+
+    Attributes:
+        window: bp.
+        bins: Bins that are predicted, in the middle of the window.
+        width: bp per bin.
+    """
+
+    window: int
+    bins: int
+    width: int
+
+    @property
+    def centre(self) -> int:
+        """Window index of the first REF base."""
+        return self.window // 2 - 1
+
+    def bin_of(self, index: int) -> int:
+        return (index - (self.window - self.bins * self.width) // 2) // self.width
+
+    def move(self, shift: int) -> int:
+        """Whole bins that a shift comes to, halves towards zero."""
+        size, rest = divmod(abs(shift), self.width)
+        return (size + (2 * rest > self.width)) * (1 if shift > 0 else -1)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the alleles.
+
+    Attributes:
+        bins: N of center:N; None for all.
+        both_strands: Average over strands.
+        shifts: Average over these, bp.
+        stitch: Stitched indels.
+        within: Alleles this close share windows; 0 for a window each.
+        tss_bins: Bins per transcription start; None for whole windows.
+        tss_centred: Windows around the genes' TSS.
+        groups: Group to its tracks; none for single tracks.
+    """
+
+    bins: int | None = None
+    both_strands: bool = False
+    shifts: tuple[int, ...] = (0,)
+    stitch: bool = False
+    within: int = 0
+    tss_bins: int | None = None
+    tss_centred: bool = False
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One row.
+
+    Attributes:
+        allele: What was scored.
+        gene: For which gene, if any.
+        window_start: Of the window that is not shifted.
+        scores: Score to [columns].
+    """
+
+    allele: Allele
+    gene: Gene | None
+    window_start: int
+    scores: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Auditor:
+    """What does not change from question to question.
+
+    Attributes:
+        contigs: Name to sequence, as in the FASTA.
+        shape: Of the network.
+        forward: One-hot [L, 4] to [bins, tracks].
+        genes: The annotation.
+        seen: Predictions by window.
+    """
+
+    contigs: Mapping[str, str] = field(repr=False)
+    shape: Shape
+    forward: Forward
+    genes: Sequence[Gene] = ()
+    seen: dict[str, Array] = field(default_factory=dict, repr=False)
+
+    def answers(self, question: Question, alleles: Sequence[Allele]) -> Iterator[Answer]:
+        """The rows of alleles that can be scored; genes in the order of the annotation."""
+        starts = self._window_starts(question, alleles)
+        for allele, start in zip(alleles, starts, strict=True):
+            if question.tss_bins is None:
+                bins = self._bins_around(allele.start - start, question)
+                yield self._answer(question, allele, None, start, bins)
+                continue
+            for gene in self.genes:
+                if gene.contig == allele.contig:
+                    yield from self._for_gene(question, allele, gene, start)
+
+    def _for_gene(self, question: Question, allele: Allele, gene: Gene, start: int) -> Iterator[Answer]:
+        starts = gene.starts
+        if question.tss_centred:
+            start, starts = gene.tss - self.shape.centre, starts | {gene.tss}
+            for shift in question.shifts:
+                if not start + shift <= allele.start < allele.end <= start + shift + self.shape.window:
+                    return
+        bins = self._bins_of_starts([position - start for position in starts], question)
+        if bins:
+            yield self._answer(question, allele, gene, start, bins)
+
+    def _window_starts(self, question: Question, alleles: Sequence[Allele]) -> list[int]:
+        """An allele's own window, or one in the middle of consecutive alleles that lie close together."""
+        groups: list[list[Allele]] = []
+        for allele in alleles:
+            positions = [one.position for one in (*(groups[-1] if groups else ()), allele)]
+            close = max(positions) - min(positions) <= question.within and len(positions) <= LARGEST_GROUP
+            if groups and question.within and close and groups[-1][0].contig == allele.contig:
+                groups[-1].append(allele)
+            else:
+                groups.append([allele])
+        middles = []
+        for group in groups:
+            positions = [one.position for one in group]
+            middles += [(min(positions) + max(positions)) // 2 - 1] * len(group)
+        return [middle - self.shape.centre for middle in middles]
+
+    def _bins_in_use(self, question: Question) -> list[int]:
+        """Bins of the view that is not shifted that every view has."""
+        moves = [self.shape.move(shift) for shift in question.shifts]
+        return [b for b in range(self.shape.bins) if all(0 <= b - move < self.shape.bins for move in moves)]
+
+    def _bins_around(self, index: int, question: Question) -> list[int]:
+        in_use = self._bins_in_use(question)
+        if question.bins is None:
+            return in_use
+        first = self.shape.bin_of(index) + 1 - (question.bins + 1) // 2
+        bins = list(range(first, first + question.bins))
+        assert set(bins) <= set(in_use), "the question cannot be answered"
+        return bins
+
+    def _bins_of_starts(self, indices: Sequence[int], question: Question) -> list[int]:
+        assert question.tss_bins is not None
+        in_use, half = set(self._bins_in_use(question)), question.tss_bins // 2
+        own = {self.shape.bin_of(index) for index in indices} & in_use
+        return sorted({near for b in own for near in range(b - half, b + half + 1)} & in_use)
+
+    def _answer(
+        self, question: Question, allele: Allele, gene: Gene | None, start: int, bins: Sequence[int]
+    ) -> Answer:
+        views = [self._view(question, allele, start, shift) for shift in question.shifts]
+        reference = np.mean([view[0] for view in views], axis=0)[bins]
+        delta = np.mean([view[1] for view in views], axis=0)[bins]
+        assert np.isfinite(reference).all(), "a bin that not every view has"
+        if question.groups:
+            reference, delta = (
+                np.stack([values[:, tracks].mean(axis=1) for tracks in question.groups.values()], axis=1)
+                for values in (reference, delta)
+            )
+        return Answer(allele, gene, start, scores(reference, delta))
+
+    def _view(self, question: Question, allele: Allele, start: int, shift: int) -> tuple[Array, Array]:
+        """Reference and delta under one shift, NaN in bins that lie outside."""
+        start += shift
+        genome, kept_left, kept_right = self._windows(allele, start)
+        reference, alternate = self._mean(genome, question), self._mean(kept_left, question)
+        if question.stitch and len(allele.reference) != len(allele.alternate):
+            right, seam = self._mean(kept_right, question), self.shape.bin_of(allele.end - 1 - start)
+            alternate = np.array([(alternate if b <= seam else right)[b] for b in range(self.shape.bins)])
+        move = self.shape.move(shift)
+        return self._aligned(reference, move), self._aligned(alternate - reference, move)
+
+    def _mean(self, text: str, question: Question) -> Array:
+        strands = (False, True) if question.both_strands else (False,)
+        mean: Array = np.mean([self._predict(text, reverse) for reverse in strands], axis=0)
+        return mean
+
+    def _aligned(self, values: Array, move: int) -> Array:
+        result = np.full_like(values, np.nan)
+        for b in range(self.shape.bins):
+            if 0 <= b - move < self.shape.bins:
+                result[b] = values[b - move]
+        return result
+
+    def _windows(self, allele: Allele, start: int) -> tuple[str, str, str]:
+        """The genome; ALT in place of REF with the left edge kept; and with the right edge kept."""
+        end, spare = start + self.shape.window, len(allele.reference) + len(allele.alternate)
+        before = self._sequence(allele.contig, start - spare, allele.start)
+        after = self._sequence(allele.contig, allele.end, end + spare)
+        alternate = before + allele.alternate + after
+        genome = before + self._sequence(allele.contig, allele.start, allele.end) + after
+        from_left = alternate[spare:][: self.shape.window]
+        from_right = alternate[: len(alternate) - spare][-self.shape.window :]
+        return genome[spare:][: self.shape.window], from_left, from_right
+
+    def _sequence(self, contig: str, start: int, end: int) -> str:
+        text, length = self.contigs[contig], end - start
+        missing = min(max(-start, 0), length)
+        return ("N" * missing + text[max(start, 0) : max(end, 0)]).ljust(length, "N")
+
+    def _predict(self, text: str, reverse: bool) -> Array:
+        text = text.upper()
+        if reverse:
+            return self._predict(text.translate(COMPLEMENT)[::-1], False)[::-1]
+        if text not in self.seen:
+            assert len(text) == self.shape.window
+            self.seen[text] = self.forward(one_hot(text))
+        return self.seen[text]
+
+
+def one_hot(text: str) -> Array:
+    """A, C, G, T; four zeros for all else."""
+    return (np.array(list(text))[:, None] == np.array(list("ACGT"))).astype(np.float64)
+
+
+def scores(r: Array, d: Array) -> dict[str, Array]:
+    """All eleven, of [bins, tracks], as the table of formulas has them."""
+    a = r + d
+    log_ratio = np.log2(a + 1) - np.log2(r + 1)
+    largest = np.abs(d).argmax(axis=0)
+    pseudocount = np.percentile(r, 25, axis=0)
+    p, q = ((x + pseudocount) / (x + pseudocount).sum(axis=0) for x in (r, a))
+    return {
+        "SAD": d.sum(axis=0),
+        "MEAN": d.mean(axis=0),
+        "SADR": np.log2(a.sum(axis=0) + 1) - np.log2(r.sum(axis=0) + 1),
+        "SAR": log_ratio.sum(axis=0),
+        "SAX": d[largest, np.arange(d.shape[1])],
+        "D1": np.abs(d).sum(axis=0),
+        "D2": np.sqrt((d**2).sum(axis=0)),
+        "LOGD2": np.sqrt((log_ratio**2).sum(axis=0)),
+        # KL(p, q) + KL(q, p) term by term: each alone is some 1e-16 off, which JS may be smaller than.
+        "JS": ((p - q) * np.log(p / q)).sum(axis=0) / 2,
+        "REF": r.sum(axis=0),
+        "ALT": a.sum(axis=0),
+    }
