@@ -63,6 +63,7 @@ def scorer_identity(scorer: "Scorer") -> Identity:
         notes.get("model", "none"),
         scorer.geometry.window,
         indels=settings.indels.value,
+        targets=notes.get("targets", "none"),
         groups=notes.get("groups", "none"),
         **_gene_identity(settings),
     )

@@ -185,7 +185,7 @@ def make_scorer(
     engine = make_engine(settings.engine, network, organism, tracks, bins, settings.precision, portions)
     layout = make_layout(settings, tracks, table, groups)
     return Scorer(
-        layout=replace(layout, notes=(*run_notes(model, settings), *layout.notes)),
+        layout=replace(layout, notes=(*run_notes(model, settings, table), *layout.notes)),
         tracks=tracks,
         geometry=_geometry(config, bins),
         batch_size=compute.batch_size or automatic_batch_size(config, device),
