@@ -17,33 +17,39 @@ from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.model.checkpoints import LoadedModel, load_model
+from enformer_vep.model import hub
+from enformer_vep.model.checkpoints import LoadedModel, load_model, wanted_heads
+from enformer_vep.model.sources import Checkpoint, Geometry, open_checkpoint
 from enformer_vep.pipeline import Scorer, make_scorer
 from enformer_vep.results import VARIANT_COLUMNS, Layout, ScoredVariant
 from enformer_vep.rows import Reference, make_views, score_piece
 from enformer_vep.settings import ComputeSettings, ScoreSettings
-from enformer_vep.tracks.table import TrackTable
+from enformer_vep.tracks.table import TrackTable, require_same_tracks
 
 logger = logging.getLogger(__name__)
 
 _NAMES = tuple(name.lstrip("#") for name in VARIANT_COLUMNS)
 
 
-def track_table(model: LoadedModel, organism: str, targets: Path | None = None) -> TrackTable | None:
+def track_table(
+    model: LoadedModel | Checkpoint, organism: str, targets: Path | None = None
+) -> TrackTable | None:
     """Find out what the tracks of a head are.
 
     Args:
-        model: A loaded model; its metadata may carry the table.
+        model: A model; its metadata may carry the table.
         organism: Which head.
-        targets: A targets.txt that takes precedence.
+        targets: A targets.txt: the names of a model's tracks that carries no table, or other descriptions of
+            the same tracks. Of a model with a table it has to have the identifiers, in the same order.
 
     Returns:
         The table, or None (with a warning) when there is none: columns are then named by index.
 
     Raises:
-        InputError: When the table has another number of tracks than the head.
+        InputError: When the table has another number of tracks than the head, or others than the model's own.
     """
-    table = TrackTable.read(targets) if targets else _own_table(model, organism)
+    source = str(targets) if targets else f"model {model.name}"
+    table = TrackTable.read(targets) if targets else own_table(model, organism)
     if table is None:
         logger.warning(
             "model %s carries no table of its %s tracks: columns are named by index; give one with --targets",
@@ -54,31 +60,65 @@ def track_table(model: LoadedModel, organism: str, targets: Path | None = None) 
     tracks = model.config.output_tracks.get(organism)
     if tracks is not None and len(table) != tracks:
         raise InputError(
-            f"{targets or f'model {model.name}'}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
+            f"{source}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
             "give the table of this model with --targets"
         )
+    if targets:
+        _require_own_tracks(table, model, organism, source)
     return table
 
 
-def _own_table(model: LoadedModel, organism: str) -> TrackTable | None:
+def _require_own_tracks(
+    table: TrackTable, model: LoadedModel | Checkpoint, organism: str, source: str
+) -> None:
+    try:
+        own = own_table(model, organism)
+    except InputError as error:
+        logger.warning("%s; taking %s instead", error, source)
+        return
+    # A table of another length than the head says nothing about it either: the one that was given is its cure.
+    if own is not None and len(own) == len(table):
+        require_same_tracks(table.identifiers, own.identifiers, source, f"model {model.name}")
+
+
+def own_table(model: LoadedModel | Checkpoint, organism: str) -> TrackTable | None:
+    """The track table that a model carries; None when it carries none."""
     text = model.metadata.get(f"targets_{organism}")
     return None if text is None else TrackTable.from_text(text, source=f"model {model.name}")
 
 
 def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTable | None:
-    """The track table of a model that need not be loaded otherwise.
+    """The track table of a model whose weights are not needed: they are not read, nor fetched.
 
     Args:
         model: What `--model` takes.
-        targets: A targets.txt that takes precedence.
+        targets: A targets.txt, see `track_table`.
         organism: Which head.
 
     Returns:
         The table, or None when there is none.
+
+    Raises:
+        InputError: See `track_table`.
+        ModelError: There is no such model, or it has no such head.
     """
-    if targets:
-        return TrackTable.read(targets)
-    return track_table(load_model(model, organisms=(organism,)), organism)
+    if model == hub.OFFICIAL_NAME:
+        return _official_table(targets, organism)
+    checkpoint = open_checkpoint(model, Geometry())
+    wanted_heads(checkpoint, (organism,))
+    return track_table(checkpoint, organism, targets)
+
+
+def _official_table(targets: Path | None, organism: str) -> TrackTable | None:
+    """The published table fits the official weights; a given one is compared with it where it is at hand."""
+    text = hub.cached_targets(organism) if targets else hub.fetch_targets(organism)
+    own = None if text is None else TrackTable.from_text(text, source=f"model {hub.OFFICIAL_NAME}")
+    if targets is None:
+        return own
+    table = TrackTable.read(targets)
+    if own is not None:
+        require_same_tracks(table.identifiers, own.identifiers, str(targets), f"model {hub.OFFICIAL_NAME}")
+    return table
 
 
 def open_scorer(
@@ -93,7 +133,7 @@ def open_scorer(
         model: What `--model` takes, or a model already loaded.
         settings: What to score; default SAD on all human tracks.
         compute: Device, batch size, window; default automatic.
-        targets: Track table that takes precedence over the model's own.
+        targets: Track table of a model that carries none, see `track_table`.
 
     Returns:
         A scorer for `score` and `predict_effect`.

@@ -67,6 +67,7 @@ def scorer_identity(scorer: "Scorer", genes: GeneIndex | None) -> Identity:
         notes.get("model", "none"),
         scorer.geometry.window,
         indels=settings.indels.value,
+        targets=notes.get("targets", "none"),
         groups=notes.get("groups", "none"),
         **_gene_identity(settings.genes, genes),
     )

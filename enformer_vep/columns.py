@@ -41,11 +41,18 @@ def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
     return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
 
 
-def run_notes(model: LoadedModel, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
-    """What numbers were made with, without paths and times."""
+def run_notes(
+    model: LoadedModel, settings: ScoreSettings, table: TrackTable | None
+) -> tuple[tuple[str, str], ...]:
+    """What numbers were made with, without paths and times.
+
+    Where the model does not say which track is which, the table that does is among it.
+    """
     genes = settings.genes
+    foreign = table is not None and f"targets_{settings.organism}" not in model.metadata
     notes = {
         "model": model.sha256,
+        **({"targets": table.fingerprint} if table is not None and foreign else {}),
         "window": model.config.window,
         "organism": settings.organism,
         "bins": settings.centre_bins or "all",

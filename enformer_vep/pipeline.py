@@ -194,7 +194,7 @@ def make_scorer(
     )
     layout = make_layout(settings, tracks, table, groups)
     return Scorer(
-        layout=replace(layout, notes=(*run_notes(model, settings), *layout.notes)),
+        layout=replace(layout, notes=(*run_notes(model, settings, table), *layout.notes)),
         tracks=tracks,
         geometry=plan.in_use,
         views=plan.views,

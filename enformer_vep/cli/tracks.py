@@ -29,7 +29,7 @@ _COLUMNS: tuple[str, ...] = ("index", "identifier", "assay", "description")
     "--targets",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Track table to read instead of the model's.",
+    help="Track table (targets.txt) of a model that carries none; default: the model's own.",
 )
 @click.option(
     "--organism",
