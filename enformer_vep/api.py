@@ -15,33 +15,16 @@ from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.scoring.assembly import make_scorer, open_model, track_table
+from enformer_vep.models.checkpoints import LoadedModel
+from enformer_vep.scoring.assembly import make_scorer, open_model
 from enformer_vep.scoring.batches import Reference, score_variants
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
-from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)
 
 _NAMES = tuple(name.lstrip("#") for name in VARIANT_COLUMNS)
-
-
-def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTable | None:
-    """The track table of a model that need not be loaded otherwise.
-
-    Args:
-        model: What `--model` takes.
-        targets: A targets.txt that takes precedence.
-        organism: Which head.
-
-    Returns:
-        The table, or None when there is none.
-    """
-    if targets:
-        return TrackTable.read(targets)
-    return track_table(load_model(model, organisms=(organism,)), organism)
 
 
 def open_scorer(
@@ -56,7 +39,7 @@ def open_scorer(
         model: What `--model` takes, or a model already loaded.
         settings: What to score; default SAD on all human tracks.
         compute: Device, batch size, window; default automatic.
-        targets: Track table that takes precedence over the model's own.
+        targets: Track table of a model that carries none, see `track_table`.
 
     Returns:
         A scorer for `score` and `predict_effect`.

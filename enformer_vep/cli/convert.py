@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from enformer_vep.errors import InputError
-
 DTYPES = ("float32", "float16", "bfloat16")
 FILE = click.Path(path_type=Path)
 
@@ -55,22 +53,21 @@ def convert(
     import torch
 
     from enformer_vep.models.checkpoints import load_model, save_model
+    from enformer_vep.scoring.track_tables import track_table
 
     organisms = (organism,) if organism in {"human", "mouse"} else None
     model = load_model(source, organisms, window, target_length=target_length)
-    carried = {**model.metadata, **_read_tables({"human": targets_human, "mouse": targets_mouse})}
+    tables = {"human": targets_human, "mouse": targets_mouse}
+    given = {name: path for name, path in tables.items() if path and name in model.network.organisms}
+    for name, path in given.items():
+        track_table(model, name, path)
+    carried = {**model.metadata, **_read_tables(given)}
     for absent in {"human", "mouse"} - set(model.network.organisms):
         carried.pop(f"targets_{absent}", None)
     sha256 = save_model(model.network, output, carried, getattr(torch, dtype))
     click.echo(f"{output}\t{sha256}")
 
 
-def _read_tables(paths: Mapping[str, Path | None]) -> dict[str, str]:
-    try:
-        return {
-            f"targets_{organism}": path.read_text(encoding="utf-8")
-            for organism, path in paths.items()
-            if path is not None
-        }
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read a track table ({error}): name a targets.txt") from error
+def _read_tables(paths: Mapping[str, Path]) -> dict[str, str]:
+    """As they are, with columns that only training reads; a byte order mark is no part of a table."""
+    return {f"targets_{organism}": path.read_text(encoding="utf-8-sig") for organism, path in paths.items()}

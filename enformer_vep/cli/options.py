@@ -90,7 +90,7 @@ scoring_options = _together(
         click.option(
             "--targets",
             type=FILE,
-            help="Track table (targets.txt) to name the tracks; default: the model's own.",
+            help="Track table (targets.txt) of a model that carries none; default: the model's own.",
         ),
         click.option(
             "--groups",

@@ -29,7 +29,7 @@ _COLUMNS: tuple[str, ...] = ("index", "identifier", "assay", "description")
     "--targets",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Track table to read instead of the model's.",
+    help="Track table (targets.txt) of a model that carries none; default: the model's own.",
 )
 @click.option(
     "--organism",
@@ -61,7 +61,7 @@ def tracks(
 
     Any index or identifier that is listed can be given to score's --tracks.
     """
-    from enformer_vep.api import load_track_table
+    from enformer_vep.scoring.track_tables import load_track_table
     from enformer_vep.tracks.selection import search_tracks
 
     table = load_track_table(model, targets, organism)

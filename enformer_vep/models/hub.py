@@ -142,13 +142,12 @@ def fetch_targets(organism: str, *, offline: bool = False) -> str | None:
     Returns:
         The published table's text, or None, with a warning, when it cannot be had.
     """
-    settings = _Settings.from_environment()
-    path = table_path(organism)
-    if not path.is_file() or sha256_of(path) != TABLES[organism]:
+    text = cached_targets(organism)
+    if text is None:
         try:
-            if offline or settings.offline:
+            if offline or _Settings.from_environment().offline:
                 raise OSError("offline")
-            _download_table(organism, path)
+            _download_table(organism, table_path(organism))
         except (OSError, ValueError) as error:
             logger.warning(
                 "no track table for %s (%s): tracks have numbers instead of names; "
@@ -156,7 +155,15 @@ def fetch_targets(organism: str, *, offline: bool = False) -> str | None:
                 organism, error,
             )  # fmt: skip
             return None
-    return path.read_text(encoding="utf-8")
+        text = cached_targets(organism)
+    return text
+
+
+def cached_targets(organism: str) -> str | None:
+    """Track table of the official weights if a sound copy is on this machine."""
+    path = table_path(organism)
+    sound = path.is_file() and sha256_of(path) == TABLES[organism]
+    return path.read_text(encoding="utf-8") if sound else None
 
 
 def table_path(organism: str) -> Path:

@@ -16,7 +16,7 @@ from enformer_vep.effects.devices import (
 from enformer_vep.effects.network import placed_on
 from enformer_vep.effects.precision import SIXTEEN_BIT
 from enformer_vep.effects.predictor import Predictor
-from enformer_vep.errors import InputError, UsageError
+from enformer_vep.errors import UsageError
 from enformer_vep.genome.bins import Geometry, plan_bins
 from enformer_vep.genome.windows import centre_index
 from enformer_vep.models.checkpoints import LoadedModel, load_model
@@ -24,6 +24,7 @@ from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import with_calibration
 from enformer_vep.scoring.layout import make_layout, run_notes
 from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.scoring.track_tables import track_table
 from enformer_vep.settings import ComputeSettings, Precision, ScoreRequest, ScoreSettings
 from enformer_vep.tracks.groups import TrackGroups, load_groups
 from enformer_vep.tracks.selection import select_tracks
@@ -92,6 +93,9 @@ def make_scorer(
     tracks, groups = _select(settings, table, model.network.head(settings.organism).out_features)
     in_use, predictor = make_predictor(model, settings, tracks, table, device)
     layout = make_layout(settings, tracks, table, groups)
+    foreign = None
+    if table is not None and f"targets_{settings.organism}" not in model.metadata:
+        foreign = table.fingerprint
     footprint = model.network.footprint
     fitting = min(automatic_batch_size(footprint, one) for one in several or (device,))
     overflows = settings.precision in SIXTEEN_BIT
@@ -99,7 +103,9 @@ def make_scorer(
     return Scorer(
         model=model.name,
         sha256=model.sha256,
-        layout=replace(layout, notes=(*run_notes(model.sha256, in_use.window, settings), *layout.notes)),
+        layout=replace(
+            layout, notes=(*run_notes(model.sha256, foreign, in_use.window, settings), *layout.notes)
+        ),
         tracks=tracks,
         geometry=in_use,
         predictor=predictor,
@@ -174,39 +180,3 @@ def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
                 f"--shifts {shift} moves the variant out of the window of {window} bp: "
                 f"choose from {centre - window + 1} to {centre}"
             )
-
-
-def track_table(model: LoadedModel, organism: str, targets: Path | None = None) -> TrackTable | None:
-    """Find out what the tracks of a head are.
-
-    Args:
-        model: A loaded model; its metadata may carry the table.
-        organism: Which head.
-        targets: A targets.txt that takes precedence.
-
-    Returns:
-        The table, or None (with a warning) when there is none: columns are then named by index.
-
-    Raises:
-        InputError: When the table has another number of tracks than the head.
-    """
-    table = TrackTable.read(targets) if targets else _own_table(model, organism)
-    if table is None:
-        logger.warning(
-            "model %s carries no table of its %s tracks: columns are named by index; give one with --targets",
-            model.name,
-            organism,
-        )
-        return None
-    tracks = model.config.output_tracks.get(organism)
-    if tracks is not None and len(table) != tracks:
-        raise InputError(
-            f"{targets or f'model {model.name}'}: {len(table)} tracks listed, but the {organism} head has {tracks}: "
-            "give the table of this model with --targets"
-        )
-    return table
-
-
-def _own_table(model: LoadedModel, organism: str) -> TrackTable | None:
-    text = model.metadata.get(f"targets_{organism}")
-    return None if text is None else TrackTable.from_text(text, source=f"model {model.name}")

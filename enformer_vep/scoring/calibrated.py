@@ -64,7 +64,8 @@ def scorer_identity(scorer: "Scorer", genes: GeneIndex | None) -> Identity:
 
     The genes themselves as well: another annotation, or other types, have other transcription starts.
     """
-    others = {"groups": dict(scorer.layout.notes).get("groups", "none")}
+    notes = dict(scorer.layout.notes)
+    others = {name: notes.get(name, "none") for name in ("targets", "groups")}
     if genes is not None:
         others["genes"] = genes.fingerprint
     return calibration_identity(scorer.settings.describe(), scorer.sha256, scorer.geometry.window, **others)

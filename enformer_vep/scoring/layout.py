@@ -40,18 +40,22 @@ def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
     return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
 
 
-def run_notes(sha256: str, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
+def run_notes(
+    sha256: str, targets: str | None, window: int, settings: ScoreSettings
+) -> tuple[tuple[str, str], ...]:
     """What numbers were made with, without paths and times.
 
     Args:
         sha256: Identity of the weights.
+        targets: Fingerprint of the track table, where the model does not say which track is which.
         window: Window length in bp.
         settings: What was asked for, with nothing left to choose.
 
     Returns:
         Names and values, for formats that carry such.
     """
-    notes: dict[str, object] = {"model": sha256, "window": window, **settings.describe()}
+    said_elsewhere = {} if targets is None else {"targets": targets}
+    notes: dict[str, object] = {"model": sha256, **said_elsewhere, "window": window, **settings.describe()}
     for said_by_columns in ("scores", "strict", "tss-bins", "center"):
         notes.pop(said_by_columns, None)
     if not settings.share_windows:

@@ -1,5 +1,6 @@
 """The table that says what each row of a model's head predicts."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,16 @@ class TrackTable:
 
     def __iter__(self) -> Iterator[Track]:
         return iter(self.tracks)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """Of every track, in the head's order."""
+        return tuple(track.identifier for track in self.tracks)
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of which track stands in which row; descriptions and the like are not in it."""
+        return hashlib.sha256("\n".join(self.identifiers).encode()).hexdigest()
 
     def find(self, identifier: str) -> Track | None:
         """The track of this identifier, spelled exactly; None when there is none."""
@@ -144,6 +155,37 @@ class TrackTable:
     def to_text(self) -> str:
         """The table in the layout that `from_text` reads; columns that it ignores are not kept."""
         return "".join("\t".join(fields) + "\n" for fields in (_COLUMNS, *map(_fields, self.tracks)))
+
+
+def require_same_tracks(given: Sequence[str], own: Sequence[str], source: str, owner: str) -> None:
+    """Makes sure that a table given beside another one has the same tracks in the same rows.
+
+    A number of tracks says nothing about which is which: in another order, every score would stand under
+    another track's name.
+
+    Args:
+        given: Identifiers of the table that was given.
+        own: Identifiers in the true order.
+        source: What messages call the table that was given.
+        owner: What messages call the one with the true order, such as "model example".
+
+    Raises:
+        InputError: The tables differ; the message names the first difference.
+    """
+    if tuple(given) == tuple(own):
+        return
+    if len(given) != len(own):
+        raise InputError(
+            f"{source}: {len(given)} tracks listed, but {owner} has {len(own)}; give the table of {owner}, or none"
+        )
+    row = next(index for index, pair in enumerate(zip(given, own, strict=True)) if pair[0] != pair[1])
+    found = f"{source}: track {row} is {given[row]}, but {own[row]} in the table of {owner}"
+    unknown = next((identifier for identifier in given if identifier not in set(own)), None)
+    if unknown is None:
+        raise InputError(
+            f"{found}: the same tracks in another order; put them in that order, or give no table"
+        )
+    raise InputError(f"{found}, which has no {unknown}; give the table of {owner}, or none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from torch import Tensor
 from enformer_vep.effects.devices import resolve_device
 from enformer_vep.errors import InputError
 from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.scoring.assembly import make_predictor, track_table
+from enformer_vep.scoring.assembly import make_predictor
+from enformer_vep.scoring.track_tables import track_table
 from enformer_vep.settings import Engine, ScoreSettings
 from enformer_vep.training.config import DataConfig
 from enformer_vep.training.loading import evaluation_batches

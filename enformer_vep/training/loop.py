@@ -24,6 +24,7 @@ from tqdm import tqdm
 from enformer_vep.errors import InputError, ModelError
 from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.config import TrainingConfig
 from enformer_vep.training.export import export_model
 from enformer_vep.training.learner import AveragedWeights, Learner, predict
@@ -137,6 +138,7 @@ class Trainer:
             "schedule": self._schedule.state_dict(),
             "average": self._average.network.state_dict() if self._average else None,
             "progress": vars(self.progress),
+            "tracks": self._tracks,
             "losses": torch.tensor(self._losses),
         }
         with complete_or_absent(self._folder / CHECKPOINT_NAME) as path:
@@ -146,12 +148,14 @@ class Trainer:
         """Continues from the run's checkpoint.
 
         Raises:
-            InputError: There is none.
+            InputError: There is none, or it is of other tracks.
         """
         path = self._folder / CHECKPOINT_NAME
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path}; leave --resume out to start a new run")
         state = torch.load(path, map_location=self._accelerator.device, weights_only=True)
+        for organism, own in state.get("tracks", {}).items():
+            require_same_tracks(self._tracks.get(organism, ()), own, f"targets of {organism}", str(path))
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
@@ -160,6 +164,10 @@ class Trainer:
         self.progress = Progress(**state["progress"])
         self._losses = list(state.get("losses", torch.zeros(0)))
         logger.info("resuming %s after step %d", path, self.progress.step)
+
+    @property
+    def _tracks(self) -> dict[str, list[str]]:
+        return {own.organism: [target.identifier for target in own.targets] for own in self._data}
 
     @property
     def _exhausted(self) -> bool:

@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 
 from enformer_vep.errors import OutputError, UsageError
-from enformer_vep.models.checkpoints import load_model
+from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.scoring.track_tables import own_table
+from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.baked import bake
 from enformer_vep.training.config import DataConfig, TrainingConfig
 from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
@@ -74,10 +76,23 @@ def make_network(config: TrainingConfig) -> Enformer:
     if config.init.model is None:
         return Enformer(config.shape(tracks))
     keeps_heads = config.init.heads == "keep"
-    trained = load_model(config.init.model, organisms=None if keeps_heads else ()).network
-    if not isinstance(trained, Enformer):
+    trained = load_model(config.init.model, organisms=None if keeps_heads else ())
+    if not isinstance(trained.network, Enformer):
         raise UsageError(f"init.model: {config.init.model} is no Enformer; training knows no other family")
-    return _take_weights(trained, config, tracks)
+    network = _take_weights(trained.network, config, tracks)
+    if keeps_heads:
+        _require_own_tracks(trained, config)
+    return network
+
+
+def _require_own_tracks(trained: LoadedModel, config: TrainingConfig) -> None:
+    """Rows of a head that is kept go on with the tracks that they have learnt."""
+    for data in config.data:
+        own = own_table(trained, data.organism)
+        if own is not None and data.organism in trained.network.organisms:
+            given = [target.identifier for target in targets_of(data)]
+            source = f"data section of {data.organism}, targets"
+            require_same_tracks(given, own.identifiers, source, f"init.model {trained.name}")
 
 
 def _take_weights(trained: Enformer, config: TrainingConfig, tracks: dict[str, int]) -> Enformer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.bins import Geometry as OutputGeometry
+from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.baked import BakedReader
 from enformer_vep.training.config import DataConfig
 from enformer_vep.training.coverage import BigWigReader, ContigReader, CoverageRule
@@ -51,10 +52,15 @@ def targets_of(data: DataConfig) -> tuple[Target, ...]:
 
     Raises:
         UsageError: The section names no targets table.
-        InputError: The table is malformed.
+        InputError: The table is malformed, or has other tracks than the records.
     """
-    path = data.targets or (data.tfrecords / "targets.txt" if data.tfrecords else None)
-    return read_targets(required(path, "targets", data))
+    of_records = data.tfrecords / "targets.txt" if data.tfrecords else None
+    path = required(data.targets or of_records, "targets", data)
+    targets = read_targets(path)
+    if data.targets and of_records and of_records.is_file():
+        names, own = ([one.identifier for one in table] for table in (targets, read_targets(of_records)))
+        require_same_tracks(names, own, f"targets table {path}", f"the records of {data.tfrecords}")
+    return targets
 
 
 def open_organism(

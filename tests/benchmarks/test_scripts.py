@@ -1,7 +1,5 @@
 """The benchmarks run: every code path of them, on models so small that their numbers mean nothing."""
 
-import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,20 +7,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
-    """Imports a benchmark as it is when run as a script, with the words of its command line."""
-
-    def load(name: str, *words: object) -> ModuleType:
-        monkeypatch.syspath_prepend(str(BENCHMARKS))
-        monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
-        return importlib.import_module(name)
-
-    return load
 
 
 def numbers(path: Path) -> dict[str, list[float]]:

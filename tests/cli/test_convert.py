@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 
 from enformer_vep.models.checkpoints import load_model
+from tests.builders import targets_text
 from tests.comparison import WINDOW, assert_same_model
+
+HUMAN_TRACKS, MOUSE_TRACKS = 13, 7
 
 
 @pytest.fixture
@@ -14,12 +17,13 @@ def tiny_directory(data_directory: Path) -> Path:
 
 def test_one_file_with_everything(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
     table, output = tmp_path / "targets.txt", tmp_path / "model.safetensors"
-    table.write_text("index\tidentifier\n")
+    text = targets_text(["CAGE:a"] * HUMAN_TRACKS)
+    table.write_text(text, encoding="utf-8-sig")
     outcome = command("convert", tiny_directory, output, "--window", WINDOW, "--targets-human", table)
     converted = load_model(output, None)
     assert_same_model(converted, load_model(tiny_directory, None, WINDOW))
     assert (outcome.code, outcome.table) == (0, [[str(output), converted.sha256]])
-    assert converted.metadata == {"targets_human": table.read_text()}
+    assert converted.metadata == {"targets_human": text}
 
 
 def test_converting_twice_changes_nothing(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
@@ -29,9 +33,11 @@ def test_converting_twice_changes_nothing(command: Callable, tiny_directory: Pat
 
 
 def test_one_head_in_16_bits(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
-    whole, output, table = tmp_path / "whole.safetensors", tmp_path / "half.safetensors", tmp_path / "t"
-    table.touch()
-    command("convert", tiny_directory, whole, "--targets-human", table, "--targets-mouse", table)
+    whole, output = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    human, mouse = tmp_path / "h", tmp_path / "m"
+    human.write_text(targets_text(["CAGE:a"] * HUMAN_TRACKS))
+    mouse.write_text(targets_text(["CAGE:a"] * MOUSE_TRACKS))
+    command("convert", tiny_directory, whole, "--targets-human", human, "--targets-mouse", mouse)
     assert command("convert", whole, output, "--organism", "mouse", "--dtype", "bfloat16").code == 0
     model = load_model(output, None)
     assert list(model.network.heads) == ["mouse"]
@@ -50,7 +56,7 @@ def test_target_length(command: Callable, tiny_directory: Path, tmp_path: Path) 
     [
         (("nowhere", "out"), "nowhere: no such model"),
         (("{tiny}", "absent/out"), "absent/out: cannot write the model"),
-        (("{tiny}", "out", "--targets-human", "nowhere"), "cannot read a track table"),
+        (("{tiny}", "out", "--targets-human", "nowhere"), "cannot read the track table"),
         (("{tiny}", "out", "--window", "1000"), "multiple of 256 bp"),
     ],
 )

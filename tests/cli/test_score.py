@@ -102,9 +102,9 @@ def test_chosen_tracks_have_the_values_they_have_among_all(score: Command) -> No
     np.testing.assert_allclose(values(score("-t", "3,1")), values(score())[:, [3, 1]], rtol=2e-3, atol=2e-6)
 
 
-def test_targets_file_names_the_tracks(score: Command, tmp_path: Path) -> None:
-    (tmp_path / "targets.txt").write_text(targets_text(["X:a"] * 5, prefix="OTHER"))
-    assert score("--targets", tmp_path / "targets.txt").table[0][6] == "SAD_OTHER0"
+def test_targets_file_describes_the_tracks(score: Command, tmp_path: Path) -> None:
+    (tmp_path / "targets.txt").write_text(targets_text(["X:a"] * 5))
+    assert score("--targets", tmp_path / "targets.txt", "-t", "assay:X").table[0][6] == "SAD_TRACK0"
     (tmp_path / "short.txt").write_text(targets_text(["X:a"] * 4))
     refused = score("--targets", tmp_path / "short.txt")
     assert refused.code == 1

@@ -29,7 +29,9 @@ def requests(monkeypatch) -> list[tuple]:
         seen.append(arguments)
         return TABLE if arguments[0] != "bare" else None
 
-    monkeypatch.setitem(sys.modules, "enformer_vep.api", SimpleNamespace(load_track_table=load_track_table))
+    monkeypatch.setitem(
+        sys.modules, "enformer_vep.scoring.track_tables", SimpleNamespace(load_track_table=load_track_table)
+    )
     return seen
 
 

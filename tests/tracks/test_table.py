@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_vep.errors import InputError
-from enformer_vep.tracks.table import Track, TrackTable
+from enformer_vep.tracks.table import Track, TrackTable, require_same_tracks
 
 # Three rows each of the published tables (calico/basenji, manuscripts/cross2020), paths shortened.
 HUMAN = (
@@ -128,3 +128,32 @@ def test_the_published_tables(shared_directory, name, count, first, assays):
     found = [track.assay for track in table]
     assert {assay: found.count(assay) for assay in set(found)} == assays
     assert TrackTable.from_text(table.to_text()) == table
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ("BAC", "mine: track 0 is B, but A in the table of model m: the same tracks in another order; put "),
+        ("ACB", "mine: track 1 is C, but B in the table of model m: the same tracks in another order; put "),
+        (
+            "ABX",
+            "mine: track 2 is X, but C in the table of model m, which has no X; give the table of model m",
+        ),
+        (
+            "BAX",
+            "mine: track 0 is B, but A in the table of model m, which has no X; give the table of model m",
+        ),
+        ("AB", "mine: 2 tracks listed, but model m has 3; give the table of model m, or none"),
+    ],
+)
+def test_the_first_difference_of_two_tables_is_named(listed, message):
+    require_same_tracks("ABC", "ABC", "mine", "model m")
+    with pytest.raises(InputError, match=re.escape(message)):
+        require_same_tracks(listed, "ABC", "mine", "model m")
+
+
+def test_a_fingerprint_is_of_identifiers_and_their_order():
+    a, b = Track(0, "a", "CAGE:x"), Track(1, "b")
+    fingerprint = TrackTable((a, b)).fingerprint
+    assert fingerprint == TrackTable((Track(0, "a", "other words"), b)).fingerprint
+    assert fingerprint != TrackTable((Track(0, "b"), Track(1, "a"))).fingerprint

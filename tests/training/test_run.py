@@ -13,7 +13,7 @@ import torch
 pytest.importorskip("accelerate")
 pytest.importorskip("matplotlib")
 
-from enformer_vep.errors import EnformerVepError
+from enformer_vep.errors import EnformerVepError, InputError
 from enformer_vep.models.checkpoints import load_model
 from enformer_vep.training import run
 from tests.conftest import REPOSITORY
@@ -248,3 +248,36 @@ def test_two_processes_share_the_batches(genome_form, tmp_path):
     train_to_the_end(config, tmp_path / "alone")
     alone, together = (load_model(folder).network.state_dict() for folder in (tmp_path / "alone", output))
     assert not torch.equal(alone["heads.human.weight"], together["heads.human.weight"])
+
+
+def with_targets(folder, data, path, text):
+    """The data section with another targets table, whose bigWig is the toy's."""
+    path.write_text(text.replace("motif.bw", str(folder / "motif.bw")))
+    return {**data, "targets": str(path)}
+
+
+def test_a_head_that_is_kept_goes_on_with_its_own_tracks(trained, genome_form, tmp_path):
+    folder, data = genome_form
+    init = {"model": str(trained), "heads": "keep"}
+    run.make_network(toy.make_config(folder, data, init=init))
+    renamed = with_targets(folder, data, tmp_path / "t.txt", toy.TARGETS.replace("MOTIF", "ELSE"))
+    with pytest.raises(InputError, match=r"track 0 is ELSE, but MOTIF in the table of init\.model"):
+        run.make_network(toy.make_config(folder, renamed, init=init))
+    run.make_network(toy.make_config(folder, renamed, init={**init, "heads": "new"}))
+
+
+def test_a_run_is_not_continued_with_other_tracks(genome_form, tmp_path):
+    folder, data = genome_form
+    short = {"run": {"steps": 2, "evaluate_every": 2, "checkpoint_every": 1}}
+    answers = iter([True])
+    run.train(toy.make_config(folder, data, **short), tmp_path / "run", False, lambda: next(answers))
+    renamed = with_targets(folder, data, tmp_path / "t.txt", toy.TARGETS.replace("MOTIF", "ELSE"))
+    with pytest.raises(InputError, match=r"track 0 is ELSE, but MOTIF in the table of .*checkpoint\.pt"):
+        run.train(toy.make_config(folder, renamed, **short), tmp_path / "run", resume=True)
+
+
+def test_a_table_beside_the_records_has_their_tracks(tfrecord_form, tmp_path):
+    folder, data = tfrecord_form
+    renamed = with_targets(folder, data, tmp_path / "t.txt", toy.TARGETS.replace("MOTIF", "ELSE"))
+    with pytest.raises(InputError, match=r"track 0 is ELSE, but MOTIF in the table of the records of"):
+        run.make_network(toy.make_config(folder, renamed))

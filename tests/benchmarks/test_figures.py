@@ -1,0 +1,109 @@
+"""Every figure in the benchmarks' README is that of a results file, and every results file that of its scores."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+from tests.conftest import REPOSITORY
+
+BENCHMARKS = REPOSITORY / "benchmarks"
+RESULTS = BENCHMARKS / "results"
+
+
+def results(name: str) -> list[list[str]]:
+    lines = [line for line in (RESULTS / name).read_text().splitlines() if not line.startswith("#")]
+    return [line.split("\t") for line in lines[1:]]
+
+
+def tables(path: Path) -> Iterator[tuple[str, list[list[str]]]]:
+    """The paragraph before every Markdown table, and the table's rows with its header first."""
+    paragraph, rows, gap = "", [], True
+    for line in [*path.read_text().splitlines(), ""]:
+        if line.startswith("|"):
+            cells = [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+            rows += [] if set("".join(cells)) <= set("-:") and "".join(cells) else [cells]
+        elif rows:
+            yield paragraph, rows
+            paragraph, rows, gap = "", [], True
+        elif not line:
+            gap = True
+        else:
+            paragraph, gap = line if gap else f"{paragraph} {line}", False
+
+
+def table_after(words: str) -> list[list[str]]:
+    found = [rows for paragraph, rows in tables(BENCHMARKS / "README.md") if words in paragraph]
+    assert len(found) == 1, words
+    return found[0]
+
+
+def assert_shown(shown: str, measured: str) -> None:
+    """The figure that is shown is the measured one, rounded to the digits that are shown."""
+    digits = len(shown.lower().split("e")[0].replace(".", "").lstrip("0"))
+    assert float(shown) == pytest.approx(float(measured), rel=0.51 * 10.0 ** (1 - digits)), (shown, measured)
+
+
+def test_speed() -> None:
+    shown = table_after("(`results/engines_cpu.tsv`)")[1:]
+    measured = results("engines_cpu.tsv")
+    assert [row[0].split(",")[0].split(" ")[0] for row in shown] == [
+        "enformer-pytorch",
+        "pair",
+        "delta",
+        "delta",
+    ]
+    for ours, theirs in zip(shown, measured, strict=True):
+        for cell, figure in zip(ours[1:], theirs[1:], strict=True):
+            assert_shown(cell.removesuffix(" GB"), figure)
+
+
+def test_operations() -> None:
+    shown, measured = table_after("(`results/operations.tsv`")[1:], results("operations.tsv")
+    for ours, theirs in zip(shown, measured, strict=True):
+        assert_shown(ours[1], theirs[1])
+        assert_shown(ours[2], str(float(theirs[1]) / float(measured[0][1])))
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "kind"),
+    [
+        ("Random weights in the published depth", "accuracy_random.tsv", "substitution"),
+        ("The same, insertions and deletions of one base", "accuracy_random.tsv", "indel"),
+        (
+            "The model `example` at its full window on 12 real variants",
+            "accuracy_example.tsv",
+            "substitution",
+        ),
+    ],
+)
+def test_accuracy(words: str, file: str, kind: str) -> None:
+    header, *shown = table_after(words)
+    measured = {f"{row[1]} {row[2]}": {} for row in results(file)}
+    for row in results(file):
+        if row[0] == kind:
+            measured[f"{row[1]} {row[2]}"][row[3]] = row[5]
+    assert {row[0] for row in shown} == set(measured)
+    for row in shown:
+        for interval, cell in zip(header[1:], row[1:], strict=True):
+            lower, upper = (float(end) for end in interval.split(" to "))
+            found = [
+                value
+                for name, value in measured[row[0]].items()
+                if [float(end) for end in name.split(" to ")] == [lower, upper]
+            ]
+            assert len(found) == 1, (row[0], interval)
+            assert_shown(cell, found[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "scores", "figures"),
+    [("mpra", "mpra_scores.tsv", "mpra.tsv"), ("disruptions", "motif_scores.tsv", "motifs.tsv")],
+)
+def test_figures_are_made_from_the_scores(
+    name: str, scores: str, figures: str, script: Callable[..., ModuleType]
+) -> None:
+    table = pd.read_csv(RESULTS / scores, sep="\t", comment="#")
+    assert script(name).figures(table) == (RESULTS / figures).read_text()

@@ -1,0 +1,84 @@
+"""The benchmarks of variants, from made-up data to their figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from tests.builders import make_fasta, random_sequence
+
+LENGTH, FIRST, LAST = 4000, 2001, 2012
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """One saturated element of twelve bases; a deletion and a substitution of few barcodes are in the file too."""
+    rng = np.random.default_rng(5)
+    sequence = random_sequence(rng, LENGTH)
+    for name in ("genome", "variants"):
+        (tmp_path / name).mkdir()
+    make_fasta(tmp_path / "genome" / "hg38.subset.fa.gz", {"chr22": sequence})
+    rows = ["Chrom\tPos\tRef\tAlt\tBarcodes\tCoefficient"]
+    for place in range(FIRST, LAST + 1):
+        reference = sequence[place - 1]
+        for alternate in "ACGT-":
+            barcodes = 9 if (place, alternate) == (FIRST, "ACGT".replace(reference, "")[0]) else 10
+            if alternate != reference:
+                rows.append(f"22\t{place}.0\t{reference}\t{alternate}\t{barcodes}\t{rng.normal():.3f}")
+    (tmp_path / "variants" / "kircher_mpra.TOY.hg38.tsv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_mpra(script: Callable[..., ModuleType], data: Path, small_model: Path) -> None:
+    module = script("mpra", "--data", data, "--model", small_model, "--results", data)
+    module.main()
+    scores = pd.read_csv(data / "mpra_scores.tsv", sep="\t", comment="#")
+    assert len(scores) == 3 * (LAST - FIRST + 1) - 1
+    assert set(scores["alternate"]) <= set("ACGT")
+
+    from enformer_vep.genome.fasta import Genome
+    from enformer_vep.models.checkpoints import load_model
+
+    variants, effects = module.read_mpra(data / "variants" / "kircher_mpra.TOY.hg38.tsv")
+    np.testing.assert_allclose(scores["effect"], effects, rtol=1e-3)
+    sad = module.sad(load_model(small_model), Genome(data / "genome" / "hg38.subset.fa.gz"), variants)
+    scaled = sad[:, 2:4] / sad[:, 2:4].std(axis=0)
+    np.testing.assert_allclose(scores["example_DNASE"], scaled.mean(axis=1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(scores["example_DNASE_size"], abs(scaled).mean(axis=1), rtol=1e-3)
+
+    figures = pd.read_csv(data / "mpra.tsv", sep="\t").set_index(["model", "compared", "scores"])
+    assert (figures["rotations"] == LAST - FIRST).all()
+    middle = abs(scores["position"] - (FIRST + LAST) / 2)
+    ruler = stats.spearmanr(-middle, abs(scores["effect"])).statistic
+    assert figures.loc[("ruler", "absolute", "distance"), "spearman"] == pytest.approx(ruler, abs=6e-4)
+    plain = stats.spearmanr(scores["untrained_CAGE"], scores["effect"]).statistic
+    assert figures.loc[("untrained", "signed", "CAGE"), "spearman"] == pytest.approx(plain, abs=6e-4)
+
+
+def test_motifs(script: Callable[..., ModuleType]) -> None:
+    """Four sites in two clusters; the control goes the other way in one."""
+    module = script("disruptions")
+    table = pd.DataFrame(
+        {
+            "contig": "chr22",
+            "position": [1_000, 2_000, 900_000, 1_000_000],
+            "reference": "AC",
+            "alternate": "GT",
+            "motif": ["SP1", "SP1", "AP-1", "SP1"],
+            "track": "T",
+            "example_disrupted": [-1.0, -2.0, -3.0, -4.0],
+            "example_control": [-1.0, -1.0, 1.0, 1.0],
+        }
+    )
+    rows = [line.split("\t") for line in module.figures(table).splitlines()]
+    assert rows == [
+        list(module.COLUMNS),
+        ["example", "disrupted", "all", "4", "4", "2", "0.25", "-2.5"],
+        ["example", "disrupted", "AP-1", "1", "1", "1", "0.5", "-3"],
+        ["example", "disrupted", "SP1", "3", "3", "2", "0.25", "-2"],
+        ["example", "control", "all", "4", "2", "2", "0.75", "0"],
+    ]
