@@ -29,7 +29,8 @@ def requests(monkeypatch) -> list[tuple]:
         seen.append(arguments)
         return TABLE if arguments[0] != "bare" else None
 
-    monkeypatch.setitem(
+    fake = SimpleNamespace(load_track_table=load_track_table)
+    monkeypatch.setitem(sys.modules, "enformer_vep.scoring.track_tables", fake)
         sys.modules, "enformer_vep.scoring.track_tables", SimpleNamespace(load_track_table=load_track_table)
     )
     return seen
