@@ -31,8 +31,6 @@ def requests(monkeypatch) -> list[tuple]:
 
     fake = SimpleNamespace(load_track_table=load_track_table)
     monkeypatch.setitem(sys.modules, "enformer_vep.scoring.track_tables", fake)
-        sys.modules, "enformer_vep.scoring.track_tables", SimpleNamespace(load_track_table=load_track_table)
-    )
     return seen
 
 
