@@ -1,0 +1,77 @@
+"""Names under which a run's settings stand in journals, manifests, calibrations, headers and summaries.
+
+Files that exist have them: a name that changes makes an interrupted run, a shard or a calibration another one.
+"""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from enformer_vep.calibration import calibration_identity, recorded_settings
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.jobs.identity import run_identity
+from enformer_vep.scoring.batches import Reference
+from enformer_vep.scoring.layout import run_notes
+from enformer_vep.settings import Engine, GeneSettings, ScoreRequest, ScoreSettings
+from tests.builders import make_fasta
+from tests.jobs.toy import Toy, scorer_for
+
+OPTIONS = [
+    "organism",
+    "bins",
+    "rc",
+    "shifts",
+    "indels",
+    "engine",
+    "precision",
+    "share-windows",
+    "strict",
+    "scores",
+]
+GENE_OPTIONS = ["tss-bins", "center"]
+ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
+EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
+SETTINGS = ScoreSettings(engine=Engine.DELTA)
+BY_GENE = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings())
+
+
+def test_settings() -> None:
+    assert sorted(SETTINGS.describe()) == sorted(OPTIONS)
+    assert sorted(BY_GENE.describe()) == sorted(OPTIONS + GENE_OPTIONS)
+
+
+def test_every_setting_is_described() -> None:
+    """A field that is new and in no description would let unlike runs pass for the same."""
+    options = {"centre_bins": "bins", "reverse_complement": "rc", "share_windows": "share-windows"}
+    by_columns = {"tracks", "groups", "genes"}
+    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns
+    assert described == set(OPTIONS)
+    gene_options = {"tss_bins": "tss-bins", "centre": "center"}
+    assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, BY_GENE])
+def test_journals_and_manifests(tmp_path: Path, settings: ScoreSettings) -> None:
+    vcf = tmp_path / "variants.vcf"
+    vcf.write_text("##fileformat=VCFv4.2\n")
+    genome = make_fasta(tmp_path / "genome.fa", {"chr1": "ACGT"})
+    request = ScoreRequest(str(vcf), genome, settings=settings)
+    found = run_identity(request, (), Reference(Genome(genome)), scorer_for(request, Toy()))
+    expected = ELSEWHERE + EXECUTION + OPTIONS + (GENE_OPTIONS if settings.genes else [])
+    assert sorted(found) == sorted(expected)
+
+
+def test_calibrations() -> None:
+    compared = ["organism", "bins", "rc", "shifts", "indels", "share-windows", "model", "window", "genes"]
+    found = calibration_identity(BY_GENE.describe(), "f" * 64, 2048, genes="0")
+    assert sorted(found) == sorted(compared + GENE_OPTIONS)
+    assert sorted(recorded_settings(SETTINGS.describe())) == ["engine", "precision"]
+
+
+def test_headers() -> None:
+    plain = ["model", "window", "organism", "bins", "rc", "shifts", "indels", "genes", "engine", "precision"]
+    assert [name for name, _ in run_notes("f" * 64, None, 2048, SETTINGS)] == plain
+    shared = ScoreSettings(engine=Engine.DELTA, share_windows=100)
+    assert ("share-windows", "100") in run_notes("f" * 64, None, 2048, shared)
+    assert ("targets", "abc") in run_notes("f" * 64, "abc", 2048, SETTINGS)
