@@ -61,6 +61,7 @@ def rows(path: Path | str, *regions: Region) -> list[Row]:
         (record(name="né".encode()), ("chr1", 10, "né", "A", "C")),
         (record(name=b"n\xe9"), ("chr1", 10, "n\ufffd", "A", "C")),
     ],
+    ids=lambda value: repr(value[1:]) if isinstance(value, tuple) else "",
 )
 def test_a_record(tmp_path: Path, made: bytes, row: Row) -> None:
     assert rows(write_raw(tmp_path / "in.bcf", record(), made)) == [("chr1", 10, "rs1", "A", "C"), row]
@@ -82,6 +83,7 @@ def test_a_record(tmp_path: Path, made: bytes, row: Row) -> None:
         (record()[:-1], "damaged or truncated"),
         (record()[:20], "damaged or truncated"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_malformed_record_is_one_line(tmp_path: Path, made: bytes, message: str) -> None:
     path = write_raw(tmp_path / "in.bcf", record(), made)
