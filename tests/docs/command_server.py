@@ -47,7 +47,8 @@ def serve(address: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
         while True:
             peer, _ = listener.accept()
             if os.fork() == 0:
@@ -88,7 +89,7 @@ def run_command(words: list[str]) -> int:
         runpy.run_module("enformer_vep", run_name="__main__", alter_sys=False)
     except SystemExit as exit_:
         if isinstance(exit_.code, str):
-            print(exit_.code, file=sys.stderr)
+            sys.stderr.write(f"{exit_.code}\n")
             return 1
         return int(exit_.code or 0)
     except BaseException:

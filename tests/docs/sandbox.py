@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.builders import bgzip, index_variants, make_bcf, make_model, write_text
+from tests.builders import bgzip, index_variants, make_bcf, make_model, targets_text, write_text
 from tests.conftest import REPOSITORY
 from tests.docs import command_server
 
@@ -60,9 +60,9 @@ PREDICTED = (19_600_000, 19_640_000)
 def make_files(folder: Path) -> None:
     """Writes the files that are named above."""
     genome = gzip.decompress((EXAMPLE_DATA / "chr22.fa.gz").read_bytes())
-    (folder / "hg38.fa").write_bytes(genome)
-    for name in ("genome.fa", "mm10.fa"):
-        (folder / name).symlink_to("hg38.fa")
+    for name in ("hg38.fa", "genome.fa", "mm10.fa"):
+        (folder / name).write_bytes(genome)
+        shutil.copy(EXAMPLE_DATA / "chr22.fa.gz.fai", folder / f"{name}.fai")
     for name in ("variants.vcf.gz", "mouse.vcf.gz"):
         copy_indexed(EXAMPLE_DATA / "variants.vcf.gz", folder / name)
     copy_indexed(EXAMPLE_DATA / "locus.vcf.gz", folder / "common.vcf.gz")
@@ -70,8 +70,10 @@ def make_files(folder: Path) -> None:
     for name in ("locus.bim", "1000G.22.bim"):
         shutil.copy(EXAMPLE_DATA / "locus.bim", folder / name)
     bgzip(folder / "gencode.gtf.gz", annotation().encode())
-    model = make_model(folder / "model.safetensors", human=NAMED_TRACKS)
-    write_track_table(model, folder / "targets_human.txt")
+    make_model(folder / "model.safetensors", human=NAMED_TRACKS)
+    (folder / "targets_human.txt").write_text(
+        targets_text(tuple(NAMED_TRACKS.values()), identifiers=tuple(NAMED_TRACKS))
+    )
     for seed, name in enumerate(("labelled_scores.tsv.gz", "more_scores.tsv.gz")):
         write_labelled_scores(folder / name, seed)
     write_labels(folder / "finemapped.tsv")
@@ -92,13 +94,6 @@ def annotation() -> str:
         for kind, more in (("gene", ""), ("transcript", f' transcript_id "{name}.1";')):
             lines.append(f"chr22\ttest\t{kind}\t{start}\t{end}\t.\t{strand}\t.\t{tags}{more}\n")
     return "".join(lines)
-
-
-def write_track_table(model: Path, path: Path) -> None:
-    from safetensors import safe_open
-
-    with safe_open(model, "np") as file:
-        path.write_text(file.metadata()["targets_human"])
 
 
 def places() -> Iterator[tuple[str, int, str]]:

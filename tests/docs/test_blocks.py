@@ -75,7 +75,6 @@ def run_block(page: Path, block: Block, folder: Path, environment: dict[str, str
     assert ended.returncode == 0, (
         f"{page}:{block.line}: exit {ended.returncode}\n{block.text}\n{ended.stderr}"
     )
-    print(ended.stdout, end="")
 
 
 @pytest.mark.parametrize("page", QUICK, ids=str)

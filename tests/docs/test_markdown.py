@@ -26,7 +26,8 @@ def test_a_fence_without_a_marker_is_executed(page) -> None:
 
 def test_markers(page) -> None:
     text = (
-        "<!-- not run: a network -->\n```bash\na\n```\n<!-- slow: large; needs: no-such-program, math -->\n```bash\nb\n```\n"
+        "<!-- not run: a network -->\n```bash\na\n```\n"
+        "<!-- slow: large; needs: no-such-program, math -->\n```bash\nb\n```\n"
         "<!-- not run: lines 1-2, a network -->\n```bash\nc\nd\ne\n```\n"
     )
     first, second, third = blocks(page(text))
