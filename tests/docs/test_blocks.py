@@ -17,7 +17,7 @@ LANGUAGES = {"bash", "python", "toml", "text"}
 EXECUTED = {"bash": ["bash", "-euo", "pipefail"], "python": ["python", "-W", "error"]}
 PAGES = sorted(
     path.relative_to(REPOSITORY)
-    for pattern in ("*.md", "docs/*.md", "*/README.md")
+    for pattern in ("*.md", "*/*.md", "tests/data/*.md")
     for path in REPOSITORY.glob(pattern)
 )
 Runner = Callable[[Path, list[Block]], Path]
