@@ -14,7 +14,8 @@ Made here, once per test session:
     labelled_scores.tsv.gz             scores of variants on 30 contigs, made up
     more_scores.tsv.gz                 the same
     finemapped.tsv                     labels of these variants: a PIP in two tissues
-    dnase.bw, targets.txt, test.bed    a made-up track of chr22, if pybigtools is installed
+    dnase.bw, targets.txt              a made-up track of a part of chr22, if pybigtools is installed
+    test.bed, sequences.bed            this part, as a test sequence, and as training and validation sequences
     model.safetensors                  random weights, a 2,048-bp window, real identifiers of tracks
 
 Where a block names no model, commands take `model.safetensors`: every option can be set by an environment variable.
@@ -54,6 +55,7 @@ NAMED_TRACKS = {
 # Transcription starts within the 1,024 bp that the stand-in predicts around some of the variants.
 GENES = (("GENEA", 19_723_500, 19_724_500, "+"), ("GENEB", 19_700_000, 19_722_700, "-"),
          ("GENEC", 19_693_900, 19_699_000, "+"))  # fmt: skip
+LONGEST_ADDRESS = 100  # of a socket, in letters
 PREDICTED = (19_600_000, 19_640_000)
 
 
@@ -140,6 +142,8 @@ def write_coverage(folder: Path) -> None:
         "index\tidentifier\tfile\tscale\tsum_stat\tdescription\n0\tENCFF136DBS\tdnase.bw\t1\tmean\tDNASE:HepG2\n"
     )
     (folder / "test.bed").write_text(f"chr22\t{start}\t{end}\ttest\n")
+    middle = start + 24_000
+    (folder / "sequences.bed").write_text(f"chr22\t{start}\t{middle}\ttrain\nchr22\t{middle}\t{end}\tvalid\n")
 
 
 def copy_files(made: Path, folder: Path) -> None:
@@ -169,12 +173,12 @@ def served_commands(folder: Path) -> Iterator[dict[str, str]]:
         "ENFORMER_VEP_QUIET": "1",
         **{f"ENFORMER_VEP_{command}_MODEL": "model.safetensors" for command in COMMANDS},
     }
-    if sys.platform != "linux":
+    address = str(folder / "socket")
+    if sys.platform != "linux" or len(address) > LONGEST_ADDRESS:
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m enformer_vep "$@"\n')
         make_executable(programs)
         yield environment
         return
-    address = str(folder / "socket")
     program.write_text(command_server.CLIENT.format(python=sys.executable, address=address))
     make_executable(programs)
     server = subprocess.Popen(
