@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from correlations import Array, spearman
 
 _KINDS = {"transition": ("AG", "CT"), "complement": ("AT", "CG"), "other": ("AC", "GT")}
@@ -31,18 +32,37 @@ class Rotated:
     rotations: int
 
 
-def by_position(
-    places: Sequence[int], references: Sequence[str], alternates: Sequence[str], values: Array
-) -> Array:
-    """Values as float64 [positions, 3], a row for each position that has any, in order.
+PAIRINGS = ("kind", "letter")
 
-    The substitutions of a base stand in the order transition, complement, other; NaN where one is missing.
+
+def by_position(variants: pd.DataFrame, values: Array, pairing: str) -> Array:
+    """Lays values out along the sequence.
+
+    Args:
+        variants: Columns position, reference, alternate.
+        values: [variants].
+        pairing: Which substitution of one base stands for which of another when they are rotated onto each other:
+            "kind", the transition for the transition, the complement for the complement; or "letter", in the
+            alphabet's order.
+
+    Returns:
+        [positions that have any, 3]; NaN where a substitution is missing.
     """
-    positions = {place: row for row, place in enumerate(sorted(set(places)))}
-    table = np.full((len(positions), len(_KINDS)), np.nan)
-    for place, reference, alternate, value in zip(places, references, alternates, values, strict=True):
-        table[positions[place], _COLUMN["".join(sorted(reference + alternate))]] = value
+    positions = {place: row for row, place in enumerate(sorted(set(variants["position"])))}
+    table = np.full((len(positions), 3), np.nan)
+    places = zip(variants["position"], variants["reference"], variants["alternate"], values, strict=True)
+    for place, reference, alternate, value in places:
+        column = _COLUMN[_pair(reference, alternate)] if pairing == "kind" else _letter(reference, alternate)
+        table[positions[place], column] = value
     return table
+
+
+def _pair(reference: str, alternate: str) -> str:
+    return "".join(sorted(reference + alternate))
+
+
+def _letter(reference: str, alternate: str) -> int:
+    return "ACGT".replace(reference, "").index(alternate)
 
 
 def rotate(scores: Array, effects: Array, given: Array | None = None) -> Rotated:

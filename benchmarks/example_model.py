@@ -31,10 +31,11 @@ from candidates import untrained
 from correlations import Array, pearson_columns, spearman_columns
 from tqdm import tqdm
 
+from enformer_vep.effects.network import one_hot
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.models.checkpoints import load_model
-from enformer_vep.models.enformer.network import Enformer, one_hot
+from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.coverage import UNKNOWN, BigWigReader, CoverageRule
 from enformer_vep.training.targets import parse_targets
 

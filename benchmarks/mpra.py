@@ -11,7 +11,8 @@ to standard output and to `results/mpra.tsv`:
     spearman   of the score with the measured effect (log2 fold change), or of both without their signs. The
                `distance` row is the ruler: minus the distance from the middle of the element
     p          share of rotations of the scores along the element, the unrotated one among them, that reach the
-               figure; one-sided. The substitutions of a base stay together (benchmarks/dependence.py)
+               figure; one-sided. The substitutions of a base stay together; which of them meets which of another
+               base is a choice, so there are two (benchmarks/dependence.py)
     given      the partial correlation, distance taken out of both; and its p, by the same rotations
 """
 
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 from candidates import sad, untrained
 from correlations import Array
-from dependence import Rotated, by_position, rotate
+from dependence import PAIRINGS, by_position, rotate
 
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Variant
@@ -33,8 +34,9 @@ from enformer_vep.models.checkpoints import LoadedModel, load_model
 MIN_BARCODES = 10
 ASSAYS = ("DNASE", "CAGE")
 RESULTS = Path(__file__).parent / "results"
+_P = tuple(f"p_by_{pairing}" for pairing in PAIRINGS)
 HEADER = ("element", "model", "compared", "scores", "variants", "positions")
-FIGURES = ("spearman", "p", "given_distance", "p_given_distance")
+FIGURES = ("spearman", *_P, "given_distance", *(f"{name}_given_distance" for name in _P), "rotations")
 
 
 def main() -> None:
@@ -113,36 +115,38 @@ def element_table(
 
 def figures(table: pd.DataFrame) -> str:
     """Tab-separated text, a row per element, model, assay and comparison."""
-    rows = [("\t".join((*HEADER, *FIGURES, "rotations")))]
+    rows = ["\t".join((*HEADER, *FIGURES))]
     for element, own in table.groupby("element", sort=True):
         rows += ["\t".join((str(element), *row)) for row in _element_rows(own)]
     return "".join(row + "\n" for row in rows)
 
 
 def _element_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    places, variants = table["position"].tolist(), str(len(table))
-    middle = (min(places) + max(places)) / 2
+    middle = (table["position"].min() + table["position"].max()) / 2
+    nearness = -abs(table["position"].to_numpy() - middle)
+    effects = table["effect"].to_numpy()
+    positions = table["position"].nunique()
+    counts = (str(len(table)), str(positions))
 
-    def lay(values: Array) -> Array:
-        return by_position(places, table["reference"].tolist(), table["alternate"].tolist(), values)
+    def rotations(scores: Array, truth: Array, given: Array | None = None) -> tuple[str, ...]:
+        """The correlation, and its p in either pairing."""
+        found = [
+            rotate(
+                *(None if one is None else by_position(table, one, pairing) for one in (scores, truth, given))
+            )
+            for pairing in PAIRINGS
+        ]
+        return (f"{found[0].spearman:.3f}", *(f"{one.p:.2g}" for one in found))
 
-    effects = lay(table["effect"].to_numpy())
-    nearness = lay(-abs(table["position"].to_numpy() - middle))
-    counts = (variants, str(len(effects)))
-    plain = rotate(nearness, abs(effects))
-    yield ("ruler", "absolute", "distance", *counts, *_cells(plain), "", "", str(plain.rotations))
+    last = str(positions - 1)
+    nothing = ("",) * (1 + len(PAIRINGS))
+    yield ("ruler", "absolute", "distance", *counts, *rotations(nearness, abs(effects)), *nothing, last)
     for column in table.columns[6:]:
         model, assay, *size = column.split("_")
         compared, truth = ("absolute", abs(effects)) if size else ("signed", effects)
-        scores = lay(table[column].to_numpy())
-        plain = rotate(scores, truth)
-        partial = rotate(scores, truth, nearness) if size else None
-        given = _cells(partial) if partial else ("", "")
-        yield (model, compared, assay, *counts, *_cells(plain), *given, str(plain.rotations))
-
-
-def _cells(one: Rotated) -> tuple[str, str]:
-    return f"{one.spearman:.3f}", f"{one.p:.2g}"
+        scores = table[column].to_numpy()
+        given = rotations(scores, truth, nearness) if size else nothing
+        yield (model, compared, assay, *counts, *rotations(scores, truth), *given, last)
 
 
 if __name__ == "__main__":

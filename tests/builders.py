@@ -10,6 +10,8 @@ import pysam
 if TYPE_CHECKING:
     from enformer_vep.models.enformer.network import Enformer
 
+HUMAN_TRACKS = ("CAGE:liver", "CAGE:brain", "DNASE:liver", "DNASE:brain", "CHIP:CTCF:liver")
+MOUSE_TRACKS = ("CAGE:heart", "DNASE:heart", "ATAC:heart")
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
 
 
@@ -91,8 +93,16 @@ def bgzip(path: Path, content: bytes) -> Path:
     return path
 
 
-def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
-    """Writes a small random model with its track tables; nothing in it is at its initial value."""
+def make_model(path: Path, seed: int = 7, window: int = 2048, human: Mapping[str, str] | None = None) -> Path:
+    """Writes a small random model with its track tables; nothing in it is at its initial value.
+
+    Args:
+        path: File to write.
+        seed: Of the weights.
+        window: Base pairs to read; the 8 bins in the middle are predicted.
+        human: Description of each human track by its identifier; five made-up tracks unless given.
+    """
+    human = human or {f"TRACK{index}": text for index, text in enumerate(HUMAN_TRACKS)}
     from enformer_vep.models.checkpoints import save_model
     from enformer_vep.models.enformer.config import EnformerConfig
     from enformer_vep.models.enformer.network import Enformer
@@ -105,15 +115,13 @@ def make_model(path: Path, seed: int = 7, window: int = 2048) -> Path:
         channel_multiple=4,
         target_length=8,
         window=window,
-        output_tracks={"human": 5, "mouse": 3},
+        output_tracks={"human": len(human), "mouse": len(MOUSE_TRACKS)},
     )
     network = Enformer(config).eval()
     randomise(network, seed)
     tables = {
-        "targets_human": targets_text(
-            ["CAGE:liver", "CAGE:brain", "DNASE:liver", "DNASE:brain", "CHIP:CTCF:liver"]
-        ),
-        "targets_mouse": targets_text(["CAGE:heart", "DNASE:heart", "ATAC:heart"], prefix="MOUSE"),
+        "targets_human": targets_text(tuple(human.values()), identifiers=tuple(human)),
+        "targets_mouse": targets_text(MOUSE_TRACKS, prefix="MOUSE"),
     }
     save_model(network, path, tables)
     return path
@@ -131,7 +139,10 @@ def randomise(network: "Enformer", seed: int) -> None:
                 tensor.copy_(noise.abs() + 0.5 if "running_var" in name or "norm.weight" in name else noise)
 
 
-def targets_text(descriptions: Sequence[str], prefix: str = "TRACK") -> str:
-    """Returns a track table with identifiers TRACK0, TRACK1, ..."""
-    rows = [f"{i}\t{prefix}{i}\t{text}" for i, text in enumerate(descriptions)]
+def targets_text(
+    descriptions: Sequence[str], prefix: str = "TRACK", identifiers: Sequence[str] | None = None
+) -> str:
+    """Returns a track table with identifiers TRACK0, TRACK1, ..., unless others are given."""
+    names = identifiers or [f"{prefix}{i}" for i in range(len(descriptions))]
+    rows = [f"{i}\t{name}\t{text}" for i, (name, text) in enumerate(zip(names, descriptions, strict=True))]
     return "\n".join(["index\tidentifier\tdescription", *rows]) + "\n"

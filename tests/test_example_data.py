@@ -15,6 +15,7 @@ from enformer_vep.genome.windows import centred_window
 from enformer_vep.training.config import read_config
 
 EXAMPLE_DATA = Path(__file__).parents[1] / "example_data"
+TOOLS = EXAMPLE_DATA.parent / "tools"
 WINDOW_LENGTH = 196_608
 SLICE_START, SLICE_END = 19_520_000, 19_920_000
 
@@ -75,7 +76,7 @@ def test_the_awkward_records_have_the_status_of_their_name(genome):
 
 @pytest.fixture(scope="module")
 def fine_mapping():
-    return runpy.run_path(str(EXAMPLE_DATA / "fine_mapping.py"))
+    return runpy.run_path(str(TOOLS / "fine_mapping.py"))
 
 
 def test_the_locus_is_the_same_in_both_files(genome, fine_mapping):

@@ -2,8 +2,7 @@
 
 import gzip
 import io
-import os
-import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
@@ -13,7 +12,28 @@ from enformer_vep.files import compression as bgzf
 
 _CHUNK = 1 << 16
 _TAIL_LENGTH = len(bgzf.EOF_MARKER)
-_LAST_WORDS = 1.0  # seconds that a failed pump gets to say what happened
+READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
+"""What Python's libraries raise about damaged data."""
+
+
+@contextmanager
+def damage_named(name: str, errors: tuple[type[Exception], ...] = READ_ERRORS) -> Iterator[None]:
+    """Turns what libraries raise about damaged data into one line of ours.
+
+    Args:
+        name: What the message calls the input.
+        errors: What they raise.
+
+    Raises:
+        InputError: One of them came.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except errors as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InputError(f"{name} is damaged or truncated ({reason}); copy or make it again") from None
 
 
 class ByteStream:
@@ -45,6 +65,12 @@ class ByteStream:
     def peek(self, size: int) -> bytes:
         """Returns the first decompressed bytes without consuming them; only sensible before any read."""
         return self.content.peek(size)[:size]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Reads the decompressed bytes piece by piece; raises `InputError` where they are damaged."""
+        with damage_named(self.name):
+            while chunk := self.content.read1(_CHUNK):
+                yield chunk
 
     def check_complete(self) -> None:
         """Raises `InputError` when a BGZF stream, now read to its end, lacks its end-of-file block."""
@@ -87,56 +113,3 @@ class _Watched(io.RawIOBase):
         self.tail = self.tail + data[-_TAIL_LENGTH:]
         self.tail = self.tail[-_TAIL_LENGTH:]
         return count
-
-
-class _Pump(threading.Thread):
-    """Copies a stream into a pipe; an error on the way is kept for the reader."""
-
-    def __init__(self, stream: ByteStream, target: int) -> None:
-        super().__init__(daemon=True)
-        self._stream = stream
-        self._target = target
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            with os.fdopen(self._target, "wb", buffering=0) as pipe:
-                while chunk := self._stream.content.read1(_CHUNK):
-                    view = memoryview(chunk)
-                    while view:
-                        view = view[pipe.write(view) :]
-        except BrokenPipeError:
-            pass  # the reader stopped early, which is its right
-        except Exception as error:  # whatever it is, the reader's thread raises it
-            self.error = error
-
-
-@contextmanager
-def as_pipe(stream: ByteStream) -> Iterator[BinaryIO]:
-    """Offers a stream as a file descriptor, which is all that htslib takes.
-
-    Args:
-        stream: The stream; its decompressed bytes go through the pipe.
-
-    Yields:
-        The pipe's reading end.
-
-    Raises:
-        Exception: Whatever went wrong while the stream was read.
-    """
-    reading, writing = os.pipe()
-    pump = _Pump(stream, writing)
-    with os.fdopen(reading, "rb") as pipe:
-        pump.start()
-        try:
-            yield pipe
-        except Exception:
-            # htslib only sees a pipe that ends too soon; the pump may know why.
-            pipe.close()
-            pump.join(_LAST_WORDS)
-            if pump.error is not None:
-                raise pump.error from None
-            raise
-    pump.join()
-    if pump.error is not None:
-        raise pump.error

@@ -1,15 +1,16 @@
-"""Variants from a VCF or BCF. The only reader that uses htslib (through pysam).
+"""Variants from a VCF or BCF.
 
-pysam and not cyvcf2, by behaviour (measured on pysam 0.24, cyvcf2 0.35): a damaged block within a region is
-an exception in pysam, while cyvcf2 ends the region as if it were complete (28,931 of 60,000 rows).
+Which reader for what, by behaviour (measured on cyvcf2 0.35, pysam 0.24): text is parsed by `vcf_text`, which
+counts columns and names lines; the lines of a region come through pysam's tabix, which tells damage from a
+region's end; BCF is read by cyvcf2, with many samples twice as fast as by pysam, behind the guards of `bcf`.
 """
 
 import itertools
 import logging
+import stat
 import sys
-import zlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,18 +18,17 @@ import pysam
 
 from enformer_vep.errors import InputError
 from enformer_vep.files import compression as bgzf
-from enformer_vep.files.reading import ByteStream, as_pipe
+from enformer_vep.files.reading import ByteStream, damage_named
+from enformer_vep.genome.bcf import MAGIC, open_bcf, spooled
 from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.regions import Region, RegionFilter, merge_regions
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf_index import ContigStart, find_contig_start, find_index
-from enformer_vep.genome.vcf_text import Record, parse_record, read_header, read_records, skip_records
+from enformer_vep.genome.vcf_text import Header, Record, parse_record, read_header, read_records, skip_records
 
 logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
-BCF_MAGIC = b"BCF\2"
-READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
 
 
 def read_variants(
@@ -44,15 +44,16 @@ def read_variants(
     not grow with the input.
 
     Args:
-        path: VCF (plain, gzip or BGZF) or BCF; "-" is standard input. Compression and format are
-            recognised by content.
+        path: VCF or BCF, plain, gzip or BGZF, a file or a pipe; "-" is standard input. Compression and format
+            are recognised by content. BCF from a pipe is copied to a temporary file first.
         regions: Only records whose REF overlaps one of these; all when empty. A current index beside the file
             is used. With one, records come contig by contig in the order of the index. Contig names are
             matched both ways (`1` and `chr1`).
         known_contigs: Contigs that exist besides those of the header and the index, such as the genome's; a
             region on any other is an error.
         first_record: Begin with this record, counted from 0 after regions were applied. Without regions, the
-            records before it are not parsed, and with a current index their contigs are not even read.
+            records before it are not parsed, and of a text VCF with a current index their contigs are not
+            even read.
         end_record: Stop before this record.
 
     Returns:
@@ -83,42 +84,30 @@ def _read(
     path: str, regions: Sequence[Region], known_contigs: Collection[str], first: int = 0
 ) -> Iterator[Record]:
     name = "VCF from standard input" if path == STANDARD_INPUT else f"VCF file {path}"
-    index = None
-    if path != STANDARD_INPUT:
-        head = bgzf.read_head(Path(path), "VCF")
-        if bgzf.is_bgzf(head):
-            bgzf.require_complete(Path(path), "VCF")
-            index = find_index(Path(path)) if regions or first else None
-    if index is not None and regions:
-        yield from _read_indexed(Path(path), index, regions, known_contigs, name)
-        return
-    start = find_contig_start(index, first) if index is not None else None
-    if start is not None:
-        yield from _read_from(Path(path), start, first - start.first_record, name)
-        return
-    with _open(path) as raw:
+    file = None if _is_pipe(path) else Path(path)
+    head = b"" if file is None else bgzf.read_head(file, "VCF")
+    if file is not None and bgzf.is_bgzf(head):
+        bgzf.require_complete(file, "VCF")
+    with damage_named(name), _open(path) as raw:
         stream = ByteStream(raw, name)
-        records = _read_stream(stream, regions, known_contigs, first)
-        with _read_errors(name):
-            yield from records
-            stream.check_complete()
+        if stream.peek(len(MAGIC)) == MAGIC:
+            # htslib does not look at the checksum of plain gzip: such a file is spooled as a pipe is.
+            direct = file if bgzf.is_bgzf(head) or not bgzf.is_gzip(head) else None
+            yield from _read_bcf(stream, direct, regions, known_contigs, first)
+        else:
+            indexable = file if bgzf.is_bgzf(head) else None
+            yield from _read_text(stream, indexable, regions, known_contigs, first)
 
 
-def _read_from(path: Path, start: ContigStart, skipped: int, name: str) -> Iterator[Record]:
-    """Reads from a contig's beginning, without the records that are skipped, to the end of the file."""
-    with _read_errors(name), path.open("rb") as raw:
-        stream = ByteStream(raw, name)
-        if stream.peek(len(BCF_MAGIC)) == BCF_MAGIC:
-            with _variant_file(str(path)) as bcf:
-                bcf.seek(start.virtual_offset)
-                yield from map(_from_pysam, itertools.islice(bcf, skipped, None))
-            return
-        header = read_header(stream.content, name)
-        raw.seek(start.virtual_offset >> 16)
-        stream = ByteStream(raw, name)
-        stream.content.read(start.virtual_offset & 0xFFFF)
-        passed = start.first_record + skip_records(stream.content, skipped)
-        yield from read_records(stream.content, header, name, passed)
+def _is_pipe(path: str) -> bool:
+    """Whether it can be read once only: standard input, `<(...)`, a named pipe."""
+    if path == STANDARD_INPUT:
+        return True
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 @contextmanager
@@ -133,38 +122,81 @@ def _open(path: str) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, handle)
 
 
+def _read_bcf(
+    stream: ByteStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
+) -> Iterator[Record]:
+    """Reads a BCF: the file if there is one that htslib can read, else the stream."""
+    index = find_index(file, (".csi",)) if file is not None and regions else None
+    with (
+        spooled(stream) if file is None else nullcontext(file) as readable,
+        open_bcf(readable, stream.name, index) as bcf,
+    ):
+        if file is None:
+            readable.unlink()  # open, so it is not needed; nothing is left behind however the process ends
+        if index is None:
+            yield from _select(bcf.records(first), regions, bcf.contigs, known, stream.name)
+            return
+        _require_contigs(regions, {*bcf.contigs, *known}, stream.name)
+        for region, earlier in _visits(regions, bcf.contigs):
+            yield from _new_in(region, earlier, bcf.records_from(region))
+
+
+def _read_text(
+    stream: ByteStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
+) -> Iterator[Record]:
+    """Reads a text VCF: the stream, or parts of the file if it is one that may have an index."""
+    header = read_header(stream.content, stream.name)
+    index = find_index(file) if file is not None and (regions or first) else None
+    if file is not None and index is not None:
+        if regions:
+            yield from _read_indexed(file, index, header, regions, known, stream.name)
+            return
+        start = find_contig_start(index, first)
+        if start is not None:
+            yield from _read_from(file, start, header, first - start.first_record, stream.name)
+            return
+    passed = skip_records(stream.content, first)
+    records = read_records(stream.content, header, stream.name, passed)
+    yield from _select(records, regions, header.contigs, known, stream.name)
+    stream.check_complete()
+
+
+def _read_from(path: Path, start: ContigStart, header: Header, skipped: int, name: str) -> Iterator[Record]:
+    """Reads from a contig's beginning, without the records that are skipped, to the end of the file."""
+    with path.open("rb") as raw:
+        raw.seek(start.virtual_offset >> 16)
+        stream = ByteStream(raw, name)
+        stream.content.read(start.virtual_offset & 0xFFFF)
+        passed = start.first_record + skip_records(stream.content, skipped)
+        yield from read_records(stream.content, header, name, passed)
+
+
+def _read_indexed(
+    path: Path, index: Path, header: Header, regions: Sequence[Region], known: Collection[str], name: str
+) -> Iterator[Record]:
+    # Latin-1 gives every byte back, and most of a line is not looked at.
+    with _quiet_htslib(), pysam.TabixFile(str(path), index=str(index), encoding="latin-1") as tabix:
+        _require_contigs(regions, {*tabix.contigs, *header.contigs, *known}, name)
+        for region, earlier in _visits(regions, tabix.contigs):
+            place = f"{name}, in {region.contig}:{region.start + 1}-{region.end}"
+            lines = tabix.fetch(region.contig, region.start, region.end)
+            records = (parse_record(line.encode("latin-1"), header.columns, place) for line in lines)
+            yield from _new_in(region, earlier, records)
+
+
 @contextmanager
-def _read_errors(name: str) -> Iterator[None]:
-    """Turns what the libraries raise about damaged data into one line of ours, and keeps htslib quiet."""
+def _quiet_htslib() -> Iterator[None]:
     verbosity = pysam.set_verbosity(0)
     try:
         yield
-    except READ_ERRORS as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"{name} is damaged or truncated ({reason}); copy or make it again") from None
     finally:
         pysam.set_verbosity(verbosity)
-
-
-def _read_stream(
-    stream: ByteStream, regions: Sequence[Region], known_contigs: Collection[str], first: int
-) -> Iterator[Record]:
-    if stream.peek(len(BCF_MAGIC)) == BCF_MAGIC:
-        with as_pipe(stream) as pipe, _variant_file(pipe) as bcf:
-            declared = {str(contig) for contig in bcf.header.contigs}
-            records: Iterator[Record] = map(_from_pysam, itertools.islice(bcf, first, None))
-            yield from _select(records, regions, declared, known_contigs, stream.name)
-    else:
-        header = read_header(stream.content, stream.name)
-        passed = skip_records(stream.content, first)
-        records = read_records(stream.content, header, stream.name, passed)
-        yield from _select(records, regions, set(header.contigs), known_contigs, stream.name)
 
 
 def _select(
     records: Iterator[Record],
     regions: Sequence[Region],
-    declared: set[str],
+    declared: Collection[str],
     known: Collection[str],
     name: str,
 ) -> Iterator[Record]:
@@ -180,41 +212,6 @@ def _select(
         if wanted.overlaps(record.contig, record.position - 1, record.position - 1 + len(record.reference)):
             yield record
     _require_contigs(regions, seen, name)
-
-
-def _read_indexed(
-    path: Path, index: Path, regions: Sequence[Region], known: Collection[str], name: str
-) -> Iterator[Record]:
-    with _read_errors(name), path.open("rb") as raw:
-        is_bcf = ByteStream(raw, name).peek(len(BCF_MAGIC)) == BCF_MAGIC
-    reader = _read_indexed_bcf if is_bcf else _read_indexed_text
-    with _read_errors(name):
-        yield from reader(path, index, regions, known, name)
-
-
-def _read_indexed_text(
-    path: Path, index: Path, regions: Sequence[Region], known: Collection[str], name: str
-) -> Iterator[Record]:
-    with path.open("rb") as raw:
-        header = read_header(ByteStream(raw, name).content, name)
-    with pysam.TabixFile(str(path), index=str(index), encoding="utf-8") as tabix:
-        _require_contigs(regions, {*tabix.contigs, *header.contigs, *known}, name)
-        for region, earlier in _visits(regions, tabix.contigs):
-            place = f"{name}, in {region.contig}:{region.start + 1}-{region.end}"
-            lines = tabix.fetch(region.contig, region.start, region.end)
-            records = (parse_record(line.encode(), header.columns, place) for line in lines)
-            yield from _new_in(region, earlier, records)
-
-
-def _read_indexed_bcf(
-    path: Path, index: Path, regions: Sequence[Region], known: Collection[str], name: str
-) -> Iterator[Record]:
-    with _variant_file(str(path), index_filename=str(index)) as bcf:
-        contigs = [str(contig) for contig in bcf.header.contigs]
-        _require_contigs(regions, {*contigs, *known}, name)
-        for region, earlier in _visits(regions, contigs):
-            records = map(_from_pysam, bcf.fetch(region.contig, region.start, region.end))
-            yield from _new_in(region, earlier, records)
 
 
 def _visits(regions: Sequence[Region], contigs: Sequence[str]) -> Iterator[tuple[Region, Region | None]]:
@@ -249,27 +246,3 @@ def _require_contigs(regions: Sequence[Region], known: Collection[str], name: st
                 f"{name} has no contig {region.contig!r}, which a region names; "
                 "check the region (`tabix -l` lists the contigs of an indexed file)"
             )
-
-
-@contextmanager
-def _variant_file(source: str | BinaryIO, index_filename: str | None = None) -> Iterator[pysam.VariantFile]:
-    file = pysam.VariantFile(source, index_filename=index_filename, drop_samples=True)
-    try:
-        yield file
-    except BaseException:
-        # After an error closing fails as well; done here, it does not come up again as the object dies.
-        _close_quietly(file)
-        raise
-    file.close()
-
-
-def _close_quietly(file: pysam.VariantFile) -> None:
-    try:
-        file.close()
-    except OSError as error:
-        logger.debug("closing after an error: %s", error)
-
-
-def _from_pysam(record: pysam.VariantRecord) -> Record:
-    alternates = tuple(record.alts or (".",))
-    return Record(record.chrom, record.pos, record.id or ".", record.ref or "", alternates)

@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.files.reading import READ_ERRORS, ByteStream
+from enformer_vep.genome.bcf import MAGIC
 from enformer_vep.genome.regions import Region
-from enformer_vep.genome.vcf import BCF_MAGIC, READ_ERRORS, STANDARD_INPUT, read_variants
+from enformer_vep.genome.vcf import STANDARD_INPUT, read_variants
 from enformer_vep.genome.vcf_index import count_indexed, find_index
 
 _QUICKLY_COUNTED_BYTES = 64 << 20
@@ -61,7 +62,7 @@ def _count_lines(file: Path) -> int | None:
     try:
         with file.open("rb") as raw:
             stream = ByteStream(raw, str(file))
-            if stream.peek(len(BCF_MAGIC)) == BCF_MAGIC:
+            if stream.peek(len(MAGIC)) == MAGIC:
                 return None
             return sum(1 for line in stream.content if not (line.startswith(b"#") or line.isspace()))
     except (*READ_ERRORS, InputError):

@@ -7,6 +7,7 @@ import gzip
 import logging
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,17 +18,18 @@ _TBI_META_BIN = 37450
 _CHUNK_SIZE = 16
 
 
-def find_index(path: Path) -> Path | None:
+def find_index(path: Path, suffixes: Sequence[str] = (".tbi", ".csi")) -> Path | None:
     """Finds the index of a VCF or BCF.
 
     Args:
         path: The VCF or BCF.
+        suffixes: What an index of it may end in; a BCF has `.csi` only.
 
     Returns:
-        The `.tbi` or `.csi` beside it; None when there is none, or when it is older than the file and so may
+        The first that is beside it; None when there is none, or when it is older than the file and so may
         point to the wrong places.
     """
-    for suffix in (".tbi", ".csi"):
+    for suffix in suffixes:
         index = path.with_name(path.name + suffix)
         if index.is_file():
             if index.stat().st_mtime >= path.stat().st_mtime:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
-
-BASES = "ACGT"
 
 
 @pytest.fixture
@@ -16,24 +15,17 @@ def dependence(script: Callable[..., ModuleType]) -> ModuleType:
     return script("dependence")
 
 
-def saturated(rng: np.random.Generator, length: int) -> tuple[list[int], list[str], list[str]]:
-    letters = rng.choice(list(BASES), length)
-    rows = [
-        (1000 + place, letter, other)
-        for place, letter in enumerate(letters)
-        for other in BASES
-        if other != letter
-    ]
-    places, references, alternates = (list(column) for column in zip(*rows, strict=True))
-    return places, references, alternates
-
-
 def test_substitutions_of_a_base_stay_together_and_in_order(dependence: ModuleType) -> None:
-    values = np.arange(6.0)
-    table = dependence.by_position([7] * 3 + [9] * 3, list("AAACCC"), list("CGTAGT"), values)
+    variants = pd.DataFrame(
+        {"position": [7] * 3 + [9] * 3, "reference": list("AAACCC"), "alternate": list("CGTAGT")}
+    )
     # Transition, complement, other: A>G A>T A>C, then C>T C>G C>A. Nothing is known of 8: no row of its own.
-    np.testing.assert_array_equal(table, [[1, 2, 0], [5, 4, 3]])
-    gap = dependence.by_position([7, 8], ["A", "G"], ["G", "C"], np.array([1.0, 2.0]))
+    by_kind = dependence.by_position(variants, np.arange(6.0), "kind")
+    np.testing.assert_array_equal(by_kind, [[1, 2, 0], [5, 4, 3]])
+    by_letter = dependence.by_position(variants[::-1], np.arange(6.0)[::-1], "letter")
+    np.testing.assert_array_equal(by_letter, [[0, 1, 2], [3, 4, 5]])
+    some = pd.DataFrame({"position": [7, 8], "reference": ["A", "G"], "alternate": ["G", "C"]})
+    gap = dependence.by_position(some, np.array([1.0, 2.0]), "kind")
     np.testing.assert_array_equal(gap, [[1, np.nan, np.nan], [np.nan, 2, np.nan]])
 
 

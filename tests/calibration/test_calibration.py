@@ -17,8 +17,8 @@ BLOCKS = (
     ValueBlock("REF", TRACKS),
     ValueBlock("JS", TRACKS),
 )
-SETTINGS = ScoreSettings(shifts=(-1, 0, 1), centre_bins=3)
-IDENTITY = calibration_identity(SETTINGS, "f" * 64, 2048)
+SETTINGS = ScoreSettings(engine=Engine.DELTA, shifts=(-1, 0, 1), centre_bins=3)
+IDENTITY = calibration_identity(SETTINGS.describe(), "f" * 64, 2048)
 
 
 def background(rows=1500, seed=0):
@@ -29,7 +29,7 @@ def background(rows=1500, seed=0):
 
 
 def fitted(values=None, components=2, blocks=BLOCKS):
-    fitter = CalibrationFitter(blocks, IDENTITY, recorded_settings(SETTINGS), components)
+    fitter = CalibrationFitter(blocks, IDENTITY, recorded_settings(SETTINGS.describe()), components)
     fitter.add(background() if values is None else values)
     return fitter.finish()
 
@@ -199,8 +199,8 @@ def test_components_that_were_not_fitted():
 def test_the_same_settings_match_whatever_computes_them(calibration):
     assert calibration.recorded["engine"] == "delta"
     other = ScoreSettings(shifts=(-1, 0, 1), centre_bins=3, engine=Engine.PAIR, tracks="liver")
-    calibration.require_matching(calibration_identity(other, "f" * 64, 2048))
-    calibration.require_matching(calibration_identity(SETTINGS, "f" * 64, 2048, genes="none"))
+    calibration.require_matching(calibration_identity(other.describe(), "f" * 64, 2048))
+    calibration.require_matching(calibration_identity(SETTINGS.describe(), "f" * 64, 2048, genes="none"))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_the_same_settings_match_whatever_computes_them(calibration):
         ({"reverse_complement": True}, "f" * 64, 2048, {}, r"rc False \(this run: True\)"),
         ({"centre_bins": None}, "f" * 64, 2048, {}, r"bins 3 \(this run: all\)"),
         ({}, "f" * 64, 4096, {}, r"window 2048 \(this run: 4096\)"),
-        ({}, "f" * 64, 2048, {"indels": "stitch"}, r"indels none \(this run: stitch\)"),
+        ({}, "f" * 64, 2048, {"indels": "stitch"}, r"indels left \(this run: stitch\)"),
         ({"share_windows": 9}, "f" * 64, 2048, {}, r"share-windows 0 \(this run: 9\)"),
         (
             {"shifts": (0,), "centre_bins": 4},
@@ -225,7 +225,7 @@ def test_the_same_settings_match_whatever_computes_them(calibration):
 )
 def test_another_run_is_refused_by_name(calibration, settings, model, window, others, message):
     asked = {"shifts": (-1, 0, 1), "centre_bins": 3, **settings}
-    identity = calibration_identity(ScoreSettings(**asked), model, window, **others)
+    identity = calibration_identity(ScoreSettings(**asked).describe(), model, window, **others)
     with pytest.raises(UsageError, match=rf"^the calibration was made with {message}: fit one with the same"):
         calibration.require_matching(identity)
 

@@ -1,5 +1,6 @@
 """What only a process of its own can show: signals, pipes, start-up."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from enformer_vep.cli.process import Stopped, stopped_in_order
 from enformer_vep.genome.fasta import Genome
-from tests.builders import bgzip
+from tests.builders import bgzip, make_bcf
 from tests.cli.conftest import Outcome
 
 PROGRAM = [sys.executable, "-m", "enformer_vep"]
@@ -156,6 +157,63 @@ def test_signals_end_a_run_whose_input_stalls(
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def raw_bcf(vcf: Path, tmp_path: Path) -> bytes:
+    return gzip.decompress(make_bcf(tmp_path / "input.bcf", vcf).read_bytes())
+
+
+@pytest.mark.parametrize(("number", "length"), [(signal.SIGINT, 30), (signal.SIGTERM, -20)])
+def test_signals_end_a_run_whose_bcf_stalls(
+    number: signal.Signals, length: int, raw_bcf: bytes, fasta: Path, small_model: Path, tmp_path: Path
+) -> None:
+    """In the header or in a record. Nothing of htslib may wait for the pipe: it waits on, whatever signal comes."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    words = ("score", "-", "-f", fasta, "-m", small_model, "-t", "0", "--device", "cpu")
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, words)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(raw_bcf[:length])
+        process.stdin.flush()
+        wait_until_input_is_read(process, folder)
+        process.send_signal(number)
+        assert process.wait(20) == ENDS[number]
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+        assert not list(folder.iterdir())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_until_input_is_read(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Until there is a temporary file, or a while for a program that makes none."""
+    for _ in range(300):
+        if process.poll() is not None or list(folder.iterdir()):
+            return
+        time.sleep(0.05)
+
+
+def test_damaged_bcf_on_standard_input_is_one_line(raw_bcf: bytes, fasta: Path, small_model: Path) -> None:
+    start = raw_bcf.index(b"##contig=")
+    # No contig has the number that the records give.
+    damaged = raw_bcf[:start] + raw_bcf[start:].replace(b",IDX=0>", b",IDX=9>", 1)
+    assert damaged != raw_bcf
+    words = ("score", "-", "-f", fasta, "-m", small_model, "-t", "0", "--device", "cpu", "-q")
+    done = subprocess.run(
+        [*PROGRAM, *map(str, words)], input=damaged, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert "VCF from standard input is damaged or truncated" in line
 
 
 @pytest.mark.parametrize("descriptor", [0, 1, 2])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_vep.effects.network import one_hot
 from enformer_vep.genome.encoding import encode
 from enformer_vep.models.checkpoints import load_model, save_model
-from enformer_vep.models.enformer.network import one_hot
 from tests.builders import make_fasta, make_vcf, targets_text
 from tests.cli.conftest import CONTIGS
 

@@ -218,7 +218,8 @@ def test_missing_end_of_file_block(tmp_path, kind, standard_input):
     with pytest.raises(InputError, match="truncated"):
         read_variants(str(path))
     variants, message = read(standard_input(path.read_bytes()))
-    assert variants == VARIANTS  # a pipe's end is only known at its end
+    # A pipe's end is only known at its end, which for BCF is before its beginning is read.
+    assert variants == (VARIANTS if kind == "bgzf" else [])
     assert "truncated" in message
 
 

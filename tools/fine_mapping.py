@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Does a prior from scores help fine-mapping? One locus, real variants, simulated people and trait.
 
-    python fine_mapping.py simulate locus.vcf.gz priors.tsv > gwas.tsv
-    python fine_mapping.py finemap gwas.tsv priors.tsv --figure finemapping.png > posteriors.tsv
-    python fine_mapping.py repeat locus.vcf.gz priors.tsv
+    python tools/fine_mapping.py simulate example_data/locus.vcf.gz priors.tsv > gwas.tsv
+    python tools/fine_mapping.py finemap gwas.tsv priors.tsv --figure finemapping.png > posteriors.tsv
+    python tools/fine_mapping.py repeat example_data/locus.vcf.gz priors.tsv
 
 `simulate` makes people and a trait with one causal variant, and from them the summary statistics of a GWAS.
 `finemap` computes the posterior probability of each variant under a flat prior, the given one, and the given one
@@ -159,7 +159,7 @@ def draw(table: pd.DataFrame, names: Sequence[str], path: Path) -> None:
 
 
 def repeat(arguments: argparse.Namespace) -> None:
-    """Many simulations: the causal variant's posterior and the size of the credible set, on average."""
+    """Many simulations: means of the causal variant's posterior and of the number in the credible set."""
     random = np.random.default_rng(arguments.seed)
     sites = read_sites(arguments.vcf)
     prior = read_priors(arguments.priors, sites)

@@ -1,16 +1,17 @@
-"""Lays out the data that the example model is trained on, for train_example.toml beside this script.
+"""Lays out the data that the example model is trained on, for the two configurations in example_data/.
 
-    python example_data/make_training_data.py DATA
-    enformer-vep train --config example_data/train_example.toml --bake
-    enformer-vep train --config example_data/train_example.toml
+    python tools/make_training_data.py DATA
+    enformer-vep train --config example_data/train_example_short.toml --bake
+    enformer-vep train --config example_data/train_example_short.toml -o example_data/runs/example_short
+    enformer-vep train --config example_data/train_example.toml -o runs/example
 
-DATA is a folder with (see README.md beside this script for where they come from):
+DATA is a folder with (example_data/README.md says where they come from):
 
     genome/hg38.subset.fa.gz     GRCh38 chr19, chr22, chr1:1-10,000,000 (BGZF, .fai, .gzi)
     tracks.tsv                   identifier and description of the tracks
     predicted/<identifier>.bw    their coverage at 128-bp resolution; absent where it is unknown
 
-`training/` beside this script gets links to the data, targets.txt (tracks scaled to a mean of 0.5 over the
+`example_data/training/` gets links to the data, targets.txt (tracks scaled to a mean of 0.5 over the
 training regions, so that none outweighs another in the loss), sequences.bed and test.bed. chr22 is the test:
 nothing is fitted to it or chosen by it, the scales included.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pybigtools
 
-FOLDER = Path(__file__).resolve().parent / "training"
+FOLDER = Path(__file__).resolve().parents[1] / "example_data" / "training"
 SEQUENCES = (
     ("chr19", 0, 58_617_616, "train"),
     ("chr1", 0, 7_500_000, "train"),
