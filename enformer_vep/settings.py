@@ -1,9 +1,9 @@
 """What a scoring run is asked to do: frozen and validated."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 from enformer_vep.errors import UsageError
 
@@ -13,39 +13,45 @@ PIECE_SIZE = 128
 
 
 class Score(StrEnum):
-    """Names of the scores, as they appear in column names."""
+    """Names of the scores, as they appear in column names; what is known of each stands here once.
 
-    SAD = "SAD"
-    MEAN = "MEAN"
-    SADR = "SADR"
-    SAR = "SAR"
-    SAX = "SAX"
-    D1 = "D1"
-    D2 = "D2"
-    LOGD2 = "LOGD2"
-    JS = "JS"
-    REF = "REF"
-    ALT = "ALT"
+    Attributes:
+        description: The formula in one line, for help texts.
+        is_signed: Its sign says the direction of an effect: exchanging REF and ALT negates it.
+        is_prediction: A prediction, which says nothing of an effect.
+        in_track_units: In the units of the track; the others are logarithms of ratios, or divergences.
+    """
 
-    @property
-    def description(self) -> str:
-        """The formula in one line, for help texts."""
-        return DESCRIPTIONS[self]
+    description: str
+    is_signed: bool
+    is_prediction: bool
+    in_track_units: bool
 
+    def __new__(cls, name: str, description: str = "", kinds: str = "") -> Self:
+        """Reads the kinds, separated by blanks."""
+        score = str.__new__(cls, name)
+        score._value_ = name
+        score.description = description
+        score.is_signed = "signed" in kinds.split()
+        score.is_prediction = "prediction" in kinds.split()
+        score.in_track_units = "units" in kinds.split()
+        return score
 
-DESCRIPTIONS: Mapping[Score, str] = {
-    Score.SAD: "sum over bins of alternate - reference",
-    Score.MEAN: "mean over bins of alternate - reference",
-    Score.SADR: "log2(sum alternate + 1) - log2(sum reference + 1)",
-    Score.SAR: "sum over bins of log2(alternate + 1) - log2(reference + 1)",
-    Score.SAX: "alternate - reference at the bin where it is largest in size, sign kept",
-    Score.D1: "sum over bins of |alternate - reference|",
-    Score.D2: "square root of the sum over bins of (alternate - reference)^2",
-    Score.LOGD2: "square root of the sum over bins of (log2(alternate + 1) - log2(reference + 1))^2",
-    Score.JS: "symmetrised Kullback-Leibler divergence of the two profiles",
-    Score.REF: "sum over bins of the reference prediction",
-    Score.ALT: "sum over bins of the alternate prediction",
-}
+    SAD = "SAD", "sum over bins of alternate - reference", "signed units"
+    MEAN = "MEAN", "mean over bins of alternate - reference", "signed units"
+    SADR = "SADR", "log2(sum alternate + 1) - log2(sum reference + 1)", "signed"
+    SAR = "SAR", "sum over bins of log2(alternate + 1) - log2(reference + 1)", "signed"
+    SAX = "SAX", "alternate - reference at the bin where it is largest in size, sign kept", "signed units"
+    D1 = "D1", "sum over bins of |alternate - reference|", "units"
+    D2 = "D2", "square root of the sum over bins of (alternate - reference)^2", "units"
+    LOGD2 = (
+        "LOGD2",
+        "square root of the sum over bins of (log2(alternate + 1) - log2(reference + 1))^2",
+        "",
+    )
+    JS = "JS", "symmetrised Kullback-Leibler divergence of the two profiles", ""
+    REF = "REF", "sum over bins of the reference prediction", "prediction units"
+    ALT = "ALT", "sum over bins of the alternate prediction", "prediction units"
 
 
 class Engine(StrEnum):

@@ -6,9 +6,9 @@ and `read_calibration` keep in a file. `Calibration.extend` says what it adds to
 
 from enformer_vep.calibration.additions import Addition, parse_additions
 from enformer_vep.calibration.calibration import Calibration, Extension, ScoreCalibration
-from enformer_vep.calibration.files import read_calibration, write_calibration
+from enformer_vep.calibration.calibration_file import read_calibration, write_calibration
+from enformer_vep.calibration.comparison import calibration_identity, recorded_settings
 from enformer_vep.calibration.fitter import CalibrationFitter
-from enformer_vep.calibration.identity import calibration_identity, recorded_settings
 
 __all__ = [
     "Addition",

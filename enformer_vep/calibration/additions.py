@@ -1,33 +1,83 @@
-"""What a calibration can add to a row."""
+"""What a calibration can add to a row, and what the name of a column's score says."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from enformer_vep.errors import UsageError
 from enformer_vep.settings import Score
 
-# Predictions themselves: how they are distributed over variants says nothing about a variant.
-NOT_CALIBRATED = frozenset({Score.REF.value, Score.ALT.value})
-
 
 class Addition(StrEnum):
-    """Names of the additions, as they are asked for."""
+    """Names of the additions, as they are asked for.
 
-    QUANTILE = "quantile"
-    ZSCORE = "zscore"
-    COMPONENTS = "components"
+    Attributes:
+        suffix: What is added to the name of the score: SADQ, SADZ, SADPC.
+    """
 
-    @property
-    def suffix(self) -> str:
-        """What is added to the name of the score: SADQ, SADZ, SADPC."""
-        return {"quantile": "Q", "zscore": "Z", "components": "PC"}[self.value]
+    suffix: str
+    _words: str
+
+    def __new__(cls, name: str, suffix: str = "", words: str = "") -> Self:
+        """Takes a name, a suffix, and a description in which {} stands for the score."""
+        addition = str.__new__(cls, name)
+        addition._value_, addition.suffix, addition._words = name, suffix, words
+        return addition
+
+    QUANTILE = (
+        "quantile",
+        "Q",
+        "Signed quantile of {}: rank of its size among the background's, times its sign",
+    )
+    ZSCORE = (
+        "zscore",
+        "Z",
+        "Robust z-score of {}: (score - background median) / background interquartile range",
+    )
+    COMPONENTS = (
+        "components",
+        "PC",
+        "Principal components of {} over all tracks, robustly scaled before and after",
+    )
 
     def describe(self, score: str) -> str:
         """What the values are, in one line."""
-        return {
-            "quantile": f"Signed quantile of {score}: rank of its size among the background's, times its sign",
-            "zscore": f"Robust z-score of {score}: (score - background median) / background interquartile range",
-            "components": f"Principal components of {score} over all tracks, robustly scaled before and after",
-        }[self.value]
+        return self._words.format(score)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnScore:
+    """What stands in the columns of one name.
+
+    Attributes:
+        score: The score.
+        addition: What a calibration made of it; None for the score itself.
+    """
+
+    score: Score
+    addition: Addition | None = None
+
+
+_KNOWN = {str(one): ColumnScore(one) for one in Score} | {
+    f"{one}{addition.suffix}": ColumnScore(one, addition)
+    for one in Score
+    for addition in Addition
+}
+
+
+def column_score(name: str) -> ColumnScore | None:
+    """Tells what the name of a column's score says: SAD, SADRZ, D1Q, SADPC; None for others, as in foreign tables.
+
+    What is made of a signed score is signed: exchanging REF and ALT negates quantiles exactly, a z-score or a component
+    but for up to twice the background's median over its spread, which is next to nothing.
+    """
+    return _KNOWN.get(name)
+
+
+def is_prediction(name: str) -> bool:
+    """Whether columns are predictions: how these are distributed over variants says nothing about a variant."""
+    known = column_score(name)
+    return known is not None and known.score.is_prediction
 
 
 def parse_additions(text: str) -> tuple[Addition, ...]:
@@ -39,4 +89,4 @@ def parse_additions(text: str) -> tuple[Addition, ...]:
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     if not names or len(set(names)) < len(names) or not set(names) <= set(Addition):
         raise UsageError(f"cannot read {text!r} as additions: choose from {', '.join(Addition)}, each once")
-    return tuple(map(Addition, names))
+    return tuple(Addition(name) for name in names)

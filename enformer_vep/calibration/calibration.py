@@ -1,13 +1,14 @@
 """A fitted calibration, and what it adds to the rows of a run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.calibration.additions import NOT_CALIBRATED, Addition
-from enformer_vep.calibration.identity import Identity, differences
+from enformer_vep.calibration.additions import Addition, is_prediction
+from enformer_vep.calibration.comparison import Identity, differences
 from enformer_vep.calibration.ranks import RankTable
 from enformer_vep.calibration.transform import Components, RobustScale
 from enformer_vep.errors import UsageError
@@ -123,12 +124,8 @@ class Calibration:
         Raises:
             UsageError: When a score, a track or the components are not in the calibration.
         """
-        ends = np.cumsum([len(block.labels) for block in blocks]).tolist()
-        sources = [slice(end - len(block.labels), end) for end, block in zip(ends, blocks, strict=True)]
         wanted = [
-            (block, source)
-            for block, source in zip(blocks, sources, strict=True)
-            if block.score not in NOT_CALIBRATED
+            (block, source) for block, source in with_places(blocks) if not is_prediction(block.score)
         ]
         if not wanted:
             raise UsageError(
@@ -158,24 +155,28 @@ class Calibration:
             case Addition.COMPONENTS:
                 components = _components(fitted, columns)
                 labels, titles = tuple(str(number + 1) for number in range(len(components))), ()
-                compute = _Chain(scale, components)
+                compute = partial(_transform, scale, components)
         return _Part(ValueBlock(name, labels, description, titles), source, compute)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
+def with_places(blocks: Sequence[ValueBlock]) -> Iterator[tuple[ValueBlock, slice]]:
+    """Yields each block with where its columns stand among the values."""
+    end = 0
+    for block in blocks:
+        begin, end = end, end + len(block.labels)
+        yield block, slice(begin, end)
+
+
+def _transform(
+    scale: RobustScale, components: Components, values: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
     """The whole published transform."""
-
-    scale: RobustScale
-    components: Components
-
-    def __call__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return self.components(self.scale(values))
+    return components(scale(values))
 
 
 def _columns(fitted: ScoreCalibration, block: ValueBlock) -> npt.NDArray[np.intp]:
     """Where the labels of a block stand in the calibration."""
-    places: Mapping[str, int] = {label: place for place, label in enumerate(fitted.labels)}
+    places = {label: place for place, label in enumerate(fitted.labels)}
     missing = [label for label in block.labels if label not in places]
     if missing:
         raise UsageError(

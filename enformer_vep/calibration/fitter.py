@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.calibration.additions import NOT_CALIBRATED
-from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
-from enformer_vep.calibration.identity import Identity
+from enformer_vep.calibration.additions import is_prediction
+from enformer_vep.calibration.calibration import Calibration, ScoreCalibration, with_places
+from enformer_vep.calibration.comparison import Identity
 from enformer_vep.calibration.quantiles import DEFAULT_CAPACITY, QuantileSketch
 from enformer_vep.calibration.ranks import NODE_PROBABILITIES, size_nodes
 from enformer_vep.calibration.sample import DEFAULT_SIZE, RowSample
@@ -50,12 +49,6 @@ class _ScoreFitter:
         if self.components:
             self.moments.add(values)
             self.sample.add(values)
-
-    def merge(self, other: Self) -> None:
-        self.sketch.merge(other.sketch)
-        if self.components:
-            self.moments.merge(other.moments)
-            self.sample.merge(other.sample)
 
     def finish(self) -> ScoreCalibration:
         scale = RobustScale.of_sketch(self.sketch)
@@ -102,12 +95,11 @@ class CalibrationFitter:
         """
         self.alleles = 0
         self._identity, self._recorded = identity, recorded or {}
-        self._scores: list[_ScoreFitter] = []
-        end = 0
-        for block in blocks:
-            begin, end = end, end + len(block.labels)
-            if block.score not in NOT_CALIBRATED:
-                self._scores.append(_ScoreFitter(block, slice(begin, end), components, capacity, sample_size))
+        self._scores = [
+            _ScoreFitter(block, source, components, capacity, sample_size)
+            for block, source in with_places(blocks)
+            if not is_prediction(block.score)
+        ]
         if not self._scores:
             raise UsageError("REF and ALT are predictions and are not calibrated: choose another score")
 
@@ -124,18 +116,6 @@ class CalibrationFitter:
         for score in self._scores:
             score.add(values[:, score.source], self.alleles)
         self.alleles += len(values)
-
-    def merge(self, other: Self) -> None:
-        """Take in what another fitter of the same blocks and settings has seen, such as that of another shard.
-
-        Args:
-            other: Not to be used afterwards.
-        """
-        if [score.block for score in other._scores] != [score.block for score in self._scores]:
-            raise ValueError("only fitters of the same blocks can be merged")
-        for mine, its in zip(self._scores, other._scores, strict=True):
-            mine.merge(its)
-        self.alleles += other.alleles
 
     def finish(self) -> Calibration:
         """Fit.

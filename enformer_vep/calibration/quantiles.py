@@ -1,4 +1,4 @@
-"""A streaming quantile sketch of many columns at once: flat memory, mergeable, and without chance.
+"""A streaming quantile sketch of many columns at once: flat memory and without chance.
 
 Apache DataSketches has the well-known alternative (a vector of KLL sketches). It draws random bits that cannot
 be seeded, so that the same background gives other bytes each time; and its error is the same everywhere, while
@@ -9,7 +9,6 @@ largest sizes are kept as they are.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -107,21 +106,6 @@ class QuantileSketch:
         self.count += len(values)
         self._push(0, values.T)
 
-    def merge(self, other: Self) -> None:
-        """Take in what another sketch has seen; the bounds of both add up.
-
-        Args:
-            other: Of as many columns and the same capacity; it is left as it is.
-        """
-        if (other.columns, other.capacity) != (self.columns, self.capacity):
-            raise ValueError("only sketches of the same columns and capacity can be merged")
-        self.count += other.count
-        self._keep_largest(other._tail)
-        for height, level in enumerate(other._levels):
-            self._push(height, level.in_use())
-            self._levels[height].rounded_up += level.rounded_up
-            self._levels[height].rounded_down += level.rounded_down
-
     def values_at(self, ranks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Values by rank, neighbours interpolated linearly.
 
@@ -132,17 +116,17 @@ class QuantileSketch:
             float64 [columns, ranks].
         """
         return np.concatenate(
-            [_interpolated(block, cumulated, ranks) for block, cumulated in self._sorted(sizes=False)]
+            [_interpolated(kept, cumulated, ranks) for _, kept, cumulated in self._sorted(sizes=False)]
         )
 
     def sizes_at(self, ranks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The same of the values' sizes, abs(value); exact in the last `LARGEST_KEPT` ranks."""
-        found, begin = [], 0
-        for block, cumulated in self._sorted(sizes=True):
-            tail = self._tail_of(begin, begin + len(block))
-            found.append(_interpolated(block, cumulated, ranks, tail))
-            begin += len(block)
-        return np.concatenate(found)
+        return np.concatenate(
+            [
+                _interpolated(kept, cumulated, ranks, self._tail_of(block))
+                for block, kept, cumulated in self._sorted(sizes=True)
+            ]
+        )
 
     def _push(self, height: int, values: npt.NDArray[np.float32]) -> None:
         """Adds float32 [columns, any number] to a level, thinning what gets full into the next."""
@@ -162,37 +146,36 @@ class QuantileSketch:
 
     def _keep_largest(self, values: npt.NDArray[np.float32]) -> None:
         parts = [
-            _largest(np.hstack((self._tail[begin : begin + COLUMNS_AT_ONCE], np.abs(part))), self._largest)
-            for begin, part in _column_blocks(values)
+            _largest(np.hstack((self._tail[block], np.abs(values[block]))), self._largest)
+            for block in _column_blocks(self.columns)
         ]
         self._tail = np.concatenate(parts)
 
-    def _tail_of(self, begin: int, end: int) -> npt.NDArray[np.float32]:
+    def _tail_of(self, block: slice) -> npt.NDArray[np.float32]:
         """The largest sizes of some columns, ascending."""
-        latest = np.abs(self._levels[0].in_use()[begin:end])
-        tail = _largest(np.hstack((self._tail[begin:end], latest)), self._largest)
+        latest = np.abs(self._levels[0].in_use()[block])
+        tail = _largest(np.hstack((self._tail[block], latest)), self._largest)
         tail.sort(axis=1)
         return tail
 
-    def _sorted(self, sizes: bool) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+    def _sorted(
+        self, sizes: bool
+    ) -> Iterator[tuple[slice, npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
         """For blocks of columns: what is kept, ascending, and how many values lie up to and with each."""
         weights = np.repeat(
             [1 << height for height in range(len(self._levels))], [level.filled for level in self._levels]
         )
-        for begin in range(0, self.columns, COLUMNS_AT_ONCE):
-            end = begin + COLUMNS_AT_ONCE
-            kept = np.hstack([level.in_use()[begin:end] for level in self._levels])
+        for block in _column_blocks(self.columns):
+            kept = np.hstack([level.in_use()[block] for level in self._levels])
             if sizes:
                 kept = np.abs(kept)
             order = np.argsort(kept, axis=1)
-            yield np.take_along_axis(kept, order, axis=1), np.cumsum(weights[order], axis=1)
+            yield block, np.take_along_axis(kept, order, axis=1), np.cumsum(weights[order], axis=1)
 
 
-def _column_blocks(
-    values: npt.NDArray[np.float32],
-) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    for begin in range(0, len(values), COLUMNS_AT_ONCE):
-        yield begin, values[begin : begin + COLUMNS_AT_ONCE]
+def _column_blocks(columns: int) -> Iterator[slice]:
+    for begin in range(0, columns, COLUMNS_AT_ONCE):
+        yield slice(begin, min(begin + COLUMNS_AT_ONCE, columns))
 
 
 def _largest(values: npt.NDArray[np.float32], number: int) -> npt.NDArray[np.float32]:

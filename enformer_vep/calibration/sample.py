@@ -1,7 +1,5 @@
 """A uniform sample of rows, of bounded size, without chance."""
 
-from typing import Self
-
 import numpy as np
 import numpy.typing as npt
 
@@ -30,19 +28,7 @@ class RowSample:
         """Take in float32 [batch, columns]."""
         ordinals = np.arange(self._seen, self._seen + len(values), dtype=np.uint64)
         self._seen += len(values)
-        self._take_in(values, _hashes(ordinals))
-
-    def merge(self, other: Self) -> None:
-        """Take in the sample of another part of the rows."""
-        self._seen += other._seen
-        self._take_in(other.rows(), other._priorities[: other._filled])
-
-    def rows(self) -> npt.NDArray[np.float32]:
-        """The sample: float32 [rows, columns]."""
-        return self._rows[: self._filled]
-
-    def _take_in(self, values: npt.NDArray[np.float32], priorities: npt.NDArray[np.uint64]) -> None:
-        for row, priority in zip(values, priorities, strict=True):
+        for row, priority in zip(values, _hashes(ordinals), strict=True):
             place = self._filled
             if place < len(self._rows):
                 self._filled += 1
@@ -51,6 +37,10 @@ class RowSample:
                 if priority >= self._priorities[place]:
                     continue
             self._rows[place], self._priorities[place] = row, priority
+
+    def rows(self) -> npt.NDArray[np.float32]:
+        """The sample: float32 [rows, columns]."""
+        return self._rows[: self._filled]
 
 
 def _hashes(ordinals: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

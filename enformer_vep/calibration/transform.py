@@ -109,14 +109,6 @@ class Moments:
             if self._rows == ROWS_AT_ONCE:
                 self._sum_up()
 
-    def merge(self, other: Self) -> None:
-        """Take in the rows of another; both are summed up first."""
-        for moments in (self, other):
-            moments._sum_up()
-        self.count += other.count
-        self._sum += other._sum
-        self._products += other._products
-
     def scaled(self, scale: RobustScale) -> npt.NDArray[np.float64]:
         """Second moments, not centred, of the scaled rows: the sum over rows of y y^T, y = (x - c) / s."""
         self._sum_up()

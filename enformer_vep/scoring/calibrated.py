@@ -14,7 +14,7 @@ from enformer_vep.calibration import (
     parse_additions,
     read_calibration,
 )
-from enformer_vep.calibration.identity import Identity
+from enformer_vep.calibration.comparison import Identity
 from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.tables.row import ValueBlock
 

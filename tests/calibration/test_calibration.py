@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enformer_vep.calibration import Addition, CalibrationFitter, calibration_identity, parse_additions
-from enformer_vep.calibration.identity import recorded_settings
+from enformer_vep.calibration.comparison import recorded_settings
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.settings import Engine, ScoreSettings
 from enformer_vep.tables.row import ValueBlock
@@ -102,40 +102,6 @@ def test_batches_do_not_show_in_the_fit():
     assert (extend(values) == fitted().extend(BLOCKS, tuple(Addition))(values)).all()
 
 
-def test_merged_fits_agree_with_one():
-    values = background(20_000)
-    first, second = (CalibrationFitter(BLOCKS, IDENTITY, components=2) for _ in range(2))
-    first.add(values[:13_000])
-    second.add(values[13_000:])
-    first.merge(second)
-    merged, whole = first.finish(), fitted(values)
-    assert merged.alleles == whole.alleles == 20_000
-    probes = background(1000, seed=5)
-    quantiles = (Addition.QUANTILE,)
-    difference = merged.extend(BLOCKS, quantiles)(probes) - whole.extend(BLOCKS, quantiles)(probes)
-    assert np.abs(difference).max() <= 2 * (merged.rank_error + whole.rank_error)
-    zscores = (Addition.ZSCORE,)
-    np.testing.assert_allclose(
-        merged.extend(BLOCKS, zscores)(probes), whole.extend(BLOCKS, zscores)(probes), rtol=0.02, atol=0.02
-    )
-
-
-def test_merged_components_agree_with_those_of_one_fit():
-    # Tracks that share a strong pattern: without one, directions of equal variance are anybody's choice.
-    random = np.random.default_rng(0)
-    values = random.standard_t(3, (20_000, 2)) @ [[3, 3, 3, 3], [1, -1, 1, -1]] + random.random((20_000, 4))
-    values = values.astype(np.float32)
-    first, second, whole = (CalibrationFitter(BLOCKS[:1], IDENTITY, components=2) for _ in range(3))
-    whole.add(values)
-    first.add(values[:13_000])
-    second.add(values[13_000:])
-    first.merge(second)
-    found, expected = (
-        fitter.finish().extend(BLOCKS[:1], (Addition.COMPONENTS,))(values) for fitter in (first, whole)
-    )
-    assert np.linalg.norm(found - expected) / np.linalg.norm(expected) < 0.03
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_no_number_is_refused_by_name(bad):
     fitter = CalibrationFitter(BLOCKS, IDENTITY)
@@ -165,8 +131,6 @@ def test_what_cannot_be_fitted():
         CalibrationFitter(BLOCKS, IDENTITY, components=5)
     with pytest.raises(UsageError, match="REF and ALT are predictions"):
         CalibrationFitter([ValueBlock("ALT", TRACKS)], IDENTITY)
-    with pytest.raises(ValueError, match="same blocks"):
-        CalibrationFitter(BLOCKS, IDENTITY).merge(CalibrationFitter(BLOCKS[:1], IDENTITY))
 
 
 @pytest.mark.parametrize(

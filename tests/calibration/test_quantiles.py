@@ -50,19 +50,6 @@ def test_no_rank_is_off_by_more_than_the_bound(seed, length, capacity):
     assert_ranks_within(sketch.sizes_at(ranks), np.abs(values), ranks, error)
 
 
-@given(seeds, st.integers(1, 300), st.integers(1, 300))
-@settings(max_examples=30, deadline=None)
-def test_merged_sketches_keep_the_bound(seed, first, second):
-    values = matrix(first + second, seed)
-    sketch, other = sketch_of(values[:first]), sketch_of(values[first:])
-    sketch.merge(other)
-    ranks = np.arange(first + second, dtype=np.float64)
-    assert sketch.count == first + second
-    error = sketch.rank_error * sketch.count + 1e-6
-    assert_ranks_within(sketch.values_at(ranks), values, ranks, error)
-    assert_ranks_within(sketch.sizes_at(ranks), np.abs(values), ranks, error)
-
-
 @given(seeds, st.lists(st.integers(0, 200), max_size=10))
 @settings(max_examples=30, deadline=None)
 def test_batches_do_not_show(seed, cuts):
@@ -74,12 +61,9 @@ def test_batches_do_not_show(seed, cuts):
     assert whole.rank_error == cut.rank_error
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_the_largest_sizes_are_exact(parts):
+def test_the_largest_sizes_are_exact():
     values = matrix(3000, 5)
-    sketch, *others = (sketch_of(part, largest=50) for part in np.array_split(values, parts))
-    for other in others:
-        sketch.merge(other)
+    sketch = sketch_of(values, largest=50)
     expected = np.sort(np.abs(values), axis=0)[-50:].T
     assert (sketch.sizes_at(np.arange(2950.0, 3000.0)) == expected).all()
 
@@ -104,5 +88,3 @@ def test_at_its_default_size_the_bound_and_what_is_seen_are_as_stated():
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="even"):
         QuantileSketch(1, capacity=5)
-    with pytest.raises(ValueError, match="same columns and capacity"):
-        QuantileSketch(1, 8).merge(QuantileSketch(1, 16))

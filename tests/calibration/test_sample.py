@@ -23,13 +23,3 @@ def test_a_bounded_share_of_all_parts_of_the_stream():
 
 def test_batches_do_not_show():
     assert (sampled(3000, 100, cut=7).rows() == sampled(3000, 100, cut=3000).rows()).all()
-
-
-def test_merging_takes_from_both_by_their_size():
-    first, second = sampled(9000, 400), RowSample(1, 400)
-    second.add(np.arange(9000, 12_000, dtype=np.float32)[:, None])
-    first.merge(second)
-    kept = first.rows()[:, 0]
-    assert len(kept) == 400
-    # A quarter of the rows: 100 are expected, with a standard deviation of 8.5.
-    assert abs((kept >= 9000).sum() - 100) < 35

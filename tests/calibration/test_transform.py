@@ -132,14 +132,10 @@ def test_more_components_than_there_are_is_an_error():
         fit_components(moments_of(values), identity, values, 2)
 
 
-def test_moments_do_not_depend_on_batches_and_can_be_merged():
+def test_moments_do_not_depend_on_batches():
     values = correlated(1000, 12)
     scale = RobustScale.of_sketch(sketch_of(values))
     scaled = ((values - scale.centre) / scale.scale).astype(np.float64)
     whole = moments_of(values).scaled(scale)
     np.testing.assert_allclose(whole, scaled.T @ scaled, rtol=1e-5)
     assert (moments_of(values, [1, 255, 257, 700]).scaled(scale) == whole).all()
-    first, second = moments_of(values[:300]), moments_of(values[300:])
-    first.merge(second)
-    assert first.count == 1000
-    np.testing.assert_allclose(first.scaled(scale), whole, rtol=1e-9)

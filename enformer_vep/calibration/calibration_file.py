@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
-from enformer_vep.calibration.identity import SHARED
+from enformer_vep.calibration.comparison import SHARED
 from enformer_vep.calibration.transform import Components, RobustScale
 from enformer_vep.errors import InputError
 from enformer_vep.files.atomic import complete_or_absent, explained
