@@ -19,7 +19,7 @@ from pathlib import Path
 from enformer_vep.eqtl.evaluation import evaluate
 from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import spread
-from enformer_vep.eqtl.settings import (
+from enformer_vep.eqtl.eqtl_settings import (
     EqtlSettings,
     FeatureSettings,
     FoldSettings,

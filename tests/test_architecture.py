@@ -21,11 +21,11 @@ ALLOWED: dict[str, set[str]] = {
     "tracks": {"files"},
     "effects": {"genome.bins", "genome.windows", "settings"},
     "models": {"effects", "files", "genome.bins", "settings"},
-    "tables": {"files", "genome.variants"},
+    "tables": {"files", "genome.contigs", "genome.variants"},
     "resume": {"files", "genome.variants", "tables"},
     "calibration": {"files", "settings", "tables.row"},
-    "export": {"files", "genome", "tables"},
-    "eqtl": {"files", "genome.contigs", "settings", "tables"},
+    "export": {"calibration.additions", "files", "genome", "settings", "tables"},
+    "eqtl": {"calibration.additions", "files", "settings", "tables"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "jobs": {"calibration", "files", "genome", "resume", "scoring", "settings", "tables"},
     "training": {
@@ -47,7 +47,7 @@ TOP = {"", "__main__", "api", "errors", "settings"}
 DOORS = {
     "cyvcf2": {"genome.bcf"},
     "h5py": {"tables.hdf5"},
-    "pyarrow": {"tables.parquet", "eqtl.score_tables", "export.parquet"},
+    "pyarrow": {"tables.parquet", "tables.parquet_reader", "export.parquet_columns"},
     "pysam": {"genome.vcf", "tables.bcf", "tables.tabix"},
     "pyfaidx": {"genome.fasta"},
     "sklearn": {"eqtl.sklearn_door"},

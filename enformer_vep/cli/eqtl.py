@@ -15,8 +15,8 @@ from enformer_vep.cli.logs import is_quiet
 from enformer_vep.errors import InputError
 
 if TYPE_CHECKING:
+    from enformer_vep.eqtl.eqtl_settings import EqtlSettings
     from enformer_vep.eqtl.examples import Examples
-    from enformer_vep.eqtl.settings import EqtlSettings
 
 logger = logging.getLogger(__name__)
 
@@ -194,18 +194,17 @@ def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
     _check_writable([output])
     from enformer_vep.eqtl.model_file import read_models
     from enformer_vep.eqtl.prediction import check_fit, predict_lines
-    from enformer_vep.eqtl.score_tables import open_scores
+    from enformer_vep.eqtl.score_tables import open_tables
 
     models = read_models(classifiers)
-    tables = open_scores(scores, models.features.score, models.tracks)
+    tables = open_tables(scores, models.features.score, models.tracks)
     check_fit(models, tables)
     with _bar(None, "row") as advance:
         _write(predict_lines(models, tables, advance), output)
 
 
 def _settings(options: dict[str, Any]) -> "EqtlSettings":
-    from enformer_vep.eqtl.columns import parse_column
-    from enformer_vep.eqtl.settings import (
+    from enformer_vep.eqtl.eqtl_settings import (
         EqtlSettings,
         FeatureSettings,
         FoldSettings,
@@ -213,6 +212,7 @@ def _settings(options: dict[str, Any]) -> "EqtlSettings":
         LabelSettings,
         Together,
     )
+    from enformer_vep.eqtl.label_columns import parse_column
 
     columns = tuple(map(parse_column, options["columns"]))
     labels = LabelSettings(options["positive_pip"], options["negative_pip"], options["tissue"], columns)

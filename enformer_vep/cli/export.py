@@ -77,9 +77,9 @@ def export(
     deletions with A1 = ALT and A2 = REF only. TABLE and the panel may be pipes.
     """
     from enformer_vep.errors import UsageError
-    from enformer_vep.export.columns import Combine
-    from enformer_vep.export.run import ExportRequest, Tool
-    from enformer_vep.export.run import export as run
+    from enformer_vep.export.exporter import ExportRequest, Tool
+    from enformer_vep.export.exporter import export as run
+    from enformer_vep.export.recipe import Combine
     from enformer_vep.genome.regions import parse_region, read_regions_file
     from enformer_vep.tables.formats import parse_format
 

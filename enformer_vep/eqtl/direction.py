@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.eqtl.eqtl_settings import ForestSettings
 from enformer_vep.eqtl.features import robust_mean
 from enformer_vep.eqtl.forest import Forest
-from enformer_vep.eqtl.settings import ForestSettings
 from enformer_vep.eqtl.sklearn_door import grow_forest
 
 

@@ -3,18 +3,18 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from enformer_vep.eqtl.eqtl_settings import FeatureSettings, FoldSettings, Together
 from enformer_vep.eqtl.features import signed_log2
 from enformer_vep.eqtl.grouping import Groups, check_names, chosen_groups
-from enformer_vep.eqtl.identity import same_either_way, variant_keys
-from enformer_vep.eqtl.matching import Matches, find_matches, label_keys
+from enformer_vep.eqtl.label_scores import Matches, find_matches, label_keys
 from enformer_vep.eqtl.outcomes import Outcome
 from enformer_vep.eqtl.score_tables import ScoreTables
-from enformer_vep.eqtl.settings import FeatureSettings, FoldSettings, Together
 from enformer_vep.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -125,15 +125,17 @@ def make_examples(
     Raises:
         InputError: Nothing is left to work with.
     """
-    labels["key"] = label_keys(labels, by_gene=tables.by_gene)
-    labels["same"] = _same(labels)
+    own = label_keys(labels, by_gene=tables.by_gene)
+    labels["key"] = list(map(str, own))
+    labels["same"] = [str(key.either) for key in own]
     _drop_duplicates(labels, "same")
     wanted = labels["outcome"].isin(_USED)
-    keys = pd.Index(labels.loc[wanted, "key"].unique())
-    if keys.empty:
+    places = {key: place for place, key in enumerate(dict.fromkeys(compress(own, wanted)))}
+    if not places:
         raise InputError(f"no label is usable: {_counts(labels['outcome'])}; check the PIP thresholds")
-    matches = find_matches(keys, tables, advance)
-    used = _used(labels, wanted, keys, matches, by_gene=tables.by_gene)
+    matches = find_matches(list(places), tables, advance)
+    slots = np.array([places[key] for key in compress(own, wanted)])
+    used = _used(labels, labels[wanted].copy(), slots, matches, by_gene=tables.by_gene)
     if used.empty:
         raise InputError(
             f"no labelled variant has scores: {_counts(labels['outcome'])}; check that both are of one assembly"
@@ -143,14 +145,6 @@ def make_examples(
     logger.info("label rows: %s", _counts(accounting["outcome"]))
     _say_if_swapped(used, features)
     return Examples(tables.tracks, tables.by_gene, matches.values, used, accounting)
-
-
-def _same(labels: pd.DataFrame) -> pd.Series:
-    """Keys that do not depend on the order of alleles of equal length."""
-    gene = labels["key"].str.partition(";")[2]
-    direct, turned = variant_keys(labels) + ";" + gene, variant_keys(labels, swapped=True) + ";" + gene
-    either = same_either_way(labels) & (labels["position"] != "")
-    return labels["key"].mask(either, direct.where(direct < turned, turned))
 
 
 def _drop_duplicates(labels: pd.DataFrame, key: str) -> pd.Index:
@@ -172,10 +166,8 @@ def _all_names(labels: pd.DataFrame, used: pd.DataFrame, role: str) -> list[list
 
 
 def _used(
-    labels: pd.DataFrame, wanted: pd.Series, keys: pd.Index, matches: Matches, *, by_gene: bool
+    labels: pd.DataFrame, used: pd.DataFrame, slots: npt.NDArray[np.intp], matches: Matches, *, by_gene: bool
 ) -> pd.DataFrame:
-    used = labels[wanted].copy()
-    slots = keys.get_indexer(pd.Index(used["key"]))
     reasons = matches.outcomes[slots]
     found = reasons == ""
     labels.loc[used.index[~found], "outcome"] = reasons[~found]

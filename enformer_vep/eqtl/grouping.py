@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enformer_vep.eqtl.settings import FoldSettings, Together
+from enformer_vep.eqtl.eqtl_settings import FoldSettings, Together
 from enformer_vep.errors import InputError
 
 Groups = npt.NDArray[np.int64]

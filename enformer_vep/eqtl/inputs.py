@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from enformer_vep.eqtl.eqtl_settings import EqtlSettings, LabelSettings
 from enformer_vep.eqtl.examples import Examples, make_examples
 from enformer_vep.eqtl.labels import read_labels, read_lists
-from enformer_vep.eqtl.score_tables import open_scores
-from enformer_vep.eqtl.settings import EqtlSettings, LabelSettings
+from enformer_vep.eqtl.score_tables import open_tables
 from enformer_vep.errors import UsageError
 
 
@@ -53,7 +53,7 @@ def load_examples(
     Raises:
         InputError: A table cannot be read, or they have nothing in common.
     """
-    tables = open_scores(inputs.scores, settings.features.score)
+    tables = open_tables(inputs.scores, settings.features.score)
     return make_examples(_labels(inputs, settings.labels), tables, settings.features, advance)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from enformer_vep.eqtl.columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS, find_columns
-from enformer_vep.eqtl.identity import gene_without_version, split_variant
+from enformer_vep.eqtl.eqtl_settings import LabelSettings
+from enformer_vep.eqtl.label_columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS, find_columns
 from enformer_vep.eqtl.outcomes import Outcome
-from enformer_vep.eqtl.settings import LabelSettings
+from enformer_vep.eqtl.spelling import gene_without_version, split_variant
 from enformer_vep.eqtl.text_tables import read_text_columns
 from enformer_vep.errors import InputError
 

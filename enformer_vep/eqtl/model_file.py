@@ -12,8 +12,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from enformer_vep.eqtl.eqtl_settings import FeatureSettings
 from enformer_vep.eqtl.forest import Forest
-from enformer_vep.eqtl.settings import FeatureSettings
 from enformer_vep.errors import InputError
 
 _KEY = "enformer_vep_eqtl"

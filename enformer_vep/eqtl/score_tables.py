@@ -1,25 +1,20 @@
-"""Reads tables that `enformer-vep score` wrote, a chunk of rows at a time."""
+"""The columns of one score in one or more tables that `enformer-vep score` wrote, a chunk of rows at a time."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enformer_vep.eqtl.text_tables import column_names, opened
-from enformer_vep.errors import DependencyError, InputError
-from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, VARIANT_COLUMNS
+from enformer_vep.errors import InputError
+from enformer_vep.tables.reader import ScoredTable, open_scores
+from enformer_vep.tables.row import GENE_ID, VARIANT_COLUMNS, WINDOW_START, Layout
 
-GENE_COLUMNS = tuple(column.name for column in (GENE_ID, GENE_NAME, TSS_DISTANCE))
 OK = "ok"
 
 _CHUNK_VALUES = 1 << 23  # 32 MB of float32
-_PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +22,7 @@ class ScoreChunk:
     """Consecutive rows.
 
     Attributes:
-        identity: Text columns as written: `VARIANT_COLUMNS`, and `GENE_COLUMNS` where the table has them.
+        identity: Text columns as written: `VARIANT_COLUMNS`, and those of the gene where the table has them.
         values: float32 [rows, features]; NaN in rows that were not scored.
     """
 
@@ -45,13 +40,13 @@ class ScoreTables:
     """One or more tables with the same columns of one score.
 
     Attributes:
-        paths: The files, in the order in which they are read.
+        tables: In the order in which they are read.
         score: Name of the score.
         tracks: Track identifiers, in feature order.
         identity: Names of the columns that say what a row is about.
     """
 
-    paths: tuple[Path, ...]
+    tables: tuple[ScoredTable, ...]
     score: str
     tracks: tuple[str, ...]
     identity: tuple[str, ...]
@@ -59,7 +54,7 @@ class ScoreTables:
     @property
     def by_gene(self) -> bool:
         """Whether rows are about a variant and a gene."""
-        return "GENE_ID" in self.identity
+        return GENE_ID.name in self.identity
 
     @property
     def columns(self) -> list[str]:
@@ -69,121 +64,56 @@ class ScoreTables:
     def chunks(self) -> Iterator[ScoreChunk]:
         """Reads the tables, one after the other."""
         rows = max(1, _CHUNK_VALUES // len(self.tracks))
-        return chain.from_iterable(_chunks(path, self, rows) for path in self.paths)
+        for table in self.tables:
+            places = {name: place for place, name in enumerate(table.layout.values)}
+            names = [*VARIANT_COLUMNS, *(column.name for column in table.layout.context)]
+            for texts, values in table.chunks([places[name] for name in self.columns], rows):
+                yield ScoreChunk(pd.DataFrame(texts, columns=names, dtype=str)[list(self.identity)], values)
 
 
-def open_scores(paths: Sequence[Path], score: str, tracks: Sequence[str] | None = None) -> ScoreTables:
+def open_tables(paths: Sequence[Path], score: str, tracks: Sequence[str] | None = None) -> ScoreTables:
     """Looks at the headers.
 
     Args:
-        paths: Tables, TSV (plain or gzip) or Parquet.
+        paths: Tables, as `open_scores` takes them.
         score: Whose columns are wanted.
         tracks: Tracks that there must be, in this order; None for those of the first table.
 
     Raises:
         InputError: A table is none of `enformer-vep score`, has no such columns, or not those of the others.
     """
-    headers = [_header(path) for path in paths]
-    found = [_tracks_of(header, score, path) for header, path in zip(headers, paths, strict=True)]
-    wanted = tuple(found[0] if tracks is None else tracks)
-    for path, own in zip(paths, found, strict=True):
-        _check_same(path, own, wanted, score, exactly=tracks is None)
-    kinds = {
-        tuple(name for name in (*VARIANT_COLUMNS, *GENE_COLUMNS) if name in header) for header in headers
-    }
+    tables = tuple(map(open_scores, paths))
+    found = [_tracks_of(table, score) for table in tables]
+    wanted = found[0] if tracks is None else tuple(tracks)
+    for table, own in zip(tables, found, strict=True):
+        _check_same(table.name, own, wanted, score, exactly=tracks is None)
+    kinds = {_identity(table.layout) for table in tables}
     if len(kinds) > 1:
         raise InputError(f"{paths[0]} and the other tables are not all by gene; give tables of one kind")
-    return ScoreTables(tuple(paths), score, wanted, kinds.pop())
+    return ScoreTables(tables, score, wanted, kinds.pop())
 
 
-def _header(path: Path) -> list[str]:
-    if path.suffix in _PARQUET_SUFFIXES:
-        header = list(_parquet_file(path).schema_arrow.names)
-    else:
-        with opened(path) as (line, _):
-            header = column_names(line)
-    header = ["#CHROM" if name == "CHROM" else name for name in header]
-    absent = [name for name in VARIANT_COLUMNS if name not in header]
-    if absent:
-        raise InputError(f"{path} has no column {absent[0]}; give a table written by enformer-vep score")
-    return header
+def _identity(layout: Layout) -> tuple[str, ...]:
+    return (*VARIANT_COLUMNS, *(column.name for column in layout.context if column is not WINDOW_START))
 
 
-def _tracks_of(header: Sequence[str], score: str, path: Path) -> list[str]:
-    prefix = f"{score}_"
-    tracks = [name.removeprefix(prefix) for name in header if name.startswith(prefix)]
-    if not tracks:
-        raise InputError(
-            f"{path} has no columns {prefix}...; score with -s {score}, or choose another --score"
-        )
-    return tracks
+def _tracks_of(table: ScoredTable, score: str) -> tuple[str, ...]:
+    for block in table.layout.blocks:
+        if block.score == score:
+            return block.labels
+    raise InputError(
+        f"{table.name} has no columns {score}_...; score with -s {score}, or choose another --score"
+    )
 
 
-def _check_same(path: Path, own: Sequence[str], wanted: Sequence[str], score: str, *, exactly: bool) -> None:
-    absent = [track for track in wanted if track not in set(own)]
-    extra = [track for track in own if track not in set(wanted)] if exactly else []
+def _check_same(name: str, own: Sequence[str], wanted: Sequence[str], score: str, *, exactly: bool) -> None:
+    there, asked = set(own), set(wanted)
+    absent = [track for track in wanted if track not in there]
+    extra = [track for track in own if track not in asked] if exactly else []
     if absent or extra:
         names = ", ".join(f"{score}_{track}" for track in (absent or extra)[:5])
         many = len(absent or extra)
         raise InputError(
-            f"{path} {'lacks' if absent else 'alone has'} {many} feature column{'s' if many > 1 else ''}: {names}"
+            f"{name} {'lacks' if absent else 'alone has'} {many} feature column{'s' if many > 1 else ''}: {names}"
             f"{', ...' if many > 5 else ''}; score with the same model and --tracks"
         )
-
-
-def _chunks(path: Path, tables: ScoreTables, rows: int) -> Iterator[ScoreChunk]:
-    read = _parquet_chunks if path.suffix in _PARQUET_SUFFIXES else _text_chunks
-    for table in read(path, tables, rows):
-        table = table.rename(columns={"CHROM": "#CHROM"})
-        # In one block already where pandas read it so; a copy otherwise.
-        values = table[tables.columns].to_numpy(dtype=np.float32)
-        yield ScoreChunk(table[list(tables.identity)].reset_index(drop=True), values)
-
-
-def _text_chunks(path: Path, tables: ScoreTables, rows: int) -> Iterator[pd.DataFrame]:
-    types: dict[str, Any] = dict.fromkeys(tables.columns, np.float32) | dict.fromkeys(tables.identity, str)
-    # "NA" means missing among values only: it is a possible allele.
-    missing = {name: ["NA", "nan", "-nan"] for name in tables.columns}
-    with opened(path) as (line, text):
-        names = ["#CHROM" if name == "CHROM" else name for name in column_names(line)]
-        try:
-            # Written without quoting, so read without.
-            yield from pd.read_csv(
-                text, sep="\t", names=names, header=None, usecols=list(types), dtype=types, index_col=False,
-                na_values=missing, keep_default_na=False, chunksize=rows, low_memory=False, quoting=csv.QUOTE_NONE,
-            )  # fmt: skip
-        except pd.errors.EmptyDataError:
-            return  # no variant went in, so none comes out
-
-
-def _parquet_chunks(path: Path, tables: ScoreTables, rows: int) -> Iterator[pd.DataFrame]:
-    file = _parquet_file(path)
-    plain = {"#CHROM": "CHROM"} if "CHROM" in file.schema_arrow.names else {}
-    wanted = [plain.get(name, name) for name in (*tables.identity, *tables.columns)]
-    for batch in file.iter_batches(batch_size=rows, columns=wanted):
-        columns = {name: batch.column(name) for name in batch.schema.names}
-        identity = {name: _as_text(columns[plain.get(name, name)]) for name in tables.identity}
-        values = {name: columns[name].to_numpy(zero_copy_only=False) for name in tables.columns}
-        yield pd.DataFrame(identity | values)
-
-
-def _as_text(column: Any) -> list[str]:
-    return ["NA" if value is None else str(value) for value in column.to_pylist()]
-
-
-def _parquet_file(path: Path) -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise DependencyError(
-            "reading Parquet needs pyarrow; install it with: pip install 'enformer-vep[formats]'"
-        ) from None
-    if not path.exists():
-        raise InputError(f"{path}: no such file; check the name")
-    try:
-        return pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise InputError(
-            f"{path} is no Parquet file ({str(error).splitlines()[0]}); make it again"
-        ) from error

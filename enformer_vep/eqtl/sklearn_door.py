@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.eqtl.eqtl_settings import ForestSettings
 from enformer_vep.eqtl.forest import Forest
-from enformer_vep.eqtl.settings import ForestSettings
 from enformer_vep.errors import DependencyError
 
 

@@ -5,80 +5,61 @@ them, but a field ends in the line in which it starts: otherwise one stray `"` w
 """
 
 import csv
-import gzip
 import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
 
 from enformer_vep.errors import InputError
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark before the first column's name
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[str, TextIO]]:
-    """Opens a table at its first row; `##` lines before the header are passed over.
-
-    Yields:
-        The header line, and the text that follows.
-
-    Raises:
-        InputError: The file is missing, empty, cut or not text.
-    """
-    with _explained(path), _text(path) as text:
-        line = text.readline()
-        while line.startswith("##"):
-            line = text.readline()
-        if not line.strip():
-            raise InputError(f"{path} is empty; check the command that it comes from")
-        yield line.rstrip("\n"), text
+from enformer_vep.tables.opening import open_text
 
 
 def read_text_columns(path: Path) -> pd.DataFrame:
     """Reads a whole table, tab or else comma separated; every value is the text that stands there.
 
-    Where every name in the header of a tab-separated table stands in quotes (as R writes them), those around values
-    go as well. A value is "" where a row is short.
+    `##` lines before the header are passed over. Where every name in the header of a tab-separated table stands in
+    quotes (as R writes them), those around values go as well. A value is "" where a row is short.
 
     Raises:
-        InputError: As for `opened`, a row has more fields than the header, or a quote is not closed in its line.
+        InputError: The file is missing, empty, cut or not text, a row has more fields than the header, or a quote is
+            not closed in its line.
     """
-    with opened(path) as (line, text):
-        return _unquoted(read_rows(line, text)) if "\t" in line else _comma_separated(path, line, text)
+    with open_text(path) as text:
+        line = text.readline()
+        while line.startswith("##"):
+            line = text.readline()
+        if not line.strip():
+            raise InputError(f"{path} is empty; check the command that it comes from")
+        try:
+            return _tab_separated(line, text) if "\t" in line else _comma_separated(path, line, text)
+        except pd.errors.EmptyDataError:
+            raise InputError(
+                f"{path} has a header but no rows; check the command that it comes from"
+            ) from None
+        except (ValueError, pd.errors.ParserWarning) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path}: cannot read the table ({reason}); check that row") from error
 
 
-def read_rows(line: str, text: TextIO) -> pd.DataFrame:
-    """Reads what follows the header of a tab-separated table, letter by letter."""
+def _tab_separated(line: str, text: TextIO) -> pd.DataFrame:
+    names = [name.strip() for name in line.split("\t")]
     with warnings.catch_warnings():
         # pandas only warns when it drops the fields that a row has too many.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         table = pd.read_csv(
-            text, sep="\t", names=column_names(line), header=None, dtype=str, keep_default_na=False, index_col=False,
+            text, sep="\t", names=names, header=None, dtype=str, keep_default_na=False, index_col=False,
             quoting=csv.QUOTE_NONE,
         )  # fmt: skip
-    return table.fillna("")
-
-
-def column_names(line: str) -> list[str]:
-    """The names in a tab-separated header."""
-    return [name.strip() for name in line.split("\t")]
-
-
-def _unquoted(table: pd.DataFrame) -> pd.DataFrame:
-    if not all(len(name) > 1 and name[0] == name[-1] == '"' for name in table.columns):
+    table = table.fillna("")
+    if not all(len(name) > 1 and name[0] == name[-1] == '"' for name in names):
         return table
-    table.columns = [name[1:-1] for name in table.columns]
+    table.columns = [name[1:-1] for name in names]
     return table.replace(r'^"(.*)"$', r"\1", regex=True)
 
 
 def _comma_separated(path: Path, line: str, text: TextIO) -> pd.DataFrame:
-    header = [name.strip() for name in _fields(path, "the header", line)]
+    header = [name.strip() for name in _fields(path, "the header", line.rstrip("\n"))]
     rows = []
     for number, row in enumerate(text, start=1):
         fields = _fields(path, f"row {number}", row.rstrip("\n"))
@@ -102,24 +83,3 @@ def _fields(path: Path, where: str, line: str) -> list[str]:
             f'{path}, {where}: a " is not closed, or text follows it ({error}); '
             'write " within a quoted value twice, or separate by tabs'
         ) from error
-
-
-def _text(path: Path) -> TextIO:
-    with path.open("rb") as file:
-        compressed = file.read(2) == _GZIP_MAGIC
-    return gzip.open(path, "rt", encoding=_ENCODING) if compressed else path.open(encoding=_ENCODING)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is cut or damaged ({error}); copy or make it again") from error
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} has a header but no rows; check the command that it comes from") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot read the table ({reason}); check that row") from error

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from enformer_vep.export.matching import Matched
 from enformer_vep.export.panel import Panel, PanelVariant
-from enformer_vep.export.parquet import write_columns
+from enformer_vep.export.panel_scores import Matched
+from enformer_vep.export.parquet_columns import write_columns
 from enformer_vep.files.atomic import complete_or_absent, explained
 from enformer_vep.files.bgzf import BgzfEncoder
 from enformer_vep.files.writing import open_stream

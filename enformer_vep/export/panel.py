@@ -1,17 +1,16 @@
 """The variants that another tool works on: a .bim, a FINEMAP .z, or summary statistics, in its order."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
 from enformer_vep.errors import InputError
-from enformer_vep.export.parquet import read_columns
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.export.parquet_columns import read_columns
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.regions import Region
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
+from enformer_vep.tables.opening import open_text
 
 # What the columns are called by PolyFun, LDSC, SLDP and FINEMAP; lower case.
 _NAMES = {
@@ -154,15 +153,7 @@ def _places(header: Sequence[str], path: Path) -> dict[str, int]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open("rb") as raw:
-            stream = ByteStream(cast(BinaryIO, raw), str(path))
-            # Empty cells at a line's end are cells.
-            lines = (line.decode().rstrip("\r\n") for line in stream.content)
-            yield from (line for line in lines if line.strip())
-            stream.check_complete()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"{path} cannot be read ({reason}); check its name and whether it is whole"
-        ) from None
+    with open_text(path) as text:
+        # Empty cells at a line's end are cells.
+        lines = (line.rstrip("\r\n") for line in text)
+        yield from (line for line in lines if line.strip())

@@ -15,7 +15,7 @@ import numpy as np
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.panel import Panel, inside, separator_of
-from enformer_vep.export.parquet import add_column
+from enformer_vep.export.parquet_columns import add_column
 from enformer_vep.export.priors import Floats, normalised
 from enformer_vep.files.atomic import complete_or_absent, explained
 from enformer_vep.files.bgzf import BgzfEncoder, ByteSink

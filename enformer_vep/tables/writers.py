@@ -154,14 +154,7 @@ def index_table(destination: str, choice: FormatChoice) -> Callable[[Path], None
 
 
 @contextmanager
-def open_writer(
-    destination: str,
-    layout: Layout,
-    *,
-    tabix: bool = False,
-    wanted: str | None = None,
-    contigs: Mapping[str, int | None] = NO_CONTIGS,
-) -> Iterator[OpenTable]:
+def open_table(destination: str, make: WriterFactory) -> Iterator[OpenTable]:
     """Opens a file that is written in one go.
 
     A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing
@@ -169,28 +162,15 @@ def open_writer(
 
     Args:
         destination: As for `choose_writer`.
-        layout: As for `choose_writer`.
-        tabix: As for `choose_writer`.
-        wanted: As for `choose_writer`.
-        contigs: As for `choose_writer`.
+        make: What `choose_writer` gave.
 
     Yields:
         The table, its header written.
 
     Raises:
-        UsageError: As for `choose_writer`.
-        DependencyError: As for `choose_writer`.
         OutputError: The destination cannot be opened, written or completed.
         BrokenPipeError: Nobody reads the other end any more.
     """
-    make = choose_writer(destination, layout, tabix=tabix, wanted=wanted, contigs=contigs)
-    with open_table(destination, make) as table:
-        yield table
-
-
-@contextmanager
-def open_table(destination: str, make: WriterFactory) -> Iterator[OpenTable]:
-    """Opens a file that is written in one go, given what makes its writer; see `open_writer`."""
     writers: list[ScoreWriter] = []
 
     def complete(path: Path) -> None:

@@ -8,11 +8,17 @@ import pytest
 pytest.importorskip("sklearn")
 
 from enformer_vep.eqtl.direction import grow_direction_forest, predict_direction, single_score
+from enformer_vep.eqtl.eqtl_settings import (
+    EqtlSettings,
+    FeatureSettings,
+    FoldSettings,
+    ForestSettings,
+    Together,
+)
 from enformer_vep.eqtl.evaluation import evaluate, work
 from enformer_vep.eqtl.folds import why_not
 from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import describe, metrics_text
-from enformer_vep.eqtl.settings import EqtlSettings, FeatureSettings, FoldSettings, ForestSettings, Together
 from enformer_vep.eqtl.sklearn_door import draw_folds
 from enformer_vep.errors import UsageError
 from tests.eqtl import toy

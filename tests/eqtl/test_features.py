@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from enformer_vep.eqtl.eqtl_settings import FeatureSettings
 from enformer_vep.eqtl.features import robust_mean, signed_log2
-from enformer_vep.eqtl.settings import FeatureSettings
 from enformer_vep.errors import UsageError
 
 VALUES = arrays(np.float32, (7, 3), elements=st.floats(-1000, 1000, width=32))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from enformer_vep.eqtl.eqtl_settings import FeatureSettings, ForestSettings
 from enformer_vep.eqtl.forest import Forest
 from enformer_vep.eqtl.model_file import FittedModels, read_models, to_bytes
-from enformer_vep.eqtl.settings import FeatureSettings, ForestSettings
 from enformer_vep.errors import DependencyError, InputError
 
 SETTINGS = ForestSettings(trees=20)

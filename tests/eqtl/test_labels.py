@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from enformer_vep.eqtl.columns import find_columns, parse_column
-from enformer_vep.eqtl.identity import gene_without_version, split_variant
+from enformer_vep.eqtl.eqtl_settings import LabelSettings
+from enformer_vep.eqtl.label_columns import find_columns, parse_column
 from enformer_vep.eqtl.labels import read_labels, read_lists
-from enformer_vep.eqtl.settings import LabelSettings
+from enformer_vep.eqtl.spelling import gene_without_version, split_variant
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.contigs import contig_key
 from tests.builders import make_vcf, write_text

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from enformer_vep.eqtl.score_tables import open_scores
+from enformer_vep.eqtl.score_tables import open_tables
 from enformer_vep.eqtl.text_tables import read_text_columns
 from enformer_vep.errors import InputError
 from tests.builders import write_text
@@ -27,7 +27,7 @@ def test_a_quote_in_a_score_table_is_a_letter(tmp_path, column, name):
         rows[marked][column] = '"' + rows[marked][column]
     rows[25][column] = '"' + rows[25][column] + '"'
     path = toy.scores(tmp_path / name, rows, extra=GENES)
-    (chunk,) = open_scores([path], "SAD").chunks()
+    (chunk,) = open_tables([path], "SAD").chunks()
     assert chunk.identity.to_numpy().tolist() == [row[:9] for row in rows]
     np.testing.assert_array_equal(chunk.values, [[n, -n] for n in range(1, 31)])
 
@@ -35,7 +35,7 @@ def test_a_quote_in_a_score_table_is_a_letter(tmp_path, column, name):
 def test_scores_are_separated_by_tabs(tmp_path):
     path = toy.table(tmp_path / "s.csv", (*toy.IDENTITY, "SAD_A"), [("1", 5, ".", "A", "C", "ok", 1)], ",")
     with pytest.raises(InputError, match="no column #CHROM; give a table written by enformer-vep score"):
-        open_scores([path], "SAD")
+        open_tables([path], "SAD")
 
 
 @pytest.mark.parametrize("odd", ['"v', 'v"', '"v"', '"', '""', 'a"b'])

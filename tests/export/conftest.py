@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from enformer_vep.export.run import ExportRequest, export
+from enformer_vep.export.exporter import ExportRequest, export
 from tests.cli.conftest import Outcome, runner
 from tests.export.toy import Toy, make_toy
 

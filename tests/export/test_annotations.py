@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.export.columns import Combine
+from enformer_vep.export.exporter import ExportRequest, export
 from enformer_vep.export.panel import read_bims
-from enformer_vep.export.run import ExportRequest, export
+from enformer_vep.export.recipe import Combine
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import GENE_ID, Layout, ScoredVariant, ValueBlock
-from enformer_vep.tables.writers import open_writer
 from tests.export.conftest import Export
 from tests.export.toy import PEOPLE, SNPS, Toy, alleles, position
+from tests.tables.rows import open_writer
 
 SAD = ("SAD_CAGE1", "SAD_CAGE2", "SAD_DNASE1")
 
@@ -236,6 +236,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np, pandas as pd
 from polyfun_utils import set_snpid_index
+from tests.tables.rows import open_writer
 annotations = set_snpid_index(pd.read_parquet(sys.argv[2]))
 bim = pd.read_csv(sys.argv[3], sep="\\t", header=None, names=["CHR", "SNP", "CM", "BP", "A1", "A2"])
 bim = set_snpid_index(bim)

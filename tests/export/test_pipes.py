@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from enformer_vep.errors import InputError
-from enformer_vep.export.run import ExportRequest, export
-from enformer_vep.export.tables import open_scores
+from enformer_vep.export.exporter import ExportRequest, export
 from enformer_vep.genome.regions import read_regions_file
+from enformer_vep.tables.reader import open_scores
 
 SIZES = {"more than a pipe holds": 3000, "less than 64 kB": 50, "one row": 1}
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.export.exporter import ExportRequest, export
 from enformer_vep.export.priors import given_priors, normalised, relative_priors
-from enformer_vep.export.run import ExportRequest, export
 from enformer_vep.genome.regions import Region
 from tests.export.conftest import Export
 from tests.export.toy import PEOPLE, SNPS, Toy, alleles, position, write_z

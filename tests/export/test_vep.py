@@ -8,11 +8,10 @@ import pysam
 import pytest
 
 from enformer_vep.errors import UsageError
-from enformer_vep.export.run import ExportRequest, export
+from enformer_vep.export.exporter import ExportRequest, export
 from enformer_vep.genome.variants import Variant
 from enformer_vep.tables.row import Layout, ValueBlock
-from enformer_vep.tables.writers import open_writer
-from tests.tables.rows import ROWS, ok
+from tests.tables.rows import ROWS, ok, open_writer
 
 LAYOUT = Layout((ValueBlock("SAD", ("a", "b")), ValueBlock("SAR", ("a", "b"))))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import Layout, ScoredVariant, ValueBlock
-from enformer_vep.tables.writers import open_writer
+from tests.tables.rows import open_writer
 
 SNPS, PEOPLE = 240, 80
 LAYOUT = Layout((ValueBlock("SAD", ("CAGE1", "CAGE2", "DNASE1")), ValueBlock("D1", ("CAGE1",))))

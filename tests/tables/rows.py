@@ -1,9 +1,13 @@
 """Rows of every kind, for the tests of formats."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 import numpy as np
 
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import WINDOW_START, Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.writers import OpenTable, choose_writer, open_table
 
 SAD = ValueBlock("SAD", ("CNhs1", "x-y"), "sum of differences", ('CAGE:"liver"', "DNASE:K562"))
 JS = ValueBlock("JS", ("CNhs1", "x-y"), "divergence", SAD.titles)
@@ -24,3 +28,8 @@ ROWS = [
     ok(Variant("chr1", 30, ".", "A", "c", 3, 1), np.nan, np.inf, -np.inf, 0.5),
     ok(Variant("chr2", 5, "rs5;rs6", "ACGT", "A", 4, 1), 5.0, 6.0, 7.0, 8.0),
 ]
+
+
+def open_writer(destination: str, layout: Layout, **options: Any) -> AbstractContextManager[OpenTable]:
+    """A file of one layout, written in one go."""
+    return open_table(destination, choose_writer(destination, layout, **options))

@@ -8,8 +8,7 @@ import pytest
 
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import GENE_ID, GENE_NAME, Layout, ScoredVariant
-from enformer_vep.tables.writers import open_writer
-from tests.tables.rows import LAYOUT, ROWS, SAD
+from tests.tables.rows import LAYOUT, ROWS, SAD, open_writer
 
 
 def write(

@@ -15,8 +15,8 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables import hdf5, parquet
 from enformer_vep.tables.formats import choose_format, parse_format, require_joinable
 from enformer_vep.tables.row import GENE_ID, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
-from enformer_vep.tables.writers import choose_writer, open_writer
-from tests.tables.rows import LAYOUT, ROWS, SAD
+from enformer_vep.tables.writers import choose_writer
+from tests.tables.rows import LAYOUT, ROWS, SAD, open_writer
 
 VALUES = np.array([np.full(4, np.nan) if row.values is None else row.values for row in ROWS], np.float32)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import Layout, ScoredVariant, ValueBlock
-from enformer_vep.tables.writers import open_writer
+from tests.tables.rows import open_writer
 
 NAMES = ["SAD_a", "SAD_b"]
 

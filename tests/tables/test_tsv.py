@@ -15,7 +15,7 @@ from enformer_vep.files.bgzf import EOF_MARKER
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import GENE_ID, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
 from enformer_vep.tables.tsv import TsvWriter
-from enformer_vep.tables.writers import open_writer
+from tests.tables.rows import open_writer
 
 HEADER = "#CHROM\tPOS\tID\tREF\tALT\tSTATUS"
 

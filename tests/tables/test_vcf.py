@@ -16,9 +16,9 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.tables.row import GENE_ID, Layout, ScoredVariant
 from enformer_vep.tables.vcf import VcfWriter, info_keys
-from enformer_vep.tables.writers import choose_writer, open_writer
+from enformer_vep.tables.writers import choose_writer
 from tests.builders import bgzip, index_variants
-from tests.tables.rows import CONTIGS, LAYOUT, ROWS, SAD
+from tests.tables.rows import CONTIGS, LAYOUT, ROWS, SAD, open_writer
 
 NAMES = ["scores.vcf", "scores.vcf.gz", "scores.bcf"]
 needs_bcftools = pytest.mark.skipif(not shutil.which("bcftools"), reason="needs bcftools")

@@ -11,17 +11,17 @@ import numpy as np
 
 from enformer_vep.errors import UsageError
 from enformer_vep.export.annotations import write_ldsc, write_polyfun, write_sldp
-from enformer_vep.export.columns import Combine, comparable_columns, is_quantile, make_recipe, select_columns
-from enformer_vep.export.matching import Matched, match
 from enformer_vep.export.panel import Panel, read_bims, read_statistics
+from enformer_vep.export.panel_scores import Matched, match
 from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_susie
 from enformer_vep.export.priors import MAX_RATIO, Floats, given_priors, relative_priors
-from enformer_vep.export.tables import ScoredTable, open_scores
+from enformer_vep.export.recipe import Combine, comparable_columns, is_quantile, make_recipe
 from enformer_vep.export.vep import VepWriter
 from enformer_vep.files.writing import is_stream, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
 from enformer_vep.tables.formats import FORMAT_NAMES, Format, choose_format
+from enformer_vep.tables.reader import ScoredTable, open_scores, select_columns
 from enformer_vep.tables.writers import OpenTable, choose_writer, open_table
 
 logger = logging.getLogger(__name__)

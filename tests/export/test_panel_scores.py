@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from enformer_vep.errors import InputError
-from enformer_vep.export.run import ExportRequest, export
+from enformer_vep.export.exporter import ExportRequest, export
 
 HEADER = "#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\tSAD_b\n"
 # Contig, position, REF, ALT: an insertion and a deletion at one place, multi-allelic places, MNVs, strand-ambiguous

@@ -5,10 +5,10 @@ import logging
 import numpy as np
 import pytest
 
+from enformer_vep.eqtl.eqtl_settings import FeatureSettings, FoldSettings, LabelSettings, Together
 from enformer_vep.eqtl.examples import make_examples
 from enformer_vep.eqtl.labels import read_labels
-from enformer_vep.eqtl.score_tables import open_scores
-from enformer_vep.eqtl.settings import FeatureSettings, FoldSettings, LabelSettings, Together
+from enformer_vep.eqtl.score_tables import open_tables
 from enformer_vep.errors import DependencyError, InputError, UsageError
 from tests.builders import write_text
 from tests.eqtl import toy
@@ -19,7 +19,7 @@ GENES = ("GENE_ID", "GENE_NAME", "TSS_DISTANCE")
 
 def join(scores, labels, features=PLAIN):
     paths = scores if isinstance(scores, list) else [scores]
-    return make_examples(read_labels([labels], LabelSettings()), open_scores(paths, features.score), features)
+    return make_examples(read_labels([labels], LabelSettings()), open_tables(paths, features.score), features)
 
 
 def outcomes(examples):
@@ -171,13 +171,13 @@ def test_several_tables_one_after_the_other(tmp_path, scores):
 def test_tables_that_do_not_fit(tmp_path, scores):
     other = toy.scores(tmp_path / "o.tsv", [], ("A", "C"))
     with pytest.raises(InputError, match="lacks 1 feature column: SAD_B"):
-        open_scores([scores, other], "SAD")
+        open_tables([scores, other], "SAD")
     with pytest.raises(InputError, match="alone has 1 feature column: SAD_B"):
-        open_scores([toy.scores(tmp_path / "one.tsv", [], ("A",)), scores], "SAD")
+        open_tables([toy.scores(tmp_path / "one.tsv", [], ("A",)), scores], "SAD")
     with pytest.raises(InputError, match=r"no columns SAR_"):
-        open_scores([scores], "SAR")
+        open_tables([scores], "SAR")
     with pytest.raises(InputError, match="no column STATUS"):
-        open_scores([write_text(tmp_path / "x.tsv", "#CHROM\tPOS\tID\tREF\tALT\n")], "SAD")
+        open_tables([write_text(tmp_path / "x.tsv", "#CHROM\tPOS\tID\tREF\tALT\n")], "SAD")
     with pytest.raises(UsageError, match="a prediction, not an effect"):
         FeatureSettings("REF")
 
@@ -185,7 +185,7 @@ def test_tables_that_do_not_fit(tmp_path, scores):
 def test_parquet_reads_as_text_does(tmp_path, scores):
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
-    table = open_scores([scores], "SAD")
+    table = open_tables([scores], "SAD")
     (chunk,) = table.chunks()
     columns = {name: chunk.identity[name].tolist() for name in chunk.identity}
     columns["POS"] = [int(text) for text in columns["POS"]]
@@ -193,17 +193,17 @@ def test_parquet_reads_as_text_does(tmp_path, scores):
         values = [None if np.isnan(value) else value for value in chunk.values[:, index].tolist()]
         columns[name] = pyarrow.array(values, pyarrow.float32())
     parquet.write_table(pyarrow.table(columns), tmp_path / "s.parquet")
-    (other,) = open_scores([tmp_path / "s.parquet"], "SAD").chunks()
+    (other,) = open_tables([tmp_path / "s.parquet"], "SAD").chunks()
     np.testing.assert_array_equal(other.values, chunk.values)
     assert other.identity.to_numpy().tolist() == chunk.identity.to_numpy().tolist()
     with pytest.raises(InputError, match="is no Parquet file"):
-        open_scores([write_text(tmp_path / "not.parquet", "x")], "SAD")
+        open_tables([write_text(tmp_path / "not.parquet", "x")], "SAD")
 
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(DependencyError, match=r"enformer-vep\[formats\]"):
-        open_scores([write_text(tmp_path / "x.parquet", "x")], "SAD")
+        open_tables([write_text(tmp_path / "x.parquet", "x")], "SAD")
 
 
 INDELS = [("chr1", 8000, "ins", "A", "AG", "ok", 1, 2), ("chr1", 8000, "del", "AG", "A", "ok", 3, 4)]

@@ -1,29 +1,22 @@
 """Which of a table's value columns are wanted, and what is made of them."""
 
-import fnmatch
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.calibration.additions import Addition, column_score
 from enformer_vep.errors import UsageError
+from enformer_vep.settings import Score
+from enformer_vep.tables.reader import narrowed, select_columns
 from enformer_vep.tables.row import Layout, ValueBlock
 
 logger = logging.getLogger(__name__)
 
-# Scores whose sign says the direction of an effect, so that exchanging REF and ALT negates them.
-SIGNED_SCORES = frozenset({"SAD", "MEAN", "SADR", "SAR", "SAX"})
-_UNSIGNED = frozenset({"D1", "D2", "LOGD2", "JS"})
-# In the units of the track; the other scores are logarithms of ratios, or divergences.
-SCORES_IN_UNITS = frozenset({"SAD", "MEAN", "SAX", "D1", "D2", "REF", "ALT"})
-
-# What a calibration adds to a score's name.
-QUANTILE = "Q"
-CENTRED = ("Z", "PC")
-
+_CENTRED = (Addition.ZSCORE, Addition.COMPONENTS)
 
 class Combine(StrEnum):
     """What becomes of several columns."""
@@ -33,47 +26,16 @@ class Combine(StrEnum):
     MEAN = "mean"
 
 
-def is_signed(score: str) -> bool:
-    """Whether a score, or what a calibration made of it, says the direction of an effect.
-
-    Exchanging REF and ALT negates quantiles exactly. A z-score or a component is negated up to twice the
-    background's median over its spread, which is next to nothing for a signed score.
-    """
-    return any(
-        score.removeprefix(base) in ("", QUANTILE, *CENTRED)
-        for base in SIGNED_SCORES
-        if score.startswith(base)
-    )
+def is_signed(name: str) -> bool:
+    """Whether a column's score, or what a calibration made of it, says the direction of an effect."""
+    known = column_score(name)
+    return known is not None and known.score.is_signed
 
 
-def is_quantile(score: str) -> bool:
+def is_quantile(name: str) -> bool:
     """Whether it is the quantile of a score (SADQ, JSQ)."""
-    return len(score) > 1 and score.endswith(QUANTILE)
-
-
-def select_columns(layout: Layout, patterns: Sequence[str]) -> tuple[int, ...]:
-    """Finds value columns by name.
-
-    Args:
-        layout: Of the table.
-        patterns: Names, or shell patterns such as "SAD_*"; all columns when empty.
-
-    Returns:
-        Their positions among the values, in the order of the table.
-
-    Raises:
-        UsageError: A pattern fits no column.
-    """
-    names = layout.values
-    if not patterns:
-        return tuple(range(len(names)))
-    chosen: set[int] = set()
-    for pattern in patterns:
-        found = {number for number, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)}
-        if not found:
-            raise UsageError(f"no column {pattern} in the table; it has {', '.join(names[:3])}, ...")
-        chosen |= found
-    return tuple(sorted(chosen))
+    known = column_score(name)
+    return known is not None and known.addition is Addition.QUANTILE
 
 
 def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]:
@@ -92,18 +54,18 @@ def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]
     Raises:
         UsageError: The columns are of different assays, as far as the table says, and it has no quantiles.
     """
-    same = tuple(chosen)
-    blocks = narrowed(layout, chosen).blocks
-    if len(chosen) < 2 or len(blocks) > 1 or blocks[0].score not in SCORES_IN_UNITS:
-        return same
-    score = blocks[0].score
+    block, *others = narrowed(layout, chosen).blocks
+    known = column_score(block.score)
+    if len(chosen) < 2 or others or not known or known.addition or not known.score.in_track_units:
+        return tuple(chosen)
+    name = f"{block.score}{Addition.QUANTILE.suffix}"
     places = {name: place for place, name in enumerate(layout.values)}
-    quantiles = [places.get(f"{score}{QUANTILE}_{label}") for label in blocks[0].labels]
-    if all(place is not None for place in quantiles):
-        logger.info("%s of several tracks are combined by their quantiles (%s%s)", score, score, QUANTILE)
-        return tuple(place for place in quantiles if place is not None)
-    _require_one_unit(blocks[0])
-    return same
+    quantiles = [places[column] for label in block.labels if (column := f"{name}_{label}") in places]
+    if len(quantiles) == len(block.labels):
+        logger.info("%s of several tracks are combined by their quantiles (%s)", block.score, name)
+        return tuple(quantiles)
+    _require_one_unit(block)
+    return tuple(chosen)
 
 
 def _require_one_unit(block: ValueBlock) -> None:
@@ -125,19 +87,6 @@ def _require_one_unit(block: ValueBlock) -> None:
             len(block.labels),
             remedy,
         )
-
-
-def narrowed(layout: Layout, chosen: Sequence[int]) -> Layout:
-    """The layout of a table that has only the chosen value columns."""
-    wanted, blocks, first = set(chosen), [], 0
-    for block in layout.blocks:
-        kept = [number for number in range(len(block.labels)) if first + number in wanted]
-        if kept:
-            labels = tuple(block.labels[number] for number in kept)
-            titles = tuple(block.titles[number] for number in kept) if block.titles else ()
-            blocks.append(replace(block, labels=labels, titles=titles))
-        first += len(block.labels)
-    return replace(layout, blocks=tuple(blocks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +145,8 @@ def make_recipe(
     unsigned = [score for score in scores if not is_signed(score)]
     if signed and unsigned:
         raise UsageError(
-            f"{unsigned[0]} has no sign to keep; choose columns of {', '.join(sorted(SIGNED_SCORES))} "
+            f"{unsigned[0]} has no sign to keep; choose columns of "
+            f"{', '.join(sorted(score for score in Score if score.is_signed))} "
             "or of their quantiles (-c 'SAD_*')"
         )
     _refuse_sizes_below_the_median(unsigned)
@@ -211,11 +161,11 @@ def make_recipe(
 
 def _refuse_sizes_below_the_median(unsigned: Sequence[str]) -> None:
     """The z-score of a size is negative for the smallest effects: its own size would make them large."""
-    for score in unsigned:
-        for suffix in CENTRED:
-            bare = score.removesuffix(suffix)
-            if bare != score and bare in _UNSIGNED:
-                raise UsageError(
-                    f"{score} is below 0 for effects smaller than the median and has no size; "
-                    f"choose columns of {bare} or {bare}{QUANTILE} (-c '{bare}_*')"
-                )
+    for name in unsigned:
+        known = column_score(name)
+        if known and not known.score.is_prediction and known.addition in _CENTRED:
+            size, quantile = known.score, f"{known.score}{Addition.QUANTILE.suffix}"
+            raise UsageError(
+                f"{name} is below 0 for effects smaller than the median and has no size; "
+                f"choose columns of {size} or {quantile} (-c '{size}_*')"
+            )

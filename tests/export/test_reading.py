@@ -13,8 +13,8 @@ import torch
 
 from enformer_vep.calibration import Addition
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.export.columns import (
-    SCORES_IN_UNITS,
+from enformer_vep.export.exporter import ExportRequest, export
+from enformer_vep.export.recipe import (
     Combine,
     comparable_columns,
     is_quantile,
@@ -22,14 +22,12 @@ from enformer_vep.export.columns import (
     make_recipe,
     select_columns,
 )
-from enformer_vep.export.run import ExportRequest, export
-from enformer_vep.export.tables import layout_of, open_scores
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.scores import compute_scores
 from enformer_vep.settings import Score
+from enformer_vep.tables.reader import layout_of, open_scores
 from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
-from enformer_vep.tables.writers import open_writer
-from tests.tables.rows import LAYOUT, ROWS, SAD
+from tests.tables.rows import LAYOUT, ROWS, SAD, open_writer
 
 NAMES = ["scores.tsv", "scores.tsv.gz", "scores.parquet"]
 GENES = Layout((SAD,), (GENE_ID, GENE_NAME, TSS_DISTANCE))
@@ -201,7 +199,7 @@ def test_what_is_signed_by_the_names_of_scores_and_additions():
             assert is_signed(f"{score}{suffix}") is signed
         assert is_quantile(f"{score}Q")
         assert not is_quantile(score)
-    assert set(Score) > SCORES_IN_UNITS
+    assert {score for score in Score if score.in_track_units} == {"SAD", "MEAN", "SAX", "D1", "D2", "REF", "ALT"}
     assert not is_signed("P")
 
 

@@ -3,15 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from enformer_vep.calibration.additions import column_score, is_prediction
 from enformer_vep.errors import UsageError
-from enformer_vep.settings import Score
-
-UNSIGNED_SCORES = frozenset({Score.D1, Score.D2, Score.LOGD2, Score.JS})
-"""Scores that are sizes: they do not change when REF and ALT are exchanged, and say nothing about direction."""
-
-# What enformer-vep score --calibration adds to the name: quantiles, z-scores, components.
-_CALIBRATED = ("Q", "Z", "PC")
-_NOT_EFFECTS = frozenset({Score.REF, Score.ALT})
 
 
 class Together(StrEnum):
@@ -37,7 +30,7 @@ class LabelSettings:
         positive_pip: A posterior inclusion probability of at least this makes a positive.
         negative_pip: One of at most this makes a negative; what lies between is left out.
         tissue: Name of the one tissue of tables that have no such column.
-        columns: Pairs of (role, column name) that take precedence over `columns.ALIASES`.
+        columns: Pairs of (role, column name) that take precedence over `label_columns.ALIASES`.
     """
 
     positive_pip: float = 0.9
@@ -76,15 +69,16 @@ class FeatureSettings:
         Raises:
             UsageError: The score is a prediction, or the pseudocount is not positive.
         """
-        if self.score in _NOT_EFFECTS:
+        if is_prediction(self.score):
             raise UsageError(f"--score {self.score} is a prediction, not an effect: choose SAD or another")
         if self.pseudocount is not None and not self.pseudocount > 0:
             raise UsageError("--pseudocount must be above 0; --transform none does without")
 
     @property
     def signed(self) -> bool:
-        """Whether exchanging REF and ALT negates the score (z-scores: but for the background's median)."""
-        return not any(self.score in (size, *(size + one for one in _CALIBRATED)) for size in UNSIGNED_SCORES)
+        """Whether exchanging REF and ALT negates the score; one of another program's is taken to be signed."""
+        known = column_score(self.score)
+        return known is None or known.score.is_signed
 
 
 @dataclass(frozen=True, slots=True)
