@@ -16,9 +16,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from enformer_vep.eqtl.evaluation import evaluate
-from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
-from enformer_vep.eqtl.report import spread
 from enformer_vep.eqtl.eqtl_settings import (
     EqtlSettings,
     FeatureSettings,
@@ -27,6 +24,9 @@ from enformer_vep.eqtl.eqtl_settings import (
     LabelSettings,
     Together,
 )
+from enformer_vep.eqtl.evaluation import evaluate
+from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
+from enformer_vep.eqtl.report import spread
 
 COLUMNS = (
     "scores", "keep_together", "positives", "negatives", "groups", "positive_groups", "folds_with_both",

@@ -1,6 +1,7 @@
 """Who may import whom (CONTRIBUTING.md), read from the source."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -52,6 +53,10 @@ DOORS = {
     "pyfaidx": {"genome.fasta"},
     "sklearn": {"eqtl.sklearn_door"},
 }
+
+# Parts whose modules have names of their own; a format's name may stand for its reader and for its writer.
+ONE_NAME = {"calibration", "eqtl", "export", "tables"}
+FORMATS = {"bcf", "vcf"}
 
 # Nothing in these loads torch, so that --help and plain file work stay quick.
 WITHOUT_TORCH = {
@@ -180,6 +185,15 @@ def files_of(name: str) -> set[Path]:
 
 def test_what_stands_at_the_top():
     assert {module_name(path) for path in ROOT.glob("*.py")} == TOP
+
+
+def test_a_name_means_one_module():
+    """A name says what a module is: it stands once, except a format's, which one part reads and another writes."""
+    seen = Counter(
+        path.stem for path in MODULES if path.stem != "__init__" and part_of(module_name(path)) in ONE_NAME
+    )
+    elsewhere = {path.stem for path in MODULES if part_of(module_name(path)) not in {*ONE_NAME, "cli"}}
+    assert {name for name, count in seen.items() if count > 1 or name in elsewhere} <= FORMATS
 
 
 def test_parts_import_one_way():

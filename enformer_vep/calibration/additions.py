@@ -59,9 +59,7 @@ class ColumnScore:
 
 
 _KNOWN = {str(one): ColumnScore(one) for one in Score} | {
-    f"{one}{addition.suffix}": ColumnScore(one, addition)
-    for one in Score
-    for addition in Addition
+    f"{one}{addition.suffix}": ColumnScore(one, addition) for one in Score for addition in Addition
 }
 
 

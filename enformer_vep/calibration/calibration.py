@@ -124,9 +124,7 @@ class Calibration:
         Raises:
             UsageError: When a score, a track or the components are not in the calibration.
         """
-        wanted = [
-            (block, source) for block, source in with_places(blocks) if not is_prediction(block.score)
-        ]
+        wanted = [(block, source) for block, source in with_places(blocks) if not is_prediction(block.score)]
         if not wanted:
             raise UsageError(
                 "REF and ALT are predictions and are not calibrated: add another score, or leave --calibration out"

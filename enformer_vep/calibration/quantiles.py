@@ -158,9 +158,7 @@ class QuantileSketch:
         tail.sort(axis=1)
         return tail
 
-    def _sorted(
-        self, sizes: bool
-    ) -> Iterator[tuple[slice, npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+    def _sorted(self, sizes: bool) -> Iterator[tuple[slice, npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
         """For blocks of columns: what is kept, ascending, and how many values lie up to and with each."""
         weights = np.repeat(
             [1 << height for height in range(len(self._levels))], [level.filled for level in self._levels]

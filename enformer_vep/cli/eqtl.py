@@ -16,7 +16,7 @@ from enformer_vep.errors import InputError
 
 if TYPE_CHECKING:
     from enformer_vep.eqtl.eqtl_settings import EqtlSettings
-    from enformer_vep.eqtl.examples import Examples
+    from enformer_vep.eqtl.labelled_examples import Examples
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ def _settings(options: dict[str, Any]) -> "EqtlSettings":
 
 
 def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":
-    from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
+    from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
     from enformer_vep.eqtl.report import accounting_text
     from enformer_vep.eqtl.sklearn_door import require_sklearn
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from enformer_vep.eqtl import metrics
 from enformer_vep.eqtl.direction import grow_direction_forest, predict_direction, single_score
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FoldSettings
-from enformer_vep.eqtl.examples import Examples, TissueExamples
 from enformer_vep.eqtl.folds import OK, check_folds, why_not
+from enformer_vep.eqtl.labelled_examples import Examples, TissueExamples
 from enformer_vep.eqtl.sklearn_door import draw_folds, grow_forest
 from enformer_vep.errors import UsageError
 

@@ -9,9 +9,9 @@ import numpy as np
 from enformer_vep import __version__
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings
 from enformer_vep.eqtl.evaluation import seed_for
-from enformer_vep.eqtl.examples import Examples
 from enformer_vep.eqtl.folds import OK, why_not
 from enformer_vep.eqtl.forest import Forest
+from enformer_vep.eqtl.labelled_examples import Examples
 from enformer_vep.eqtl.model_file import FittedModels
 from enformer_vep.eqtl.sklearn_door import grow_forest, require_sklearn
 from enformer_vep.errors import InputError

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.eqtl.eqtl_settings import FoldSettings, Together
-from enformer_vep.eqtl.examples import Examples
 from enformer_vep.eqtl.grouping import Groups, count_split, linked_groups
+from enformer_vep.eqtl.labelled_examples import Examples
 from enformer_vep.errors import InputError
 
 logger = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ class Matches:
     """What was found for every wanted key.
 
     Attributes:
-        values: float32 [keys, features]; undefined where the outcome is not empty.
+        values: float32 [keys, features]; to be passed over where the outcome is not empty.
         outcomes: Per key, "" when it has values, else why not.
         variants: Per key, the score row's variant as contig:position:REF:ALT; "" where there is none.
         orientation: float32 [keys]: -1 where the score table has REF and ALT the other way round, else 1.
@@ -127,7 +127,7 @@ class _Finder:
         self._wanted = WantedVariants(keys)
         # Where there is no gene in reach, the reason holds for all the genes that labels name.
         self._any_gene = WantedVariants(key._replace(gene="") for key in keys) if by_gene else None
-        self._values = np.empty((len(keys), features), dtype=np.float32)
+        self._values = np.zeros((len(keys), features), dtype=np.float32)
         self._worth = np.full(len(keys), _NONE, dtype=np.int8)
         self._outcomes = np.full(len(keys), Outcome.NOT_IN_SCORES.value, dtype=object)
         self._found = np.full(len(keys), "", dtype=object)

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 _CENTRED = (Addition.ZSCORE, Addition.COMPONENTS)
 
+
 class Combine(StrEnum):
     """What becomes of several columns."""
 

@@ -17,7 +17,7 @@ from enformer_vep.eqtl.eqtl_settings import (
 )
 from enformer_vep.eqtl.evaluation import evaluate, work
 from enformer_vep.eqtl.folds import why_not
-from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
+from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import describe, metrics_text
 from enformer_vep.eqtl.sklearn_door import draw_folds
 from enformer_vep.errors import UsageError

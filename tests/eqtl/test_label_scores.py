@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from enformer_vep.eqtl.eqtl_settings import FeatureSettings, FoldSettings, LabelSettings, Together
-from enformer_vep.eqtl.examples import make_examples
+from enformer_vep.eqtl.labelled_examples import make_examples
 from enformer_vep.eqtl.labels import read_labels
 from enformer_vep.eqtl.score_tables import open_tables
 from enformer_vep.errors import DependencyError, InputError, UsageError
 from tests.builders import write_text
 from tests.eqtl import toy
+from tests.export.test_pipes import fifo
 
 PLAIN = FeatureSettings(pseudocount=None)
 GENES = ("GENE_ID", "GENE_NAME", "TSS_DISTANCE")
@@ -124,6 +125,19 @@ def test_by_gene(tmp_path, gene_scores):
     tissue = one_tissue(examples)
     assert tissue.features.tolist() == [[3, 4], [1, 2]]
     assert tissue.distance.tolist() == [900, -40]
+
+
+def test_no_gene_in_reach_of_alleles_the_other_way_round(tmp_path, gene_scores):
+    labels = toy.labels(
+        tmp_path / "l.tsv", "chrom pos ref alt gene_id pip", "1 5 G A ENSG01 1", "1 6 A G ENSG01 1"
+    )
+    assert outcomes(join(gene_scores, labels)) == ["positive", "not_scored:no_gene_in_reach"]
+
+
+def test_scores_from_a_pipe(tmp_path, scores):
+    labels = toy.labels(tmp_path / "l.tsv", "chrom pos ref alt pip", "1 100 A G 1")
+    with fifo(scores, tmp_path / "pipe") as pipe:
+        assert one_tissue(join(pipe, labels)).features.tolist() == [[0.5, -1.25]]
 
 
 def test_by_gene_needs_genes(tmp_path, gene_scores):

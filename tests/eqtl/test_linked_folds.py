@@ -13,7 +13,7 @@ from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FoldSettings, ForestSe
 from enformer_vep.eqtl.evaluation import evaluate
 from enformer_vep.eqtl.folds import check_folds
 from enformer_vep.eqtl.grouping import count_split, linked_groups
-from enformer_vep.eqtl.inputs import EqtlInputs, load_examples
+from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import describe, metrics_text
 from enformer_vep.eqtl.sklearn_door import draw_folds
 from enformer_vep.errors import InputError

@@ -199,7 +199,15 @@ def test_what_is_signed_by_the_names_of_scores_and_additions():
             assert is_signed(f"{score}{suffix}") is signed
         assert is_quantile(f"{score}Q")
         assert not is_quantile(score)
-    assert {score for score in Score if score.in_track_units} == {"SAD", "MEAN", "SAX", "D1", "D2", "REF", "ALT"}
+    assert {score for score in Score if score.in_track_units} == {
+        "SAD",
+        "MEAN",
+        "SAX",
+        "D1",
+        "D2",
+        "REF",
+        "ALT",
+    }
     assert not is_signed("P")
 
 

@@ -4,18 +4,20 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import compress
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enformer_vep.eqtl.eqtl_settings import FeatureSettings, FoldSettings, Together
+from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FeatureSettings, FoldSettings, Together
 from enformer_vep.eqtl.features import signed_log2
 from enformer_vep.eqtl.grouping import Groups, check_names, chosen_groups
 from enformer_vep.eqtl.label_scores import Matches, find_matches, label_keys
+from enformer_vep.eqtl.labels import read_labels, read_lists
 from enformer_vep.eqtl.outcomes import Outcome
-from enformer_vep.eqtl.score_tables import ScoreTables
-from enformer_vep.errors import InputError
+from enformer_vep.eqtl.score_tables import ScoreTables, open_tables
+from enformer_vep.errors import InputError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +105,54 @@ class Examples:
                 rows["effect"].to_numpy(),
                 groups,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class EqtlInputs:
+    """Where everything is.
+
+    Attributes:
+        scores: Tables of `enformer-vep score`.
+        labels: Tables with labels or PIPs; or else the two lists.
+        positives: Causal variants.
+        negatives: Others.
+    """
+
+    scores: tuple[Path, ...]
+    labels: tuple[Path, ...] = ()
+    positives: Path | None = None
+    negatives: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is not one form or the other.
+
+        Raises:
+            UsageError: Naming both forms.
+        """
+        lists = self.positives is not None, self.negatives is not None
+        if not self.scores or any(lists) == bool(self.labels) or any(lists) != all(lists):
+            raise UsageError("give SCORES, and --labels or both --positives and --negatives")
+
+
+def load_examples(
+    inputs: EqtlInputs, settings: EqtlSettings, advance: Callable[[int], object] = lambda rows: None
+) -> Examples:
+    """Reads and joins.
+
+    Args:
+        inputs: The files.
+        settings: Thresholds, score and transform.
+        advance: Told how many score rows were read.
+
+    Raises:
+        InputError: A table cannot be read, or they have nothing in common.
+    """
+    tables = open_tables(inputs.scores, settings.features.score)
+    if inputs.positives is not None and inputs.negatives is not None:
+        labels = read_lists(inputs.positives, inputs.negatives, settings.labels)
+    else:
+        labels = read_labels(inputs.labels, settings.labels)
+    return make_examples(labels, tables, settings.features, advance)
 
 
 def make_examples(
