@@ -15,9 +15,6 @@ def single_score(features: npt.NDArray[np.float32], track: int | None) -> npt.ND
     Args:
         features: float32 [rows, features], signed.
         track: Index of the one feature to use; None for the robust mean over all.
-
-    Returns:
-        float64 [rows].
     """
     return robust_mean(features) if track is None else features[:, track].astype(np.float64)
 
@@ -42,8 +39,5 @@ def predict_direction(forest: Forest, features: npt.NDArray[np.float32]) -> npt.
     Args:
         forest: As from `grow_direction_forest`.
         features: float32 [rows, features], signed.
-
-    Returns:
-        float64 [rows].
     """
     return forest.predict(features) - forest.predict(-features)

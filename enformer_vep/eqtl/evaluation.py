@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ _DIRECTION_SEED = 1
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Advance = Callable[[int], object]
+Predict = Callable[[npt.NDArray[np.float32]], Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,43 +146,46 @@ def _classify(one: TissueExamples, settings: EqtlSettings, advance: Advance) -> 
     scores: list[FoldScore] = []
     held_out = np.zeros(len(one.positive) if status == OK else 0)
     sizes = np.abs(one.features)
+
+    def train(rows: Bools, seed: int) -> Predict:
+        positive = one.positive[rows]
+        if positive.all() or not positive.any():
+            return lambda features: np.full(len(features), float(positive.all()))
+        return grow_forest(sizes[rows], positive, settings.forest, seed).predict
+
     for repeat in range(folds.repeats if status == OK else 0):
-        predicted, fold_of = _held_out(one, sizes, settings, repeat, advance)
+        fold_of = draw_folds(one.positive, one.groups, folds.folds, seed_for(folds, one.tissue, repeat))
+        predicted = _held_out(one, sizes, fold_of, folds, (repeat,), train, advance)
         scores += _fold_scores(one, predicted, fold_of, repeat)
         held_out += predicted / folds.repeats
     if status != OK:
         advance(folds.folds * folds.repeats)
     elif all(math.isnan(score.auroc) for score in scores):
         status = "no_fold_with_both"
-    nothing = DirectionResult(OK)
     counts = (_count(one.groups), _count(_of(one.groups, one.positive)))
     return TissueResult(
-        one.tissue, status, one.positive, one.distance, *counts, tuple(scores), held_out, nothing
+        one.tissue, status, one.positive, one.distance, *counts, tuple(scores), held_out, DirectionResult(OK)
     )
 
 
 def _held_out(
-    one: TissueExamples, sizes: npt.NDArray[np.float32], settings: EqtlSettings, repeat: int, advance: Advance
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Every example's probability from the forest that has not seen its fold, and the folds."""
-    folds = settings.folds
-    fold_of = draw_folds(one.positive, one.groups, folds.folds, seed_for(folds, one.tissue, repeat))
-    predicted = np.zeros(len(sizes))
+    one: TissueExamples,
+    features: npt.NDArray[np.float32],
+    fold_of: npt.NDArray[np.int64],
+    folds: FoldSettings,
+    numbers: tuple[int, ...],
+    train: Callable[[Bools, int], Predict],
+    advance: Advance,
+) -> Floats:
+    """What is predicted for every row by what has not seen its fold; the numbers go into the seeds."""
+    predicted = np.zeros(len(features))
     for fold in range(folds.folds):
         held = fold_of == fold
         if held.any():
-            seed = seed_for(folds, one.tissue, repeat, fold)
-            predicted[held] = _trained(sizes[~held], one.positive[~held], settings, seed)(sizes[held])
+            seed = seed_for(folds, one.tissue, numbers[0], fold, *numbers[1:])
+            predicted[held] = train(~held, seed)(features[held])
         advance(1)
-    return predicted, fold_of
-
-
-def _trained(
-    features: npt.NDArray[np.float32], positive: Bools, settings: EqtlSettings, seed: int
-) -> Callable[[npt.NDArray[np.float32]], Floats]:
-    if positive.all() or not positive.any():
-        return lambda rows: np.full(len(rows), float(positive.all()))
-    return grow_forest(features, positive, settings.forest, seed).predict
+    return predicted
 
 
 def _fold_scores(
@@ -208,17 +213,24 @@ def _direction(
 ) -> DirectionResult:
     folds = settings.folds
     known = one.positive & np.isfinite(one.effect) & (one.effect != 0)
-    status, up = _direction_status(one, known, settings), one.effect[known] > 0
+    status, up, features = _direction_status(one, known, settings), one.effect[known] > 0, one.features[known]
     result = DirectionResult(status, int(known.sum()), int(up.sum()))
     if settings.features.signed and known.any():
-        score = single_score(one.features[known], track)
+        score = single_score(features, track)
         result = replace(result, accuracy=metrics.sign_accuracy(up, score), auroc=metrics.auroc(up, score))
     if status != OK:
         advance(folds.folds * folds.repeats)
         return result
-    predicted = [
-        _held_out_direction(one, known, settings, repeat, advance) for repeat in range(folds.repeats)
-    ]
+
+    def train(rows: Bools, seed: int) -> Predict:
+        forest = grow_direction_forest(features[rows], up[rows], settings.forest, seed)
+        return partial(predict_direction, forest)
+
+    predicted = []
+    for repeat in range(folds.repeats):
+        seed = seed_for(folds, one.tissue, repeat, folds.folds, _DIRECTION_SEED)
+        fold_of = draw_folds(up, _of(one.groups, known), folds.folds, seed)
+        predicted.append(_held_out(one, features, fold_of, folds, (repeat, _DIRECTION_SEED), train, advance))
     return replace(
         result,
         forest_accuracy=tuple(metrics.sign_accuracy(up, scores) for scores in predicted),
@@ -233,23 +245,6 @@ def _direction_status(one: TissueExamples, known: Bools, settings: EqtlSettings)
         return "no_effects"
     status = why_not(one.effect[known] > 0, _of(one.groups, known), settings.folds.folds)
     return status.replace("positives", "up").replace("negatives", "down")
-
-
-def _held_out_direction(
-    one: TissueExamples, known: Bools, settings: EqtlSettings, repeat: int, advance: Advance
-) -> Floats:
-    folds, features, up = settings.folds, one.features[known], one.effect[known] > 0
-    seed = seed_for(folds, one.tissue, repeat, folds.folds, _DIRECTION_SEED)
-    fold_of = draw_folds(up, _of(one.groups, known), folds.folds, seed)
-    predicted = np.zeros(len(up))
-    for fold in range(folds.folds):
-        held = fold_of == fold
-        if held.any():
-            seed = seed_for(folds, one.tissue, repeat, fold, _DIRECTION_SEED)
-            forest = grow_direction_forest(features[~held], up[~held], settings.forest, seed)
-            predicted[held] = predict_direction(forest, features[held])
-        advance(1)
-    return predicted
 
 
 def _count(groups: npt.NDArray[np.int64] | None) -> int | None:

@@ -71,7 +71,8 @@ def _standard_table(path: Path, settings: LabelSettings) -> pd.DataFrame:
     table = _with_identity(table, set(found), path)
     for role in NUMBERS:
         table[role] = _numbers(table, role, path)
-    _check_range(table, path)
+    _refuse(~table["label"].isin([0, 1]) & table["label"].notna(), table, path, "label", "1 or 0")
+    _refuse(~table["pip"].between(0, 1) & table["pip"].notna(), table, path, "pip", "from 0 to 1")
     table["gene"] = _named(table["gene"]).map(gene_without_version)
     table["group"] = _groups(table, found.get("group"), path)
     return table
@@ -91,17 +92,16 @@ def _with_identity(table: pd.DataFrame, found: set[str], path: Path) -> pd.DataF
         raise InputError(
             f"{path} does not say which variants it means; give columns CHROM POS REF ALT, or ID, or use --column"
         )
-    return _checked_positions(table, path)
+    _refuse(~table["position"].str.fullmatch(r"\d*"), table, path, "position", "a whole number")
+    return table
 
 
-def _checked_positions(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    bad = ~table["position"].str.fullmatch(r"\d*")
+def _refuse(bad: pd.Series, table: pd.DataFrame, path: Path, role: str, wanted: str) -> None:
+    """Names the first row whose cell is bad."""
     if bad.any():
         row = table[bad].iloc[0]
-        raise InputError(
-            f"{path}, row {row['row']}: position {row['position']} is not a whole number; correct it"
-        )
-    return table
+        cell = f"{row[role]:g}" if isinstance(row[role], float) else row[role]
+        raise InputError(f"{path}, row {row['row']}: {role} {cell} is not {wanted}; correct it")
 
 
 def _numbers(table: pd.DataFrame, role: str, path: Path) -> pd.Series:
@@ -110,20 +110,8 @@ def _numbers(table: pd.DataFrame, role: str, path: Path) -> pd.Series:
     known = text.str.casefold().map(lambda value: words.get(value, value))
     missing = known.isin(_MISSING)
     numbers = pd.to_numeric(known.mask(missing), errors="coerce").astype("float64")
-    bad = numbers.isna() & ~missing
-    if bad.any():
-        row = table[bad].iloc[0]
-        raise InputError(f"{path}, row {row['row']}: {role} {row[role]} is not a number; correct it")
+    _refuse(numbers.isna() & ~missing, table, path, role, "a number")
     return numbers
-
-
-def _check_range(table: pd.DataFrame, path: Path) -> None:
-    wrong = (~table["label"].isin([0, 1]) & table["label"].notna(), "label", "1 or 0")
-    outside = (~table["pip"].between(0, 1) & table["pip"].notna(), "pip", "from 0 to 1")
-    for bad, role, allowed in (wrong, outside):
-        if bad.any():
-            row = table[bad].iloc[0]
-            raise InputError(f"{path}, row {row['row']}: {role} {row[role]:g} is not {allowed}; correct it")
 
 
 def _named(names: pd.Series) -> pd.Series:
