@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from enformer_vep.errors import UsageError
-from enformer_vep.export.annotations import write_ldsc, write_polyfun, write_sldp
+from enformer_vep.export.annotations import write_annotations
 from enformer_vep.export.panel import Panel, read_bims, read_statistics
 from enformer_vep.export.panel_scores import Matched, match
 from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_susie
@@ -42,7 +42,7 @@ class Tool(StrEnum):
 TARGETS = (*FORMAT_NAMES, *Tool)
 """What can be exported to."""
 
-_ANNOTATIONS = {Tool.LDSC: write_ldsc, Tool.SLDP: write_sldp, Tool.POLYFUN: write_polyfun}
+_ANNOTATIONS = {Tool.LDSC: "annot.gz", Tool.SLDP: "sannot.gz", Tool.POLYFUN: "annot.parquet"}
 _PRIORS = (Tool.SUSIE, Tool.FINEMAP, Tool.POLYFUN_PRIORS)
 
 
@@ -227,7 +227,7 @@ def _write_annotations(destination: str, panel: Panel, matched: Matched, tool: T
         logger.warning("%d variants without a score get 0 in every annotation", missing)
     if cells := int(np.isnan(matched.values[scored]).sum()):
         logger.warning("%d values that are no numbers, of variants with others, are written as 0", cells)
-    return _ANNOTATIONS[tool](destination, panel, matched)
+    return write_annotations(destination, _ANNOTATIONS[tool], panel, matched)
 
 
 def _write_priors(request: ExportRequest, panel: Panel, weights: Floats, tool: Tool) -> list[str]:

@@ -8,7 +8,7 @@ A variant without a score has the mean prior of the scored variants: of its locu
 it 1 / variants, what a flat prior gives; of the whole file for PolyFun, whose loci are not known here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +46,9 @@ def write_susie(destination: str, panel: Panel, weights: Floats, loci: Sequence[
     names = []
     for name, places in _loci(destination, panel, loci):
         names.append(name)
-        lines = ["SNP\tprior_weight"]
-        priors = normalised(weights[places])
-        lines += [
-            f"{panel.variants[place].id}\t{prior:.9g}" for place, prior in zip(places, priors, strict=True)
-        ]
-        _write_lines(name, lines)
+        ids = [panel.variants[place].id for place in places]
+        priors = zip(ids, normalised(weights[places]), strict=True)
+        _write_lines(name, ["SNP\tprior_weight", *(f"{one}\t{prior:.9g}" for one, prior in priors)])
     return names
 
 
@@ -59,30 +56,31 @@ def write_finemap(destination: str, panel: Panel, weights: Floats, loci: Sequenc
     """Writes the .z file of each locus with the column `prob`; as `write_susie` otherwise."""
     if not panel.lines:
         raise UsageError("--to finemap adds a column to a .z file: give it as text with --sumstats")
-    separator = separator_of(panel.header)
-    header = panel.header.split(separator)
-    kept = [number for number, column in enumerate(header) if column != "prob"]
     names = []
     for name, places in _loci(destination, panel, loci):
         names.append(name)
-        priors = normalised(weights[places])
-        lines = [" ".join([*_words(header, kept, panel), "prob"])]
-        for place, prior in zip(places, priors, strict=True):
-            cells = _words(panel.lines[place].split(separator), kept, panel)
-            lines.append(" ".join([*cells, f"{prior:.9g}"]))
-        _write_lines(name, lines)
+        lines = [panel.lines[place] for place in places]
+        _write_lines(name, _with_column(panel, lines, "prob", normalised(weights[places]), " "))
     return names
 
 
-def _words(cells: Sequence[str], kept: Sequence[int], panel: Panel) -> list[str]:
-    """Cells that FINEMAP can tell apart: it takes single blanks between them."""
-    chosen = [cells[number] for number in kept]
-    for cell in chosen:
-        if cell.split() != [cell]:
-            raise InputError(
-                f"{panel.path}: FINEMAP's .z is split at blanks and cannot hold the cell {cell!r}; write NA or one word"
-            )
-    return chosen
+def _with_column(
+    panel: Panel, lines: Sequence[str], column: str, priors: Floats, between: str
+) -> Iterator[str]:
+    """Header and lines with one more column, or with one of that name replaced."""
+    separator = separator_of(panel.header)
+    kept = [number for number, name in enumerate(panel.header.split(separator)) if name != column]
+    for line, last in zip((panel.header, *lines), (column, *(f"{one:.9g}" for one in priors)), strict=True):
+        cells = line.split(separator)
+        chosen = [cells[number] for number in kept]
+        for cell in chosen:
+            # FINEMAP takes single blanks between cells.
+            if between == " " and cell.split() != [cell]:
+                raise InputError(
+                    f"{panel.path}: FINEMAP's .z is split at blanks and cannot hold the cell {cell!r}; "
+                    "write NA or one word"
+                )
+        yield between.join((*chosen, last))
 
 
 def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
@@ -111,14 +109,7 @@ def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
         with complete_or_absent(destination) as path, explained(destination):
             add_column(panel.path, path, "SNPVAR", scaled.tolist())
         return [destination]
-    separator = separator_of(panel.header)
-    header = panel.header.split(separator)
-    kept = [number for number, column in enumerate(header) if column != "SNPVAR"]
-    lines = ["\t".join([*(header[number] for number in kept), "SNPVAR"])]
-    for line, prior in zip(panel.lines, scaled, strict=True):
-        cells = line.split(separator)
-        lines.append("\t".join([*(cells[number] for number in kept), f"{prior:.9g}"]))
-    _write_lines(destination, lines)
+    _write_lines(destination, _with_column(panel, panel.lines, "SNPVAR", scaled, "\t"))
     return [destination]
 
 
@@ -142,7 +133,7 @@ def _loci(
     return found
 
 
-def _write_lines(destination: str, lines: Sequence[str]) -> None:
+def _write_lines(destination: str, lines: Iterable[str]) -> None:
     with open_stream(destination) as stream:
         encoder = BgzfEncoder(stream) if Path(destination).suffix in BGZF_SUFFIXES else None
         text: ByteSink = encoder or stream
