@@ -98,9 +98,6 @@ class Calibration:
     def require_matching(self, identity: Identity) -> None:
         """Refuse a run that the background says nothing about.
 
-        Args:
-            identity: Of the run.
-
         Raises:
             UsageError: Naming all that differs.
         """

@@ -27,11 +27,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:
-    """Write a file that appears under its name only when complete; one that is there is replaced.
-
-    Args:
-        calibration: What to write. The same calibration gives the same bytes.
-        path: Destination.
+    """Write a file that appears under its name only when complete; equal calibrations give equal bytes.
 
     Raises:
         OutputError: When it cannot be written.
@@ -57,12 +53,6 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
 
 def read_calibration(path: str | Path) -> Calibration:
     """Read what `write_calibration` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The calibration.
 
     Raises:
         InputError: When there is no such file, or it is something else, damaged, or of a newer format.

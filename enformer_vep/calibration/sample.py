@@ -13,12 +13,7 @@ class RowSample:
     """
 
     def __init__(self, columns: int, size: int = DEFAULT_SIZE) -> None:
-        """Start empty.
-
-        Args:
-            columns: Length of a row.
-            size: Rows to keep at most.
-        """
+        """Start empty."""
         self._seen = 0
         self._rows = np.empty((size, columns), dtype=np.float32)
         self._priorities = np.empty(size, dtype=np.uint64)

@@ -86,11 +86,7 @@ class Moments:
     """Sums of x and of x x^T over rows, in float64: 8 bytes per pair of columns, 226 MB for 5,313."""
 
     def __init__(self, columns: int) -> None:
-        """Start empty.
-
-        Args:
-            columns: How many columns.
-        """
+        """Start empty."""
         self.count = 0
         self._sum = np.zeros(columns)
         self._products = np.zeros((columns, columns))

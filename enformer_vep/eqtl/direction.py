@@ -10,11 +10,9 @@ from enformer_vep.eqtl.sklearn_door import grow_forest
 
 
 def single_score(features: npt.NDArray[np.float32], track: int | None) -> npt.NDArray[np.float64]:
-    """One number per variant, without training: positive for an ALT that raises expression.
+    """One number per row of signed features, without training: positive for an ALT that raises expression.
 
-    Args:
-        features: float32 [rows, features], signed.
-        track: Index of the one feature to use; None for the robust mean over all.
+    It is the track's score, or the robust mean over all where the track is None.
     """
     return robust_mean(features) if track is None else features[:, track].astype(np.float64)
 

@@ -16,14 +16,7 @@ _OWN, _BASELINE, _CHANCE = "#3b6ea8", "#d98032", "0.6"
 
 
 def draw(results: Sequence[TissueResult], title: str) -> Any:
-    """AUROC per tissue beside the baseline's; receiver operating and precision-recall curves of all tissues.
-
-    Args:
-        results: As evaluated; tissues that could not be tested are not drawn.
-        title: What was tested.
-
-    Returns:
-        A matplotlib figure.
+    """AUROC per tissue beside the baseline's; receiver operating and precision-recall curves of those tested.
 
     Raises:
         DependencyError: matplotlib is not installed.

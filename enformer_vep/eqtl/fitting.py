@@ -36,9 +36,6 @@ def fit(
         scoring: Summary of the scoring run, whose model is noted; None if unknown.
         advance: Told how many tissues are done.
 
-    Returns:
-        The classifiers of all tissues with at least `MINIMUM` positives and negatives.
-
     Raises:
         InputError: There is no such tissue.
     """

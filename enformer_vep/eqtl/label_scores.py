@@ -74,13 +74,7 @@ def label_keys(labels: pd.DataFrame, *, by_gene: bool) -> list[VariantKey]:
 def find_matches(
     keys: Sequence[VariantKey], tables: ScoreTables, advance: Callable[[int], object] = lambda rows: None
 ) -> Matches:
-    """Reads the tables once and keeps what is wanted.
-
-    Args:
-        keys: Unique keys, as from `label_keys`.
-        tables: The scores.
-        advance: Told how many rows were read.
-    """
+    """Reads the tables once and keeps what is wanted."""
     finder = _Finder(keys, len(tables.tracks), by_gene=tables.by_gene)
     for chunk in tables.chunks():
         finder.look_through(chunk)

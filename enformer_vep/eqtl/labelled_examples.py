@@ -139,11 +139,6 @@ def load_examples(
 ) -> Examples:
     """Reads and joins.
 
-    Args:
-        inputs: The files.
-        settings: Thresholds, score and transform.
-        advance: Told how many score rows were read.
-
     Raises:
         InputError: A table cannot be read, or they have nothing in common.
     """

@@ -47,11 +47,7 @@ def read_labels(paths: Sequence[Path], settings: LabelSettings) -> pd.DataFrame:
 
 
 def read_lists(positives: Path, negatives: Path, settings: LabelSettings) -> pd.DataFrame:
-    """Reads two lists of variants (VCF or tables), which say by themselves what is positive.
-
-    Returns:
-        As `read_labels`.
-    """
+    """Reads two lists of variants (VCF or tables), which say by themselves what is positive."""
     tables = [_standard_table(positives, settings), _standard_table(negatives, settings)]
     for table, label in zip(tables, (1.0, 0.0), strict=True):
         table["label"] = label

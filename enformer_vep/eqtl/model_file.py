@@ -63,9 +63,6 @@ def to_bytes(models: FittedModels) -> bytes:
 def read_models(path: Path) -> FittedModels:
     """Reads what `to_bytes` made, and checks all of it.
 
-    Args:
-        path: The file.
-
     Raises:
         InputError: It is something else (a pickle is never opened), of a newer format, or damaged.
     """

@@ -35,11 +35,6 @@ def predict_lines(
 
     Columns are those that identify the row, as they stand in the input, and P_<tissue>, the probability of being
     causal. STATUS is the input's, or `not_finite` where a score was not a number; such rows have NA.
-
-    Args:
-        models: The classifiers.
-        tables: Scores with the classifiers' tracks.
-        advance: Told how many rows are done.
     """
     yield "\t".join((*tables.identity, *(PREFIX + tissue for tissue in models.forests))) + "\n"
     for chunk in tables.chunks():

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
 from enformer_vep.tables.formats import FORMAT_NAMES, Format, choose_format
 from enformer_vep.tables.reader import ScoredTable, open_scores, select_columns
-from enformer_vep.tables.writers import OpenTable, choose_writer, open_table
+from enformer_vep.tables.writers import WriterFactory, choose_writer, open_table
 
 logger = logging.getLogger(__name__)
 
@@ -84,12 +85,6 @@ class ExportRequest:
 def export(request: ExportRequest) -> list[str]:
     """Reads a scored table and writes files for another tool.
 
-    Args:
-        request: The whole run.
-
-    Returns:
-        Names of the files.
-
     Raises:
         EnformerVepError: On bad input, options that do not fit, or an unwritable destination.
     """
@@ -119,7 +114,7 @@ def _export(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> li
     if request.prior_column:
         # Values as they are, so that a negative one is noticed.
         recipe = replace(recipe, sizes=False)
-    panel = _panel(request)
+    panel = read_statistics(request.statistics) if request.statistics else read_bims(request.bims)
     matched = match(panel, table.rows(), recipe, table.name)
     if tool in _ANNOTATIONS:
         return _write_annotations(request.destination, panel, matched, tool)
@@ -169,22 +164,17 @@ def _convert(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> s
             raise UsageError(
                 f"{destination}: VEP needs an indexed file; give -o a file name that ends in .vcf.gz"
             )
-        with open_table(
-            destination, lambda sink: VepWriter(sink, table.layout, contigs, destination)
-        ) as writer:
-            _copy(table, writer)
-        return destination
-    make = choose_writer(
-        destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs
-    )
+        make: WriterFactory = partial(
+            VepWriter, layout=table.layout, contigs=contigs, destination=destination
+        )
+    else:
+        make = choose_writer(
+            destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs
+        )
     with open_table(destination, make) as writer:
-        _copy(table, writer)
+        for row in table.rows():
+            writer.write(row)
     return destination
-
-
-def _copy(table: ScoredTable, writer: OpenTable) -> None:
-    for row in table.rows():
-        writer.write(row)
 
 
 def _contigs(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> Mapping[str, int | None]:
@@ -201,12 +191,6 @@ def _contigs(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> M
     names = dict.fromkeys(row.variant.contig for row in table.only([table.layout.values[0]]).rows())
     lengths = {name: genome.resolve(name) for name in names} if genome else {}
     return {name: genome.contigs[own] if genome and (own := lengths.get(name)) else None for name in names}
-
-
-def _panel(request: ExportRequest) -> Panel:
-    if request.statistics:
-        return read_statistics(request.statistics)
-    return read_bims(request.bims)
 
 
 def _combine(request: ExportRequest, tool: Tool, columns: int) -> Combine:

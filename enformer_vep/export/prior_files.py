@@ -91,9 +91,6 @@ def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
         panel: From summary statistics.
         weights: Relative prior weights [variants]; NaN where there is no score.
 
-    Returns:
-        The name of the file.
-
     Raises:
         UsageError: The name promises another format than the input's.
         OutputError: It cannot be written.

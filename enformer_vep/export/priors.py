@@ -62,13 +62,7 @@ def relative_priors(
 
 
 def given_priors(probabilities: npt.NDArray[np.float32]) -> Floats:
-    """Relative prior weights from a column of probabilities, as they are.
-
-    Args:
-        probabilities: [variants]; NaN where there is none.
-
-    Returns:
-        Weights [variants]; NaN where there is none.
+    """Relative prior weights from a column of probabilities [variants], as they are; NaN where there is none.
 
     Raises:
         InputError: One is negative, or all are 0.

@@ -45,12 +45,8 @@ def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]
     SAD of CAGE and of DNASE are in different units, and their maximum is CAGE's. A table with quantiles of
     the chosen columns gives these.
 
-    Args:
-        layout: Of the whole table.
-        chosen: Positions of the wanted columns among the values.
-
     Returns:
-        Positions of columns that can be combined: those chosen, or their quantiles.
+        Positions among the values of the whole table: those chosen, or those of their quantiles.
 
     Raises:
         UsageError: The columns are of different assays, as far as the table says, and it has no quantiles.
@@ -60,7 +56,7 @@ def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]
     if len(chosen) < 2 or others or not known or known.addition or not known.score.in_track_units:
         return tuple(chosen)
     name = f"{block.score}{Addition.QUANTILE.suffix}"
-    places = {name: place for place, name in enumerate(layout.values)}
+    places = {column: place for place, column in enumerate(layout.values)}
     quantiles = [places[column] for label in block.labels if (column := f"{name}_{label}") in places]
     if len(quantiles) == len(block.labels):
         logger.info("%s of several tracks are combined by their quantiles (%s)", block.score, name)

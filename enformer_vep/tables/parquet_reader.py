@@ -45,10 +45,6 @@ def explained_parquet(path: Path) -> Iterator[Any]:
 def read_layout(path: Path, layout_of: Callable[[Sequence[str], str], Layout]) -> Layout:
     """Reads the layout of a table of scores, with the notes and descriptions that the file holds.
 
-    Args:
-        path: The file.
-        layout_of: Makes a layout of names.
-
     Raises:
         InputError: It cannot be read, or is no such table.
         DependencyError: pyarrow is not installed.

@@ -215,10 +215,6 @@ def layout_of(names: Sequence[str], source: str) -> Layout:
 def select_columns(layout: Layout, patterns: Sequence[str]) -> tuple[int, ...]:
     """Finds value columns by name.
 
-    Args:
-        layout: Of the table.
-        patterns: Names, or shell patterns such as "SAD_*"; all columns when empty.
-
     Returns:
         Their positions among the values, in the order of the table.
 
