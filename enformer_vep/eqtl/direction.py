@@ -32,10 +32,5 @@ def grow_direction_forest(
 
 
 def predict_direction(forest: Forest, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """From -1 (ALT lowers expression for certain) to 1; exactly odd in the features.
-
-    Args:
-        forest: As from `grow_direction_forest`.
-        features: float32 [rows, features], signed.
-    """
+    """From -1 (ALT lowers expression for certain) to 1; exactly odd in the features."""
     return forest.predict(features) - forest.predict(-features)

@@ -103,15 +103,9 @@ class TissueResult:
 def evaluate(
     examples: Examples, settings: EqtlSettings, advance: Advance = lambda forests: None
 ) -> Iterator[TissueResult]:
-    """Tests every tissue.
+    """Yields one result per tissue, in the order of the labels; a tissue with too little data has a reason.
 
-    Args:
-        examples: Labels and features.
-        settings: What to test and how.
-        advance: Told how much of `work(examples, settings)` is done.
-
-    Yields:
-        One result per tissue, in the order of the labels; a tissue with too little data has a reason.
+    `advance` is told how much of `work(examples, settings)` is done.
 
     Raises:
         UsageError: The direction track is not among the features.

@@ -28,13 +28,7 @@ def fit(
     scoring: Mapping[str, Any] | None = None,
     advance: Callable[[int], object] = lambda tissues: None,
 ) -> FittedModels:
-    """Trains.
-
-    Args:
-        examples: Labels and features.
-        settings: What to train, and the seed; the number of repeats and folds does not matter.
-        scoring: Summary of the scoring run, whose model is noted; None if unknown.
-        advance: Told how many tissues are done.
+    """Trains on all examples; `scoring` is the summary of the scoring run, whose model is noted.
 
     Raises:
         InputError: There is no such tissue.

@@ -32,12 +32,7 @@ NUMBERED_SET = r"[A-Za-z]{0,2}\d{1,3}"
 def find_columns(
     header: Sequence[str], chosen: Sequence[tuple[str, str]] = (), *, source: str = "labels"
 ) -> dict[str, str]:
-    """Finds the column of every role.
-
-    Args:
-        header: Column names as written.
-        chosen: Pairs of (role, column name) that override the aliases.
-        source: What messages call the table.
+    """Finds the column of every role; pairs of (role, column name) that were chosen override the aliases.
 
     Returns:
         Role to column name as written; roles without a column are absent.

@@ -87,10 +87,7 @@ class Examples:
             yield tissue, rows, chosen_groups(rows, folds) if len(rows) else None
 
     def by_tissue(self, folds: FoldSettings | None = None) -> Iterator[TissueExamples]:
-        """Yields one tissue after the other, each with features of its own.
-
-        Args:
-            folds: Say what must not be split; None where there are no folds.
+        """Yields one tissue after the other, each with features of its own; folds say what must not be split.
 
         Raises:
             InputError: The labels have not what is to be kept together.
@@ -156,16 +153,10 @@ def make_examples(
     features: FeatureSettings,
     advance: Callable[[int], object] = lambda rows: None,
 ) -> Examples:
-    """Joins labels and scores.
+    """Joins labels, as from `enformer_vep.eqtl.labels`, and scores; changes the labels.
 
     Of several labels for the same variant in a tissue (several genes, when the scores are not by gene; REF and ALT
     exchanged; an ID beside coordinates) the one with the highest label or PIP counts.
-
-    Args:
-        labels: As from `enformer_vep.eqtl.labels`; changed.
-        tables: The scores.
-        features: How values are transformed.
-        advance: Told how many score rows were read.
 
     Raises:
         InputError: Nothing is left to work with.

@@ -72,12 +72,7 @@ class ScoreTables:
 
 
 def open_tables(paths: Sequence[Path], score: str, tracks: Sequence[str] | None = None) -> ScoreTables:
-    """Looks at the headers.
-
-    Args:
-        paths: Tables, as `open_scores` takes them.
-        score: Whose columns are wanted.
-        tracks: Tracks that there must be, in this order; None for those of the first table.
+    """Looks at the headers. Tracks, if given, must be there, in this order; else those of the first table.
 
     Raises:
         InputError: A table is none of `enformer-vep score`, has no such columns, or not those of the others.

@@ -94,9 +94,6 @@ def read_statistics(path: Path) -> Panel:
     Args:
         path: With columns SNP CHR BP A1 A2, or rsid chromosome position allele1 allele2, among others.
 
-    Returns:
-        The variants; with their lines when it is text.
-
     Raises:
         InputError: It cannot be read, or a column is missing.
         DependencyError: It is Parquet, and pyarrow is not installed.

@@ -84,12 +84,7 @@ def _with_column(
 
 
 def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
-    """Writes all summary statistics with the column SNPVAR: text, or Parquet as the input is.
-
-    Args:
-        destination: Its name ends in .parquet when that of the input does.
-        panel: From summary statistics.
-        weights: Relative prior weights [variants]; NaN where there is no score.
+    """Writes all summary statistics with the column SNPVAR: text, or Parquet as the input is; see `write_susie`.
 
     Raises:
         UsageError: The name promises another format than the input's.

@@ -20,12 +20,6 @@ _SCORES = ("SAD", "SAR")
 class VepWriter(LineWriter):
     """Writes one record per scored allele, all values of a score in one field; BGZF with a tabix index.
 
-    Args:
-        sink: Takes the file's bytes.
-        layout: What stands right of STATUS.
-        contigs: Lengths in bp, as far as they are known.
-        destination: The name that the user gave, for messages.
-
     Raises:
         UsageError: There is no SAD, or the rows are of alleles and genes.
     """
