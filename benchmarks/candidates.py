@@ -20,7 +20,7 @@ def untrained(model: LoadedModel) -> LoadedModel:
     """The same shape with random weights, always the same."""
     torch.manual_seed(0)
     network = Enformer(model.config).eval().requires_grad_(False)
-    return LoadedModel(network, model.config, "untrained", "", model.metadata)
+    return LoadedModel(network, model.family, model.config, "untrained", "", model.metadata)
 
 
 def sad(model: LoadedModel, genome: Genome, variants: Sequence[Variant]) -> Array:

@@ -149,7 +149,7 @@ scoring_options = _together(
             type=click.Choice(list(Precision), case_sensitive=False),
             default=Precision.FLOAT32,
             show_default=True,
-            help="Arithmetic of the network; README has the measured error of each.",
+            help="Arithmetic of the network; docs/performance.md has the measured error of each.",
         ),
         click.option(
             "--engine",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.files.reading import InputStream
 
 STANDARD_INPUT = "-"
 
@@ -33,7 +33,7 @@ def explained_reading(name: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def open_bytes(path: str | Path) -> Iterator[ByteStream]:
+def open_bytes(path: str | Path) -> Iterator[InputStream]:
     """Opens a file, once, so that a pipe will do; "-" is standard input.
 
     Raises:
@@ -43,10 +43,10 @@ def open_bytes(path: str | Path) -> Iterator[ByteStream]:
         if sys.stdin is None:
             raise InputError("standard input is closed; pipe a table in or name a file")
         with explained_reading("table on standard input"):
-            yield ByteStream(sys.stdin.buffer, "table on standard input")
+            yield InputStream(sys.stdin.buffer, "table on standard input")
     else:
         with explained_reading(path), Path(path).open("rb", buffering=0) as raw:
-            yield ByteStream(cast(BinaryIO, raw), str(path))
+            yield InputStream(cast(BinaryIO, raw), str(path))
 
 
 @contextmanager

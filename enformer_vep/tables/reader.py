@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.files.reading import InputStream
 from enformer_vep.files.writing import is_stream
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
@@ -167,7 +167,7 @@ def _open_pipe(name: str) -> ScoredTable:
     return ScoredTable(stream.name, layout, read, again=False, close=close)
 
 
-def _header(stream: ByteStream) -> tuple[Layout, int]:
+def _header(stream: InputStream) -> tuple[Layout, int]:
     """The layout, and the number of the header's line; `##` lines before it are passed over."""
     number, line = 1, stream.content.readline()
     while line.startswith(b"##"):
@@ -244,7 +244,7 @@ def narrowed(layout: Layout, chosen: Sequence[int]) -> Layout:
     return replace(layout, blocks=tuple(blocks))
 
 
-def _records(stream: ByteStream, layout: Layout, line: int, chosen: Sequence[int] | None) -> Iterator[Record]:
+def _records(stream: InputStream, layout: Layout, line: int, chosen: Sequence[int] | None) -> Iterator[Record]:
     """What follows the header, which is the line of this number."""
     before, columns = _FIRST + len(layout.context), len(layout.values)
     nothing = b"\t".join([b"NA"] * columns)
