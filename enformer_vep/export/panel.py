@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from enformer_vep.errors import InputError
 from enformer_vep.export.parquet import read_columns
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.files.reading import InputStream
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.regions import Region
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
@@ -156,7 +156,7 @@ def _places(header: Sequence[str], path: Path) -> dict[str, int]:
 def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as raw:
-            stream = ByteStream(cast(BinaryIO, raw), str(path))
+            stream = InputStream(cast(BinaryIO, raw), str(path))
             # Empty cells at a line's end are cells.
             lines = (line.decode().rstrip("\r\n") for line in stream.content)
             yield from (line for line in lines if line.strip())

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from enformer_vep.errors import InputError
 from enformer_vep.export.columns import narrowed, select_columns
 from enformer_vep.export.parquet import read_layout, read_parquet_rows
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.files.reading import InputStream
 from enformer_vep.files.writing import is_stream
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
@@ -120,7 +120,7 @@ def _open_pipe(path: str) -> ScoredTable:
 
 def _piped(raw: BinaryIO, name: str) -> ScoredTable:
     with _explained(name):
-        stream = ByteStream(raw, name)
+        stream = InputStream(raw, name)
         if stream.peek(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
             raise InputError(f"{name} is Parquet, which cannot be read from a pipe; name the file itself")
         layout = layout_of(_header(stream.content, name), name)
@@ -128,7 +128,7 @@ def _piped(raw: BinaryIO, name: str) -> ScoredTable:
 
 
 def _pipe_rows(
-    stream: ByteStream, layout: Layout, name: str, chosen: tuple[int, ...] | None
+    stream: InputStream, layout: Layout, name: str, chosen: tuple[int, ...] | None
 ) -> Iterator[ScoredVariant]:
     with _explained(name):
         yield from _parsed(stream, layout, name, chosen)
@@ -179,9 +179,9 @@ def _numbered(rows: Iterator[ScoredVariant], layout: Layout) -> Iterator[ScoredV
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[ByteStream]:
+def _opened(path: str) -> Iterator[InputStream]:
     with _explained(path), Path(path).open("rb") as raw:
-        yield ByteStream(cast(BinaryIO, raw), path)
+        yield InputStream(cast(BinaryIO, raw), path)
 
 
 @contextmanager
@@ -209,7 +209,7 @@ def _rows(path: str, layout: Layout, chosen: tuple[int, ...] | None) -> Iterator
 
 
 def _parsed(
-    stream: ByteStream, layout: Layout, name: str, chosen: tuple[int, ...] | None
+    stream: InputStream, layout: Layout, name: str, chosen: tuple[int, ...] | None
 ) -> Iterator[ScoredVariant]:
     columns, before = len(layout.values), 6 + len(layout.context)
     for number, line in enumerate(stream.content, start=2):

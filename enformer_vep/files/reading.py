@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import compression as bgzf
+from enformer_vep.files import bgzf
 
 _CHUNK = 1 << 16
 _TAIL_LENGTH = len(bgzf.EOF_MARKER)
@@ -36,7 +36,7 @@ def damage_named(name: str, errors: tuple[type[Exception], ...] = READ_ERRORS) -
         raise InputError(f"{name} is damaged or truncated ({reason}); copy or make it again") from None
 
 
-class ByteStream:
+class InputStream:
     """A file or pipe, decompressed if need be.
 
     Attributes:

@@ -21,7 +21,7 @@ def is_stream(destination: str) -> bool:
     return destination == STANDARD_OUTPUT or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-class ByteStream:
+class OutputStream:
     """A destination that takes bytes and explains why it cannot.
 
     Args:
@@ -90,7 +90,7 @@ def _require_standard_output() -> None:
 
 
 @contextmanager
-def open_stream(destination: str, finish: Callable[[Path], None] | None = None) -> Iterator[ByteStream]:
+def open_stream(destination: str, finish: Callable[[Path], None] | None = None) -> Iterator[OutputStream]:
     """Opens a destination for one block of code.
 
     Args:
@@ -107,7 +107,7 @@ def open_stream(destination: str, finish: Callable[[Path], None] | None = None) 
     """
     if destination == STANDARD_OUTPUT:
         _require_standard_output()
-        stream = ByteStream(sys.stdout.buffer, "standard output")
+        stream = OutputStream(sys.stdout.buffer, "standard output")
         yield stream
         stream.flush()
     elif is_stream(destination):
@@ -122,11 +122,11 @@ def open_stream(destination: str, finish: Callable[[Path], None] | None = None) 
 
 
 @contextmanager
-def _open_path(path: Path, destination: str, *, durable: bool) -> Iterator[ByteStream]:
+def _open_path(path: Path, destination: str, *, durable: bool) -> Iterator[OutputStream]:
     with explained(destination):
         handle = path.open("wb", buffering=_BUFFER_BYTES)
     try:
-        stream = ByteStream(handle, destination)
+        stream = OutputStream(handle, destination)
         yield stream
         stream.close(durable=durable)
     finally:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import compression as bgzf
-from enformer_vep.files.reading import ByteStream
+from enformer_vep.files import bgzf
+from enformer_vep.files.reading import InputStream
 
 Attributes = dict[str, str]
 
@@ -98,7 +98,7 @@ def _read(path: Path, exons: bool) -> Iterator[Feature]:
         bgzf.require_complete(path, "annotation")
     try:
         with path.open("rb") as raw:
-            yield from _parse(ByteStream(raw, f"annotation file {path}").content, exons, str(path))
+            yield from _parse(InputStream(raw, f"annotation file {path}").content, exons, str(path))
     except _READ_ERRORS as error:
         reason = " ".join(str(error).split())
         raise InputError(f"annotation file {path} cannot be read ({reason}); copy it again") from None

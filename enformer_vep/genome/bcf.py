@@ -17,7 +17,7 @@ from cyvcf2 import VCF, Variant
 from cyvcf2.cyvcf2 import set_htslib_log_level
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.reading import ByteStream, damage_named
+from enformer_vep.files.reading import InputStream, damage_named
 from enformer_vep.genome.regions import Region
 from enformer_vep.genome.vcf_text import Record
 
@@ -152,7 +152,7 @@ def _set_index(vcf: VCF, plain: str, index: Path) -> None:
 
 
 @contextmanager
-def spooled(stream: ByteStream) -> Iterator[Path]:
+def spooled(stream: InputStream) -> Iterator[Path]:
     """Copies a stream to a temporary file, which htslib can read without blocking the process.
 
     Args:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import pyfaidx
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import compression as bgzf
+from enformer_vep.files import bgzf
 from enformer_vep.genome.contigs import other_names
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.files import compression as bgzf
+from enformer_vep.files import bgzf
 from enformer_vep.genome.contigs import all_names
 
 CONTIG_END = 2**31 - 1

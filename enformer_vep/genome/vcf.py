@@ -17,8 +17,8 @@ from typing import BinaryIO, cast
 import pysam
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import compression as bgzf
-from enformer_vep.files.reading import ByteStream, damage_named
+from enformer_vep.files import bgzf
+from enformer_vep.files.reading import InputStream, damage_named
 from enformer_vep.genome.bcf import MAGIC, open_bcf, spooled
 from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.regions import Region, RegionFilter, merge_regions
@@ -89,7 +89,7 @@ def _read(
     if file is not None and bgzf.is_bgzf(head):
         bgzf.require_complete(file, "VCF")
     with damage_named(name), _open(path) as raw:
-        stream = ByteStream(raw, name)
+        stream = InputStream(raw, name)
         if stream.peek(len(MAGIC)) == MAGIC:
             # htslib does not look at the checksum of plain gzip: such a file is spooled as a pipe is.
             direct = file if bgzf.is_bgzf(head) or not bgzf.is_gzip(head) else None
@@ -123,7 +123,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
 
 
 def _read_bcf(
-    stream: ByteStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
+    stream: InputStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
 ) -> Iterator[Record]:
     """Reads a BCF: the file if there is one that htslib can read, else the stream."""
     index = find_index(file, (".csi",)) if file is not None and regions else None
@@ -142,7 +142,7 @@ def _read_bcf(
 
 
 def _read_text(
-    stream: ByteStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
+    stream: InputStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
 ) -> Iterator[Record]:
     """Reads a text VCF: the stream, or parts of the file if it is one that may have an index."""
     header = read_header(stream.content, stream.name)
@@ -165,7 +165,7 @@ def _read_from(path: Path, start: ContigStart, header: Header, skipped: int, nam
     """Reads from a contig's beginning, without the records that are skipped, to the end of the file."""
     with path.open("rb") as raw:
         raw.seek(start.virtual_offset >> 16)
-        stream = ByteStream(raw, name)
+        stream = InputStream(raw, name)
         stream.content.read(start.virtual_offset & 0xFFFF)
         passed = start.first_record + skip_records(stream.content, skipped)
         yield from read_records(stream.content, header, name, passed)

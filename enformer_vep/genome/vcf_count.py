@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.reading import READ_ERRORS, ByteStream
+from enformer_vep.files.reading import READ_ERRORS, InputStream
 from enformer_vep.genome.bcf import MAGIC
 from enformer_vep.genome.regions import Region
 from enformer_vep.genome.vcf import STANDARD_INPUT, read_variants
@@ -61,7 +61,7 @@ def count_every_record(path: str, regions: Sequence[Region] = (), known_contigs:
 def _count_lines(file: Path) -> int | None:
     try:
         with file.open("rb") as raw:
-            stream = ByteStream(raw, str(file))
+            stream = InputStream(raw, str(file))
             if stream.peek(len(MAGIC)) == MAGIC:
                 return None
             return sum(1 for line in stream.content if not (line.startswith(b"#") or line.isspace()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from enformer_vep import __version__
 from enformer_vep.errors import InputError
-from enformer_vep.files import compression as bgzf
+from enformer_vep.files import bgzf
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
 from enformer_vep.scoring.batches import Reference

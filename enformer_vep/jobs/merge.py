@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_vep.errors import EnformerVepError, InputError, OutputError, UsageError
-from enformer_vep.files.writing import ByteStream, is_stream, open_stream
+from enformer_vep.files.writing import OutputStream, is_stream, open_stream
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.manifest import Manifest, manifest_path, read_manifest
 from enformer_vep.jobs.shards import as_array
@@ -182,7 +182,7 @@ def _check_destination(destination: str, first: Manifest, tabix: bool) -> Format
     return choice
 
 
-def _join(shards: Sequence[_Found], stream: ByteStream) -> list[int]:
+def _join(shards: Sequence[_Found], stream: OutputStream) -> list[int]:
     """Header of the first, rows of all, trailer of the last; gives the numbers of damaged shards."""
     damaged = []
     for position, one in enumerate(shards):
@@ -195,7 +195,7 @@ def _join(shards: Sequence[_Found], stream: ByteStream) -> list[int]:
     return damaged
 
 
-def _copy(one: _Found, begin: int, end: int, stream: ByteStream) -> bool:
+def _copy(one: _Found, begin: int, end: int, stream: OutputStream) -> bool:
     """Copies [begin, end) of a shard and tells whether all of it is as its manifest says."""
     running, position = hashlib.sha256(), 0
     with one.path.open("rb") as handle:

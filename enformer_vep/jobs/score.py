@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from enformer_vep.errors import UsageError
+from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.summary import write_summary
 from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
@@ -19,7 +20,7 @@ from enformer_vep.jobs.manifest import Manifest, read_manifest
 from enformer_vep.jobs.run import Progress, Run, prepare_run, write_run
 from enformer_vep.jobs.shards import Shard, parse_shard
 from enformer_vep.resume.journal import JournalContent, differences, read_journal
-from enformer_vep.resume.names import Names, sha256_of, was_completed
+from enformer_vep.resume.names import Names, was_completed
 from enformer_vep.resume.table import FileFacts, ResumableTable, open_resumable
 from enformer_vep.scoring.batches import check_variants
 from enformer_vep.scoring.inputs import Source, open_source

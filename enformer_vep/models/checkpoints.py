@@ -18,11 +18,11 @@ from torch import Tensor
 
 from enformer_vep.effects.network import Network
 from enformer_vep.errors import ModelError, OutputError
+from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.models import hub
 from enformer_vep.models.digest import digest_parts, identity, part_of
 from enformer_vep.models.families import FAMILIES, Configuration, Family, family_of
 from enformer_vep.models.layouts import Shape
-from enformer_vep.models.replacing import replacing
 from enformer_vep.models.sources import METADATA_KEY, Checkpoint, Choice, open_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -130,8 +130,11 @@ def save_model(
         "metadata": dict(metadata or {}),
     }
     try:
-        with replacing(path) as temporary:
+        with complete_or_absent(path) as temporary:
+            mode = temporary.stat().st_mode
             save_file(state, temporary, {METADATA_KEY: json.dumps(record, sort_keys=True)})
+            # safetensors makes files that their owner alone can read, whatever the umask.
+            temporary.chmod(mode)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{path}: cannot write the model ({error}): choose another place") from error
     return identity(digests)

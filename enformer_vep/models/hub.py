@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from enformer_vep.errors import ModelError
-from enformer_vep.models.replacing import replacing, sha256_of
+from enformer_vep.errors import ModelError, OutputError
+from enformer_vep.files.atomic import complete_or_absent
+from enformer_vep.files.sha256 import sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def fetch_targets(organism: str, *, offline: bool = False) -> str | None:
             if offline or _Settings.from_environment().offline:
                 raise OSError("offline")
             _download_table(organism, table_path(organism))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OutputError) as error:
             logger.warning(
                 "no track table for %s (%s): tracks have numbers instead of names; "
                 "run `enformer-vep download` where there is a network, or give --targets FILE",
@@ -176,7 +177,7 @@ def _download_table(organism: str, path: Path) -> None:
     with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
         content = response.read()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
+    with complete_or_absent(path) as temporary:
         temporary.write_bytes(content)
         if sha256_of(temporary) != TABLES[organism]:
             raise ValueError(f"{address} is not the table it should be")

@@ -1,7 +1,6 @@
 """The files of one run: the complete one, the unfinished one and its journal."""
 
 import fcntl
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import create, explained, resolve_target
+from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.resume.journal import read_journal
 
 logger = logging.getLogger(__name__)
@@ -56,12 +56,6 @@ def was_completed(names: Names) -> bool:
     return (
         last.finished and last.size == names.target.stat().st_size and last.sha256 == sha256_of(names.target)
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's content."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from enformer_vep.files.atomic import explained, take_name
+from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.files.signals import StoppedError, StopRequest
-from enformer_vep.files.writing import ByteStream
+from enformer_vep.files.writing import OutputStream
 from enformer_vep.resume.journal import (
     Checkpoint,
     Journal,
@@ -22,7 +23,7 @@ from enformer_vep.resume.journal import (
     refuse_other_run,
     verify,
 )
-from enformer_vep.resume.names import Names, locked_part, sha256_of
+from enformer_vep.resume.names import Names, locked_part
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 from enformer_vep.tables.writers import ScoreWriter, WriterFactory
 
@@ -56,7 +57,7 @@ class FileFacts:
 class _HashedStream:
     """Counts and hashes what is written."""
 
-    def __init__(self, stream: ByteStream, running: "hashlib._Hash", size: int) -> None:
+    def __init__(self, stream: OutputStream, running: "hashlib._Hash", size: int) -> None:
         self._stream, self.running, self.size = stream, running, size
 
     def write(self, data: bytes) -> None:
@@ -99,7 +100,7 @@ class ResumableTable:
         good, running = verify(handle, points)
         _warn_of_damage(names, points, good)
         points = points[:good]
-        self._stream = ByteStream(handle, names.destination)
+        self._stream = OutputStream(handle, names.destination)
         self._sink = _HashedStream(self._stream, running, points[-1].size if points else 0)
         with explained(names.destination):
             handle.seek(self._sink.size)

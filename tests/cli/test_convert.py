@@ -55,7 +55,7 @@ def test_target_length(command: Callable, tiny_directory: Path, tmp_path: Path) 
     ("words", "message"),
     [
         (("nowhere", "out"), "nowhere: no such model"),
-        (("{tiny}", "absent/out"), "absent/out: cannot write the model"),
+        (("{tiny}", "absent/out"), "make the folder first"),
         (("{tiny}", "out", "--targets-human", "nowhere"), "cannot read the track table"),
         (("{tiny}", "out", "--window", "1000"), "multiple of 256 bp"),
     ],

@@ -200,8 +200,8 @@ def test_a_table_of_the_wrong_length_in_the_model_can_be_replaced(
 def test_the_official_table_is_compared_without_weights(
     command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from enformer_vep.files.sha256 import sha256_of
     from enformer_vep.models import hub
-    from enformer_vep.models.replacing import sha256_of
 
     monkeypatch.setenv("ENFORMER_VEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -12,7 +12,7 @@ import pytest
 from Bio import bgzf as biopython_bgzf
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.compression import EOF_MARKER
+from enformer_vep.files.bgzf import EOF_MARKER
 from enformer_vep.genome import fasta
 from enformer_vep.genome.fasta import Genome
 from tests.builders import bgzip, fasta_text, make_fasta, random_sequence, write_text

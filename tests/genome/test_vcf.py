@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.compression import EOF_MARKER
+from enformer_vep.files.bgzf import EOF_MARKER
 from enformer_vep.genome.regions import Region
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_variants
