@@ -1,17 +1,21 @@
 """The signals that ask this process to end, and what it does then: unwind, or finish the batch; keep what is done."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+logger = logging.getLogger(__name__)
+
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code after Ctrl-C."""
 
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+"""What schedulers send before they kill."""
+
 _UNWINDING = (signal.SIGTERM, signal.SIGHUP)
-# What schedulers send before they kill.
-_WARNING = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class StoppedError(BaseException):
@@ -32,17 +36,25 @@ class StopRequest:
     Attributes:
         patient: A request only raises a flag; otherwise it ends the process at once.
         received: Name of the signal; None while there was none.
+
+    Args:
+        promise: What a patient process says that it does; asked once more, it leaves at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, promise: str | None = None) -> None:
         self.patient = False
         self.received: str | None = None
+        self._promise = promise
 
     def handle(self, number: int, _: FrameType | None = None) -> None:
         """The signal handler."""
-        self.received = signal.Signals(number).name
+        again, self.received = self.received is not None, signal.Signals(number).name
         if not self.patient:
             raise StoppedError(f"stopped by {self.received}; run the same command again")
+        if self._promise and again:
+            raise KeyboardInterrupt
+        if self._promise:
+            logger.info("%s: %s; once more to leave at once", self.received, self._promise)
 
     @contextmanager
     def patience(self) -> Iterator[None]:
@@ -55,11 +67,13 @@ class StopRequest:
 
 
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
-    """Listens to SIGTERM and SIGUSR1; in threads other than the main one, where Python cannot, it does not."""
-    request = StopRequest()
+def stop_request(
+    signals: Iterable[signal.Signals] = SIGNALS, promise: str | None = None
+) -> Iterator[StopRequest]:
+    """Listens to signals; in threads other than the main one, where Python cannot, it does not."""
+    request = StopRequest(promise)
     in_main_thread = threading.current_thread() is threading.main_thread()
-    with handling(_WARNING if in_main_thread else (), request.handle):
+    with handling(signals if in_main_thread else (), request.handle):
         yield request
 
 
