@@ -1,15 +1,16 @@
 """The Python interface: the same steps as the command line, for notebooks and scripts."""
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.checks import check_variant
+from enformer_vep.genome.encoding import UNKNOWN, Codes, encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.placing import OwnWindow
@@ -22,9 +23,10 @@ from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
 
-logger = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float32]
 
 _NAMES = tuple(name.lstrip("#") for name in VARIANT_COLUMNS)
+_LETTERS = b"ACGTNRYSWKMBDHV"
 
 
 def open_scorer(
@@ -42,7 +44,7 @@ def open_scorer(
         targets: Track table of a model that carries none, see `track_table`.
 
     Returns:
-        A scorer for `score` and `predict_effect`.
+        A scorer for `score`, `predict_effect` and `predict`; the model given stays as and where it is.
     """
     settings, compute = settings or ScoreSettings(), compute or ComputeSettings()
     loaded = open_model(model, settings, compute) if isinstance(model, str) else model
@@ -102,9 +104,7 @@ def to_frame(rows: Iterable[ScoredVariant], layout: Layout) -> pd.DataFrame:
     return pd.concat([left, right], axis=1)
 
 
-def predict_effect(
-    variant: Variant, genome: Genome, scorer: Scorer
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def predict_effect(variant: Variant, genome: Genome, scorer: Scorer) -> tuple[Floats, Floats]:
     """Predictions for one variant, bin by bin.
 
     Args:
@@ -129,3 +129,67 @@ def predict_effect(
     bins = placed[0].readouts[0].bins
     rows = slice(None) if bins is None else slice(bins[0], bins[-1] + 1)
     return effect.reference[0, rows].float().cpu().numpy(), effect.delta[0, rows].float().cpu().numpy()
+
+
+def predict(sequences: Sequence[str | bytes | Codes] | Codes, scorer: Scorer) -> Floats:
+    """Predictions for sequences of your own, bin by bin.
+
+    Args:
+        sequences: W windows of the model's length: letters (A, C, G, T, N or another IUPAC code, in either case), or
+            uint8 [W, L] base codes (A=0, C=1, G=2, T=3, N=4).
+        scorer: From `open_scorer`; its tracks or groups, bins, strands, engine and precision count.
+
+    Returns:
+        float32 [W, bins, tracks], averaged over both strands if the scorer's settings ask for it.
+
+    Raises:
+        UsageError: The scorer's settings have shifts: what lies beside a window is not known here.
+        InputError: A sequence has another length, or something that is no base.
+    """
+    if scorer.settings.shifts != (0,):
+        raise UsageError(
+            f"shifts {','.join(map(str, scorer.settings.shifts))} need the bases beside a window, which a sequence "
+            "alone does not have: open the scorer with shifts=(0,)"
+        )
+    if isinstance(sequences, str | bytes):
+        raise InputError("a single sequence is given: put it into a list")
+    window = scorer.geometry.window
+    codes = [_codes(one, f"sequence {number}", window) for number, one in enumerate(sequences)]
+    tracks = len(scorer.tracks) if scorer.weights is None else scorer.weights.shape[1]
+    size, none = scorer.batch_size, np.empty((0, scorer.geometry.bins, tracks), dtype=np.float32)
+    batches = (np.stack(codes[first : first + size]) for first in range(0, len(codes), size))
+    return np.concatenate([none, *(_predict(batch, scorer) for batch in batches)])
+
+
+def _codes(sequence: object, name: str, window: int) -> Codes:
+    if isinstance(sequence, str | bytes):
+        letters = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
+        wrong = letters.upper().translate(None, _LETTERS)
+        if wrong:
+            raise InputError(
+                f"{name} has {wrong[:1].decode('latin-1')!r}: write A, C, G, T, N or another IUPAC code of DNA"
+            )
+        codes = encode(letters)
+    elif isinstance(sequence, np.ndarray) and sequence.dtype == np.uint8 and sequence.ndim == 1:
+        codes = sequence
+        if (codes > UNKNOWN).any():
+            raise InputError(f"{name} has the base code {codes.max()}: A, C, G, T, N are 0, 1, 2, 3, 4")
+    else:
+        raise InputError(
+            f"{name} is neither letters (str, bytes) nor base codes: give uint8 [windows, {window}]"
+        )
+    if len(codes) != window:
+        raise InputError(
+            f"{name} has {len(codes)} bases, but this model reads {window}: cut it, or fill it up with N on both sides"
+        )
+    return codes
+
+
+def _predict(codes: Codes, scorer: Scorer) -> Floats:
+    windows = [torch.from_numpy(codes)]
+    values = scorer.predictor.predict(windows)
+    if scorer.fallback is not None and not bool(torch.isfinite(values).all()):
+        values = scorer.fallback().predict(windows)
+    if scorer.weights is not None:
+        values = values @ scorer.weights.to(values.dtype)
+    return values.float().cpu().numpy()

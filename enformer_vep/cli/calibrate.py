@@ -1,16 +1,14 @@
 """`enformer-vep calibrate`: how large are the scores of common variants?"""
 
-from typing import Any
-
 import click
 
-from enformer_vep.cli.options import compute_options, input_options, request_settings, scoring_options
+from enformer_vep.cli.options import as_request, compute_options, input_options, scoring_options
 from enformer_vep.settings import ScoreRequest
 
 
 @click.command()
 @input_options
-@click.option("-o", "--output", required=True, help="Calibration file to write (.safetensors).")
+@click.option("-o", "--output", "file", required=True, help="Calibration file to write (.safetensors).")
 @click.option(
     "--components",
     type=click.IntRange(min=0),
@@ -20,7 +18,8 @@ from enformer_vep.settings import ScoreRequest
 )
 @scoring_options
 @compute_options
-def calibrate(output: str, components: int, **options: Any) -> None:
+@as_request
+def calibrate(request: ScoreRequest, file: str, components: int) -> None:
     """Score the background VARIANTS (some thousands of common ones) and keep how their scores are distributed.
 
     Give enformer-vep score the file with --calibration, and the same model and settings.
@@ -33,7 +32,5 @@ def calibrate(output: str, components: int, **options: Any) -> None:
     from enformer_vep.effects.memory import keep_freed_memory
     from enformer_vep.jobs.calibrate import calibrate_file
 
-    settings, rest = request_settings(options)
-    request = ScoreRequest(genome=rest.pop("fasta"), **settings, **rest)
     keep_freed_memory()
-    calibrate_file(request, output, components, record_progress)
+    calibrate_file(request, file, components, record_progress)

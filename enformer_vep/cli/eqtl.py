@@ -1,17 +1,14 @@
 """`enformer-vep eqtl`: the classification test on fine-mapped eQTLs, and what it teaches."""
 
-import contextlib
 import json
 import logging
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from tqdm import tqdm
 
-from enformer_vep.cli.logs import is_quiet
+from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import InputError
 
 if TYPE_CHECKING:
@@ -140,7 +137,7 @@ def evaluate(output: str, figure: Path | None, fold_table: Path | None, **option
 
     settings = _settings(options)
     examples = _examples(options, settings)
-    with _bar(evaluation.work(examples, settings), "forest") as advance:
+    with progress_bar(evaluation.work(examples, settings), "forest") as advance:
         results = list(evaluation.evaluate(examples, settings, advance))
     _write([report.metrics_text(results)], output)
     if fold_table is not None:
@@ -168,7 +165,7 @@ def fit(output: str, provenance: Path | None, **options: Any) -> None:
 
     settings, scoring = _settings(options), _summary(provenance)
     examples = _examples(options, settings)
-    with _bar(len(examples.tissues), "tissue") as advance:
+    with progress_bar(len(examples.tissues), "tissue") as advance:
         models = fitting.fit(examples, settings, scoring, advance)
     _write([to_bytes(models)], output)
     logger.info("%s: %d tissues, %d tracks", output, len(models.forests), len(models.tracks))
@@ -199,7 +196,7 @@ def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
     models = read_models(classifiers)
     tables = open_tables(scores, models.features.score, models.tracks)
     check_fit(models, tables)
-    with _bar(None, "row") as advance:
+    with progress_bar(None, "row") as advance:
         _write(predict_lines(models, tables, advance), output)
 
 
@@ -233,7 +230,7 @@ def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":
 
     require_sklearn()
     inputs = EqtlInputs(options["scores"], options["labels"], options["positives"], options["negatives"])
-    with _bar(None, "row") as advance:
+    with progress_bar(None, "row") as advance:
         examples = load_examples(inputs, settings, advance)
     if options["accounting"] is not None:
         _write([accounting_text(examples.accounting)], str(options["accounting"]))
@@ -280,10 +277,3 @@ def _summary(path: Path | None) -> dict[str, Any]:
     if not isinstance(summary, dict) or "model" not in summary:
         raise InputError(f"{path} names no model; give the --summary of enformer-vep score")
     return summary
-
-
-@contextlib.contextmanager
-def _bar(total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
-    hidden = True if is_quiet() else None  # None: unless standard error is a terminal
-    with tqdm(total=total, unit=unit, file=sys.stderr, disable=hidden) as bar:
-        yield bar.update

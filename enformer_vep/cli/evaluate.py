@@ -1,15 +1,12 @@
 """`enformer-vep evaluate`: how well a model predicts held-out data."""
 
-import contextlib
 import logging
-import sys
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
-from enformer_vep.cli.logs import is_quiet
+from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -97,7 +94,7 @@ def evaluate(
         squash=squash,
     )
     request = EvaluationRequest(model, data, split, device, batch_size, workers, window, limit or 0)
-    result = evaluate_model(request, _bar)
+    result = evaluate_model(request, partial(progress_bar, unit="seq"))
     _write(evaluation_report.table_text(result), output)
     if plot is not None:
         evaluation_report.plot(result, plot, split)
@@ -126,9 +123,3 @@ def _write(text: str, destination: str) -> None:
         return
     with complete_or_absent(destination) as path:
         path.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], object]]:
-    with tqdm(total=total, unit="seq", file=sys.stderr, disable=True if is_quiet() else None) as bar:
-        yield bar.update

@@ -49,19 +49,15 @@ def verbosity_options() -> list[click.Option]:
     """Options that every command has; they act at once and are not passed on."""
     return [
         click.Option(
-            ["-v", "--verbose"],
+            flags,
             is_flag=True,
             expose_value=False,
             is_eager=True,
-            callback=lambda context, option, value: set_up_logging(1) if value else None,
-            help="Say more on standard error.",
-        ),
-        click.Option(
-            ["-q", "--quiet"],
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=lambda context, option, value: set_up_logging(-1) if value else None,
-            help="Errors only; no progress bar.",
-        ),
+            callback=lambda _, __, given, level=level: set_up_logging(level) if given else None,
+            help=about,
+        )
+        for flags, level, about in (
+            (["-v", "--verbose"], 1, "Say more on standard error."),
+            (["-q", "--quiet"], -1, "Errors only; no progress bar."),
+        )
     ]

@@ -9,8 +9,9 @@ import click
 
 from enformer_vep import __version__
 from enformer_vep.cli.logs import set_up_logging, verbosity_options
-from enformer_vep.cli.process import Stopped, replace_missing_streams, stopped_in_order, wait_with_patience
+from enformer_vep.cli.process import replace_missing_streams, wait_with_patience
 from enformer_vep.errors import EnformerVepError
+from enformer_vep.files.signals import INTERRUPTED, StoppedError, stopped_in_order
 
 # Command name to the module and function that hold it: a command's module is imported only to run or list it.
 COMMANDS = {
@@ -29,8 +30,6 @@ COMMANDS = {
     "random-model": ("enformer_vep.cli.random_model", "random_model"),
     "completion": ("enformer_vep.cli.completion", "completion"),
 }
-
-INTERRUPTED = 130
 
 
 class ClosedPipe(Exception):  # noqa: N818 (nothing went wrong)
@@ -120,8 +119,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted: run the same command again to go on (a file takes its name when complete)")
         return INTERRUPTED
-    except Stopped as error:
-        _say("stopped: nothing was left under the output's name")
+    except StoppedError as error:
+        _say(str(error))
         return error.exit_code
     except ClosedPipe:
         return _close_quietly()

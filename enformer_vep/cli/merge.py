@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path)
+from enformer_vep.cli.options import FILE
 
 
 @click.command()

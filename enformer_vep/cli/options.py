@@ -1,18 +1,22 @@
-"""Options that several commands share, and what they are turned into."""
+"""Options that several commands share, and the request that a run's options become."""
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import click
 
 from enformer_vep.cli.words import (
-    parse_batch_size,
-    parse_bins,
-    parse_devices,
-    parse_scores,
-    parse_shifts,
-    parse_words,
+    read_batch_size,
+    read_bins,
+    read_by,
+    read_devices,
+    read_names,
+    read_scores,
+    read_shifts,
 )
 from enformer_vep.errors import UsageError
 from enformer_vep.settings import (
@@ -22,8 +26,10 @@ from enformer_vep.settings import (
     Engine,
     GeneSettings,
     Indels,
+    OutputSettings,
     Precision,
     Score,
+    ScoreRequest,
     ScoreSettings,
 )
 
@@ -35,7 +41,9 @@ SCORES_HELP = "Comma-separated, or all. Default: SAD; SADR, the log2 fold change
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _together(options: Sequence[Decorator]) -> Decorator:
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator, in the order in which --help shows them."""
+
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             command = option(command)
@@ -44,200 +52,150 @@ def _together(options: Sequence[Decorator]) -> Decorator:
     return decorate
 
 
-input_options = _together(
-    [
-        click.argument("variants"),
-        click.option(
-            "-f",
-            "--fasta",
-            type=FILE,
-            required=True,
-            help="Reference genome, plain or BGZF; .fai is made if missing.",
-        ),
-        click.option(
-            "-m",
-            "--model",
-            default="enformer",
-            show_default=True,
-            help="enformer, or a path: see enformer-vep models.",
-        ),
-        click.option(
-            "-r",
-            "--region",
-            "regions",
-            multiple=True,
-            help="Only chr22:1000-2000 (1-based); can be repeated.",
-        ),
-        click.option("-R", "--regions-file", type=FILE, help="Only the regions of this BED file or list."),
-    ]
-)
-
-scoring_options = _together(
-    [
-        click.option("-s", "--scores", help=SCORES_HELP),
-        click.option(
-            "--bins",
-            default="all",
-            show_default=True,
-            help="all, or center:N for the N bins of 128 bp around the variant.",
-        ),
-        click.option("--organism", default="human", show_default=True, help="Which head: human or mouse."),
-        click.option(
-            "-t",
-            "--tracks",
-            help="Comma-separated indices, ranges (0-99), identifiers, assay:CAGE, /regex/, @file. Default: all.",
-        ),
-        click.option(
-            "--targets",
-            type=FILE,
-            help="Track table (targets.txt) of a model that carries none; default: the model's own.",
-        ),
-        click.option(
-            "--groups",
-            help="Average predictions over groups of tracks: a file (track, tab, group) or gtex-v8 for tissues.",
-        ),
-        click.option(
-            "--genes",
-            type=FILE,
-            help="GTF or GFF3: score each gene in reach over its TSS bins; a row per ALT allele and gene.",
-        ),
-        click.option(
-            "--tss-bins",
-            type=click.IntRange(min=1),
-            default=3,
-            show_default=True,
-            help="With --genes: bins per transcription start, the start in the middle one.",
-        ),
-        click.option(
-            "--gene-types", help="With --genes: only these, such as protein_coding,lncRNA. Default: all."
-        ),
-        click.option(
-            "--center",
-            type=click.Choice(list(Centre), case_sensitive=False),
-            default=Centre.VARIANT,
-            show_default=True,
-            help="With --genes: windows around the variant, or around each gene's TSS (shared by its variants).",
-        ),
-        click.option(
-            "--indels",
-            type=click.Choice(list(Indels), case_sensitive=False),
-            default=Indels.LEFT,
-            show_default=True,
-            help="left: the left flank stays in place; stitch: each side of the indel from the window that keeps it.",
-        ),
-        click.option("--rc/--no-rc", "reverse_complement", help="Average over both strands."),
-        click.option(
-            "--shifts",
-            default="0",
-            show_default=True,
-            help="Average over these shifts of the window, in bp: -1,0,1.",
-        ),
-        click.option(
-            "--share-windows",
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Score alleles within this many bp in one reference window: faster; adds the column WINDOW_START.",
-        ),
-        click.option(
-            "--strict",
-            is_flag=True,
-            help="Stop at a REF that differs from the genome instead of writing ref_mismatch.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(list(Precision), case_sensitive=False),
-            default=Precision.FLOAT32,
-            show_default=True,
-            help="Arithmetic of the network; docs/performance.md has the measured error of each.",
-        ),
-        click.option(
-            "--engine",
-            type=click.Choice(list(Engine), case_sensitive=False),
-            help="delta carries the change through the network; pair subtracts two predictions (slower, plain). "
-            "Default: delta where the model's family has it.",
-        ),
-    ]
-)
-
-compute_options = _together(
-    [
-        click.option(
-            "--window", type=click.IntRange(1, 4_194_304), help="Window in bp; default: the model's, 196608."
-        ),
-        click.option(
-            "--batch-size",
-            default="auto",
-            show_default=True,
-            help="auto, or windows at once; halved when memory runs out.",
-        ),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1."),
-        click.option(
-            "--devices",
-            help="Share the work among several GPUs of this machine: 0,1,2,3, or all. Same bytes as one.",
-        ),
-        click.option(
-            "--piece-size",
-            type=click.IntRange(min=1),
-            default=PIECE_SIZE,
-            show_default=True,
-            help="Records per piece of work; shards and devices get whole pieces.",
-        ),
-    ]
-)
+def _choice(*names: str, kind: type[StrEnum], default: StrEnum | None = None, **more: Any) -> Decorator:
+    """An option that takes the values of an enumeration; click's own choice would take its members' names."""
+    shown: Mapping[str, Any] = {} if default is None else {"default": default.value, "show_default": True}
+    values = click.Choice([one.value for one in kind], case_sensitive=False)
+    return click.option(*names, type=values, callback=read_by(kind), **shown, **more)
 
 
-def request_settings(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sort the options of this module into settings.
+# The parameters of a run's options are named after the fields of the settings that they become: see `as_request`.
+source_options = together(
+    click.argument("variants"),
+    click.option(
+        "-f", "--fasta", "genome", type=FILE, required=True,
+        help="Reference genome, plain or BGZF; .fai is made if missing.",
+    ),
+    click.option("-r", "--region", "regions", multiple=True, help="Only chr22:1000-2000 (1-based); can be repeated."),
+    click.option("-R", "--regions-file", type=FILE, help="Only the regions of this BED file or list."),
+)  # fmt: skip
 
-    Args:
-        options: Of a command with `scoring_options` and `compute_options`, and others.
+input_options = together(
+    source_options,
+    click.option(
+        "-m", "--model", default="enformer", show_default=True, help="enformer, or a path: see enformer-vep models."
+    ),
+)  # fmt: skip
 
-    Returns:
-        `settings`, `compute` and `genes` of a `ScoreRequest`; and the options that were not used.
+scoring_options = together(
+    click.option("-s", "--scores", callback=read_by(read_scores), help=SCORES_HELP),
+    click.option(
+        "--bins", "centre_bins", default="all", show_default=True, callback=read_by(read_bins),
+        help="all, or center:N for the N bins of 128 bp around the variant.",
+    ),
+    click.option("--organism", default="human", show_default=True, help="Which head: human or mouse."),
+    click.option(
+        "-t", "--tracks",
+        help="Comma-separated indices, ranges (0-99), identifiers, assay:CAGE, /regex/, @file. Default: all.",
+    ),
+    click.option(
+        "--targets", type=FILE,
+        help="Track table (targets.txt) of a model that carries none; default: the model's own.",
+    ),
+    click.option(
+        "--groups", help="Average predictions over groups of tracks: a file (track, tab, group) or gtex-v8 for tissues."
+    ),
+    click.option(
+        "--genes", type=FILE,
+        help="GTF or GFF3: score each gene in reach over its TSS bins; a row per ALT allele and gene.",
+    ),
+    click.option(
+        "--tss-bins", type=click.IntRange(min=1), default=3, show_default=True,
+        help="With --genes: bins per transcription start, the start in the middle one.",
+    ),
+    click.option(
+        "--gene-types", "types", callback=read_by(read_names),
+        help="With --genes: only these, such as protein_coding,lncRNA. Default: all.",
+    ),
+    _choice(
+        "--center", "centre", kind=Centre, default=Centre.VARIANT,
+        help="With --genes: windows around the variant, or around each gene's TSS (shared by its variants).",
+    ),
+    _choice(
+        "--indels", kind=Indels, default=Indels.LEFT,
+        help="left: the left flank stays in place; stitch: each side of the indel from the window that keeps it.",
+    ),
+    click.option("--rc/--no-rc", "reverse_complement", help="Average over both strands."),
+    click.option(
+        "--shifts", default="0", show_default=True, callback=read_by(read_shifts),
+        help="Average over these shifts of the window, in bp: -1,0,1.",
+    ),
+    click.option(
+        "--share-windows", type=click.IntRange(min=0), default=0, show_default=True,
+        help="Score alleles within this many bp in one reference window: faster; adds the column WINDOW_START.",
+    ),
+    click.option(
+        "--strict", is_flag=True, help="Stop at a REF that differs from the genome instead of writing ref_mismatch."
+    ),
+    _choice(
+        "--precision", kind=Precision, default=Precision.FLOAT32,
+        help="Arithmetic of the network; docs/performance.md has the measured error of each.",
+    ),
+    _choice(
+        "--engine", kind=Engine,
+        help="delta carries the change through the network; pair subtracts two predictions (slower, plain). "
+        "Default: delta where the model's family has it.",
+    ),
+)  # fmt: skip
+
+compute_options = together(
+    click.option("--window", type=click.IntRange(1, 4_194_304), help="Window in bp; default: the model's, 196608."),
+    click.option(
+        "--batch-size", default="auto", show_default=True, callback=read_by(read_batch_size),
+        help="auto, or windows at once; halved when memory runs out.",
+    ),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1."),
+    click.option(
+        "--devices", callback=read_by(read_devices),
+        help="Share the work among several GPUs of this machine: 0,1,2,3, or all. Same bytes as one.",
+    ),
+    click.option(
+        "--piece-size", type=click.IntRange(min=1), default=PIECE_SIZE, show_default=True,
+        help="Records per piece of work; shards and devices get whole pieces.",
+    ),
+)  # fmt: skip
+
+
+def as_request(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand a command its options as one `request: ScoreRequest`, but for those that are no field of a setting.
 
     Raises:
-        UsageError: On values that contradict each other or cannot be read.
+        UsageError: On values that contradict each other.
     """
-    rest = dict(options)
-    genes = rest["genes"]
-    used = {"settings": _score_settings(rest), "compute": _compute_settings(rest), "genes": genes}
-    rest.pop("genes")
-    return used, rest
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        run = _take(ScoreRequest, given)
+        genes = _gene_settings(given, "genes" in run)
+        asked = {"scores": (Score.SADR if genes else Score.SAD,), **_take(ScoreSettings, given)}
+        request = ScoreRequest(
+            settings=ScoreSettings(**asked, genes=genes),
+            compute=_compute_settings(given),
+            output=OutputSettings(**_take(OutputSettings, given)),
+            **run,
+        )
+        return command(request=request, **given)
+
+    return gathered
 
 
-def _score_settings(rest: dict[str, Any]) -> ScoreSettings:
-    bins, kinds, centre = rest.pop("tss_bins"), rest.pop("gene_types"), Centre(rest.pop("center"))
-    genes = None
-    if rest["genes"]:
-        genes = GeneSettings(bins, centre, parse_words(kinds, "--gene-types") if kinds is not None else ())
-    elif centre is Centre.TSS or kinds is not None:
+def _gene_settings(given: dict[str, Any], wanted: bool) -> GeneSettings | None:
+    asked = _take(GeneSettings, given)
+    if wanted:
+        return GeneSettings(**asked)
+    if asked.get("centre") is Centre.TSS or "types" in asked:
         raise UsageError("--center tss and --gene-types need an annotation: give one with --genes")
-    scores, engine = rest.pop("scores"), rest.pop("engine")
-    default = Score.SADR if genes else Score.SAD
-    return ScoreSettings(
-        scores=(default,) if scores is None else parse_scores(scores),
-        centre_bins=parse_bins(rest.pop("bins")),
-        shifts=parse_shifts(rest.pop("shifts")),
-        precision=Precision(rest.pop("precision")),
-        engine=Engine(engine) if engine else None,
-        indels=Indels(rest.pop("indels")),
-        genes=genes,
-        **{
-            name: rest.pop(name)
-            for name in ("organism", "tracks", "groups", "reverse_complement", "share_windows", "strict")
-        },
-    )
+    return None
 
 
-def _compute_settings(rest: dict[str, Any]) -> ComputeSettings:
-    device, devices = rest.pop("device"), rest.pop("devices")
-    if devices is not None and device != "auto":
+def _compute_settings(given: dict[str, Any]) -> ComputeSettings:
+    compute = ComputeSettings(**_take(ComputeSettings, given))
+    if compute.devices and compute.device != "auto":
         raise UsageError("--device and --devices exclude each other: name all devices in --devices")
-    return ComputeSettings(
-        device,
-        parse_batch_size(rest.pop("batch_size")),
-        rest.pop("window"),
-        devices=parse_devices(devices) if devices is not None else (),
-        piece_size=rest.pop("piece_size"),
-    )
+    return compute
+
+
+def _take(settings: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Take the options named after fields out of those given; what was not asked for keeps its default."""
+    values = {field.name: given.pop(field.name) for field in fields(settings) if field.name in given}
+    return {name: value for name, value in values.items() if value is not None}

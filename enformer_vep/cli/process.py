@@ -1,27 +1,10 @@
-"""What a process owes to who started it: an orderly end when told to stop, and care with missing streams."""
+"""What a process sets up before anything else: its standard streams, and how its threads wait."""
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
-_STOPPING = (signal.SIGTERM, signal.SIGHUP)
 _STANDARD_DESCRIPTORS = range(3)
-
-
-class Stopped(BaseException):
-    """Somebody else, such as a scheduler, wants this process to end.
-
-    Attributes:
-        exit_code: What a shell reports of a process that a signal ended: 128 + the signal's number.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
 
 
 def wait_with_patience() -> None:
@@ -33,25 +16,6 @@ def wait_with_patience() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "100000")
-
-
-@contextmanager
-def stopped_in_order() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP unwind the block as Ctrl-C does, so that no temporary file is left.
-
-    A signal that is ignored (`nohup`) or handled already is left alone.
-
-    Raises:
-        Stopped: One of them came.
-    """
-    taken = [number for number in _STOPPING if signal.getsignal(number) is signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def replace_missing_streams() -> None:
@@ -67,7 +31,3 @@ def replace_missing_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (lives as long as the process)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped(number)

@@ -4,40 +4,32 @@ from pathlib import Path
 
 import click
 
+from enformer_vep.cli.options import FILE, Decorator, together
 from enformer_vep.errors import UsageError
 
 
+def _number(flag: str, field: str, default: int, about: str) -> Decorator:
+    return click.option(flag, field, default=default, show_default=True, help=about)
+
+
 @click.command("random-model")
-@click.argument("output", type=click.Path(path_type=Path))
-@click.option("--channels", default=96, show_default=True, help="Width of the transformer; published: 1536.")
-@click.option("--layers", default=2, show_default=True, help="Transformer blocks; published: 11.")
-@click.option("--heads", default=4, show_default=True, help="Attention heads; published: 8.")
-@click.option("--key-size", default=64, show_default=True, help="Query and key size of a head.")
-@click.option(
-    "--channel-multiple",
-    default=16,
-    show_default=True,
-    help="Tower widths are multiples of this; published: 128.",
+@click.argument("output", type=FILE)
+@together(
+    _number("--channels", "channels", 96, "Width of the transformer; published: 1536."),
+    _number("--layers", "transformer_layers", 2, "Transformer blocks; published: 11."),
+    _number("--heads", "attention_heads", 4, "Attention heads; published: 8."),
+    _number("--key-size", "key_size", 64, "Query and key size of a head."),
+    _number(
+        "--channel-multiple", "channel_multiple", 16, "Tower widths are multiples of this; published: 128."
+    ),
+    _number("--tracks", "tracks", 8, "Human tracks; published: 5313."),
+    _number("--mouse-tracks", "mouse_tracks", 0, "Mouse tracks, 0 for no mouse head; published: 1643."),
+    _number("--window", "window", 196_608, "Base pairs to read."),
 )
-@click.option("--tracks", default=8, show_default=True, help="Human tracks; published: 5313.")
-@click.option(
-    "--mouse-tracks", default=0, show_default=True, help="Mouse tracks, 0 for no mouse head; published: 1643."
-)
-@click.option("--window", default=196_608, show_default=True, help="Base pairs to read.")
 @click.option("--target-length", type=int, help="Bins to predict; default: as the published model crops.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same file.")
 def random_model(
-    output: Path,
-    channels: int,
-    layers: int,
-    heads: int,
-    key_size: int,
-    channel_multiple: int,
-    tracks: int,
-    mouse_tracks: int,
-    window: int,
-    target_length: int | None,
-    seed: int,
+    output: Path, tracks: int, mouse_tracks: int, target_length: int | None, seed: int, **shape: int
 ) -> None:
     """Write a model with random weights to OUTPUT (.safetensors). ITS SCORES MEAN NOTHING.
 
@@ -56,19 +48,10 @@ def random_model(
 
     if not tracks and not mouse_tracks:
         raise UsageError("a model needs a head: give --tracks or --mouse-tracks")
-    heads_of = {"human": tracks, "mouse": mouse_tracks}
     if target_length is None:
-        target_length = default_target_length(count_tokens({"window": window}))
-    config = EnformerConfig(
-        channels=channels,
-        transformer_layers=layers,
-        attention_heads=heads,
-        key_size=key_size,
-        channel_multiple=channel_multiple,
-        target_length=target_length,
-        window=window,
-        output_tracks={organism: count for organism, count in heads_of.items() if count},
-    )
+        target_length = default_target_length(count_tokens({"window": shape["window"]}))
+    heads = {organism: count for organism, count in (("human", tracks), ("mouse", mouse_tracks)) if count}
+    config = EnformerConfig(**shape, target_length=target_length, output_tracks=heads)
     note = {"description": f"random weights (seed {seed}): the scores mean nothing"}
     sha256 = save_model(random_network(config, seed), output, note)
     click.echo(f"{output}: random weights, the scores mean nothing", err=True)

@@ -1,93 +1,86 @@
-"""Words of the command line, read into settings."""
+"""Words of the command line, read into the values of settings: called by click, which reports a ValueError."""
 
 import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
 
 from enformer_vep.errors import UsageError
 from enformer_vep.settings import Score
 
+T = TypeVar("T")
 
-def parse_scores(text: str) -> tuple[Score, ...]:
-    """Read "SAD,SADR" (any case) or "all".
 
-    Raises:
-        UsageError: On a name that is no score.
+def read_by(read: Callable[[str], T]) -> Callable[[click.Context, click.Parameter, Any], T | None]:
+    """Make an option's callback that turns its word, if there is one, into a value.
+
+    Args:
+        read: Raises ValueError or UsageError with a message that says what is accepted.
     """
-    names = [name.strip().upper() for name in text.split(",") if name.strip()]
-    if names == ["ALL"]:
+
+    def callback(context: click.Context, option: click.Parameter, word: str | None) -> T | None:
+        try:
+            return read(word) if isinstance(word, str) else None
+        except (ValueError, UsageError) as error:
+            raise click.BadParameter(str(error), context, option) from None
+
+    return callback
+
+
+def read_scores(text: str) -> tuple[Score, ...]:
+    """Read "SAD,SADR" (any case) or "all"."""
+    names = tuple(name.upper() for name in _split(text))
+    if names == ("ALL",):
         return tuple(Score)
     unknown = [name for name in names if name not in Score.__members__]
     if unknown:
-        raise UsageError(f"unknown score {', '.join(unknown)}: choose from {', '.join(Score)}, or all")
-    return tuple(Score(name) for name in names)
+        raise ValueError(f"unknown score {', '.join(unknown)}: choose from {', '.join(Score)}, or all")
+    return tuple(map(Score, names))
 
 
-def parse_bins(text: str) -> int | None:
-    """Read "all" or "center:N".
-
-    Returns:
-        N, or None for all bins.
-
-    Raises:
-        UsageError: On anything else.
-    """
+def read_bins(text: str) -> int | None:
+    """Read "all" (None) or "center:N"."""
     if text == "all":
         return None
-    match = re.fullmatch(r"cent(?:er|re):(\d+)", text)
-    if not match or int(match[1]) < 1:
-        raise UsageError(
-            f"cannot read --bins {text}: write all, or center:N for the N bins around the variant"
-        )
+    match = re.fullmatch(r"cent(?:er|re):0*([1-9]\d*)", text)
+    if not match:
+        raise ValueError(f"cannot read {text!r}: write all, or center:N for the N bins around the variant")
     return int(match[1])
 
 
-def parse_shifts(text: str) -> tuple[int, ...]:
-    """Read "-1,0,1" into base pairs.
-
-    Raises:
-        UsageError: When a part is not a whole number.
-    """
+def read_shifts(text: str) -> tuple[int, ...]:
+    """Read "-1,0,1" into base pairs."""
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(map(int, text.split(",")))
     except ValueError:
-        raise UsageError(f"cannot read --shifts {text}: write whole numbers of bp, such as -1,0,1") from None
+        raise ValueError(f"cannot read {text!r}: write whole numbers of bp, such as -1,0,1") from None
 
 
-def parse_batch_size(text: str) -> int | None:
-    """Read "auto" (None) or a positive number of alleles.
-
-    Raises:
-        UsageError: On anything else.
-    """
+def read_batch_size(text: str) -> int | None:
+    """Read "auto" (None) or a positive number of alleles."""
     if text == "auto":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"cannot read --batch-size {text}: write auto, or how many alleles to run at once")
+        raise ValueError(f"cannot read {text!r}: write auto, or how many alleles to run at once")
     return int(text)
 
 
-def parse_devices(text: str) -> tuple[str, ...]:
-    """Read "0,1", "cuda:0,cuda:1", "cpu,cpu" or "all" (left as it is: only PyTorch knows how many).
-
-    Raises:
-        UsageError: When nothing is named, or a GPU twice.
-    """
-    names = tuple(
-        f"cuda:{part}" if part.isdecimal() else part for part in map(str.strip, text.split(",")) if part
-    )
+def read_devices(text: str) -> tuple[str, ...]:
+    """Read "0,1", "cuda:0,cuda:1", "cpu,cpu" or "all" (left as it is: only PyTorch knows how many)."""
+    names = tuple(f"cuda:{part}" if part.isdecimal() else part for part in _split(text))
     if not names or any(names.count(name) > 1 for name in names if name != "cpu"):
-        raise UsageError(
-            f"cannot read --devices {text}: write numbers of GPUs, each once, such as 0,1, or all"
-        )
+        raise ValueError(f"cannot read {text!r}: write numbers of GPUs, each once, such as 0,1, or all")
     return names
 
 
-def parse_words(text: str, option: str) -> tuple[str, ...]:
-    """Read "protein_coding,lncRNA".
+def read_names(text: str) -> tuple[str, ...]:
+    """Read "protein_coding,lncRNA"."""
+    names = _split(text)
+    if not names:
+        raise ValueError("no name is given: leave the option out for all")
+    return names
 
-    Raises:
-        UsageError: When there is no word.
-    """
-    words = tuple(word for word in map(str.strip, text.split(",")) if word)
-    if not words:
-        raise UsageError(f"{option} is empty: leave it out for all")
-    return words
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(word for word in map(str.strip, text.split(",")) if word)

@@ -97,7 +97,7 @@ def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def placed_on(network: Network, device: torch.device, dtype: torch.dtype | None = None) -> Network:
-    """The network on a device: itself when it is there already, else a copy, so that nobody's model moves.
+    """The network on a device, in evaluation mode: itself if it is so already, else a copy: nobody's model changes.
 
     Args:
         network: Any network.
@@ -112,7 +112,8 @@ def placed_on(network: Network, device: torch.device, dtype: torch.dtype | None 
         id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
         for tensor in tensors
     }
-    if all(moved[id(tensor)].data_ptr() == tensor.data_ptr() for tensor in tensors):
+    in_place = all(moved[id(tensor)].data_ptr() == tensor.data_ptr() for tensor in tensors)
+    if in_place and not any(module.training for module in network.modules()):
         return network
     memo: dict[int, object] = {
         id(tensor): nn.Parameter(moved[id(tensor)], requires_grad=False)
@@ -120,4 +121,4 @@ def placed_on(network: Network, device: torch.device, dtype: torch.dtype | None 
         else moved[id(tensor)]
         for tensor in tensors
     }
-    return copy.deepcopy(network, memo)
+    return copy.deepcopy(network, memo).eval()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from enformer_vep.cli.process import Stopped, stopped_in_order
+from enformer_vep.files.signals import StoppedError, stop_request, stopped_in_order
 from enformer_vep.genome.fasta import Genome
 from tests.builders import bgzip, make_bcf
 from tests.cli.conftest import Outcome
@@ -79,11 +79,31 @@ def test_a_killed_run_leaves_what_it_needs_to_go_on(killed: dict[int, Killed]) -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_unwind_what_is_under_way(number: signal.Signals) -> None:
-    with pytest.raises(Stopped) as stopped, stopped_in_order():
+    with pytest.raises(StoppedError) as stopped, stopped_in_order():
         os.kill(os.getpid(), number)
         signal.pause()
     assert stopped.value.exit_code == 128 + number
     assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_library_s_errors_do_not_swallow_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download catches whatever its libraries raise; to be told to end is none of these."""
+    import huggingface_hub
+
+    from enformer_vep.models import hub
+
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(hub, "_cached_file", lambda name: None)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", interrupted)
+    for listening in (stop_request, stopped_in_order):
+        with pytest.raises(StoppedError) as stopped, listening():
+            hub.official_weights()
+        assert stopped.value.exit_code == 143
 
 
 def test_an_ignored_signal_stays_ignored() -> None:

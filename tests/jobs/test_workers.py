@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from enformer_vep.cli.words import parse_devices
-from enformer_vep.errors import UsageError
 from enformer_vep.settings import ComputeSettings
 from tests.jobs.conftest import Request
 from tests.jobs.test_resume import rows_in
@@ -67,11 +65,3 @@ def test_one_worker_goes_on_where_two_were_stopped(
     assert rows_in(destination) >= 200
     assert complete(request_for(destination)).code == 0
     assert destination.read_bytes() == expected["tsv.gz"]
-
-
-def test_devices() -> None:
-    assert parse_devices("0, 2") == ("cuda:0", "cuda:2")
-    assert parse_devices("cpu,cpu") == ("cpu", "cpu")
-    for text in ("", "0,0", ","):
-        with pytest.raises(UsageError, match="--devices"):
-            parse_devices(text)

@@ -119,6 +119,7 @@ def run_toy(request: ScoreRequest, toy: Toy, log: str) -> None:
     from enformer_vep.cli.logs import set_up_logging
     from enformer_vep.cli.progress import record_progress
     from enformer_vep.errors import EnformerVepError
+    from enformer_vep.files.signals import StoppedError
 
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 2)
     torch.set_num_threads(1)
@@ -126,7 +127,7 @@ def run_toy(request: ScoreRequest, toy: Toy, log: str) -> None:
     set_up_logging(0)
     try:
         score.score_file(request, record_progress)
-    except EnformerVepError as error:
+    except (EnformerVepError, StoppedError) as error:
         os.write(2, f"{error}\n".encode())
         os._exit(error.exit_code)
     os._exit(0)
