@@ -82,8 +82,8 @@ def evaluate(
     """
     _check_form(sequences, fasta, targets, tfrecords)
     from enformer_vep.training import evaluation_report
-    from enformer_vep.training.config import DataConfig
-    from enformer_vep.training.evaluate import EvaluationRequest, evaluate_model
+    from enformer_vep.training.configuration import DataConfig
+    from enformer_vep.training.held_out import EvaluationRequest, evaluate_model
 
     data = DataConfig(
         organism,

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from enformer_vep.errors import DependencyError
 from enformer_vep.files.atomic import complete_or_absent
-from enformer_vep.training.evaluate import EvaluatedModel
-from enformer_vep.training.sources import group_by_assay
+from enformer_vep.training.datasets import group_by_assay
+from enformer_vep.training.held_out import EvaluatedModel
 
 COLUMNS = (
     "index", "identifier", "pearson_bins", "pearson_bins_log", "pearson_sequences", "pearson_sequences_log",

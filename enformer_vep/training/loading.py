@@ -4,7 +4,6 @@ Which example is item number i, and how it is varied, is a pure function of the 
 at a step therefore needs nothing but the step's number.
 """
 
-import signal
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -15,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from enformer_vep.training.examples import Augmentation, Example, ExampleSource, Variation
+from enformer_vep.files.signals import leave_to_parent
+from enformer_vep.training.example_sources import Augmentation, Example, ExampleSource, Variation
 
 _ORDER_STREAM, _VARIATION_STREAM = 0, 1
 _READ_AHEAD = 4
@@ -143,18 +143,9 @@ def _loader(examples: Dataset[Example], workers: int, pin_memory: bool, **sampli
         pin_memory=pin_memory,
         prefetch_factor=_READ_AHEAD if workers else None,
         collate_fn=_collate,
-        worker_init_fn=_outlive_signals,
+        worker_init_fn=leave_to_parent,
         **sampling,
     )
-
-
-def _outlive_signals(worker: int) -> None:
-    """Leaves it to the parent to end a reader: Ctrl-C and schedulers signal every process of a job.
-
-    SIGTERM is ignored once only, for it is also how the parent ends a reader that does not answer.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _collate(examples: list[Example]) -> tuple[Tensor, Tensor]:

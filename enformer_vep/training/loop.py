@@ -25,8 +25,8 @@ from enformer_vep.errors import InputError, ModelError
 from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.tracks.table import require_same_tracks
-from enformer_vep.training.config import TrainingConfig
-from enformer_vep.training.export import export_model
+from enformer_vep.training.configuration import TrainingConfig
+from enformer_vep.training.datasets import OrganismData
 from enformer_vep.training.learner import AveragedWeights, Learner, predict
 from enformer_vep.training.loading import BatchNumbers, ShuffledExamples, evaluation_batches, training_batches
 from enformer_vep.training.optimizer import (
@@ -37,7 +37,7 @@ from enformer_vep.training.optimizer import (
     make_schedule,
 )
 from enformer_vep.training.records import plot_curves, summarise_evaluations, write_metrics
-from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.saved_model import export_model
 from enformer_vep.training.validation import Evaluation, Tally, tally
 
 logger = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Trainer:
 
     @property
     def _tracks(self) -> dict[str, list[str]]:
-        return {own.organism: [target.identifier for target in own.targets] for own in self._data}
+        return {own.organism: list(own.targets.identifiers) for own in self._data}
 
     @property
     def _exhausted(self) -> bool:

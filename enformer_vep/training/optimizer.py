@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from enformer_vep.errors import UsageError
 from enformer_vep.models.enformer.network import Enformer
-from enformer_vep.training.config import OptimizerConfig
+from enformer_vep.training.configuration import OptimizerConfig
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from enformer_vep.files.atomic import complete_or_absent
-from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.datasets import OrganismData
 from enformer_vep.training.validation import Evaluation
 
 METRICS_NAME = "metrics.jsonl"

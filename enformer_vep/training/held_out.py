@@ -1,6 +1,6 @@
 """How well a model predicts held-out data: what the command `evaluate` computes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.scoring.assembly import make_predictor
 from enformer_vep.scoring.track_tables import track_table
 from enformer_vep.settings import Engine, ScoreSettings
-from enformer_vep.training.config import DataConfig
+from enformer_vep.tracks.table import TrackTable
+from enformer_vep.training.configuration import DataConfig
+from enformer_vep.training.datasets import open_organism
 from enformer_vep.training.loading import evaluation_batches
-from enformer_vep.training.sources import geometry_of, open_organism
-from enformer_vep.training.targets import Target
 from enformer_vep.training.validation import Evaluation, tally
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
@@ -59,7 +59,7 @@ class EvaluatedModel:
     """
 
     model: str
-    targets: tuple[Target, ...]
+    targets: TrackTable
     evaluation: Evaluation
     sequences: int
 
@@ -80,7 +80,7 @@ def evaluate_model(request: EvaluationRequest, progress: Progress) -> EvaluatedM
     organism, device = request.data.organism, resolve_device(request.device)
     model = load_model(request.model, organisms=None, window=request.window)
     model.network.require_head(organism, model.name)
-    data = open_organism(organism, [request.data], geometry_of(model.network.output), (request.split,))
+    data = open_organism(organism, [request.data], model.network.output, (request.split,))
     rows = match_tracks(model, organism, data.targets)
     _, predictor = make_predictor(
         model, ScoreSettings(organism=organism, engine=Engine.PAIR), rows, None, device
@@ -93,7 +93,7 @@ def evaluate_model(request: EvaluationRequest, progress: Progress) -> EvaluatedM
     return EvaluatedModel(model.name, data.targets, sums.result(), total)
 
 
-def match_tracks(model: LoadedModel, organism: str, targets: Sequence[Target]) -> list[int]:
+def match_tracks(model: LoadedModel, organism: str, targets: TrackTable) -> list[int]:
     """Finds the row of the head for every track of the data.
 
     Args:

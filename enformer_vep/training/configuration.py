@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 from enformer_vep.errors import InputError, ModelError, UsageError
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.training.coverage import ABSENT_RULES, ZERO
-from enformer_vep.training.examples import Augmentation
+from enformer_vep.training.example_sources import Augmentation
 from enformer_vep.training.targets import CLIP_FIRST, SQUASH_ORDERS
 
 
