@@ -23,31 +23,6 @@ Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationRequest:
-    """A whole evaluation.
-
-    Attributes:
-        model: What `--model` takes.
-        data: The data; its organism is the head.
-        split: Which of its sequences.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        batch_size: Sequences at a time.
-        workers: Reader processes.
-        window: Base pairs to read; None for the model's own.
-        limit: Largest number of sequences; 0 for all.
-    """
-
-    model: str
-    data: DataConfig
-    split: str = "test"
-    device: str = "auto"
-    batch_size: int = 1
-    workers: int = 1
-    window: int | None = None
-    limit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class EvaluatedModel:
     """The answer.
 
@@ -64,33 +39,47 @@ class EvaluatedModel:
     sequences: int
 
 
-def evaluate_model(request: EvaluationRequest, progress: Progress) -> EvaluatedModel:
+def evaluate_model(
+    name: str,
+    data: DataConfig,
+    progress: Progress,
+    *,
+    split: str,
+    device: str,
+    batch_size: int,
+    workers: int,
+    window: int | None,
+    limit: int | None,
+) -> EvaluatedModel:
     """Predicts every sequence of a split and compares.
 
     Args:
-        request: What to do.
+        name: What `--model` takes.
+        data: The data; its organism is the head.
         progress: Shows how far it is.
-
-    Returns:
-        The figures.
+        split: Which of its sequences.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        batch_size: Sequences at a time.
+        workers: Reader processes.
+        window: Base pairs to read; None for the model's own.
+        limit: Largest number of sequences; None for all.
 
     Raises:
         EnformerVepError: Data or model are wrong, or do not fit each other.
     """
-    organism, device = request.data.organism, resolve_device(request.device)
-    model = load_model(request.model, organisms=None, window=request.window)
+    organism, chosen = data.organism, resolve_device(device)
+    model = load_model(name, organisms=None, window=window)
     model.network.require_head(organism, model.name)
-    data = open_organism(organism, [request.data], model.network.output, (request.split,))
-    rows = match_tracks(model, organism, data.targets)
-    _, predictor = make_predictor(
-        model, ScoreSettings(organism=organism, engine=Engine.PAIR), rows, None, device
-    )
-    source = data.splits[request.split]
-    total = min(len(source), request.limit or len(source))
-    batches = evaluation_batches(source, request.batch_size, request.workers, limit=request.limit)
+    own = open_organism(organism, [data], model.network.output, (split,))
+    rows = match_tracks(model, organism, own.targets)
+    settings = ScoreSettings(organism=organism, engine=Engine.PAIR)
+    _, predictor = make_predictor(model, settings, rows, None, chosen)
+    source = own.splits[split]
+    total = min(len(source), limit or len(source))
+    batches = evaluation_batches(source, batch_size, workers, limit=total)
     with progress(total) as advance:
-        sums = tally(lambda codes: predictor.predict([codes]), _counted(batches, advance), len(rows), device)
-    return EvaluatedModel(model.name, data.targets, sums.result(), total)
+        sums = tally(lambda codes: predictor.predict([codes]), _counted(batches, advance), len(rows), chosen)
+    return EvaluatedModel(model.name, own.targets, sums.result(), total)
 
 
 def match_tracks(model: LoadedModel, organism: str, targets: TrackTable) -> list[int]:

@@ -14,11 +14,15 @@ BOTH = (signal.SIGINT, signal.SIGTERM)
 @pytest.mark.parametrize("number", BOTH)
 def test_one_request_is_noted_and_a_second_is_obeyed_at_once(number, caplog):
     before = [signal.getsignal(one) for one in BOTH]
-    with caplog.at_level(logging.INFO), pytest.raises(KeyboardInterrupt):
-        with stop_request(BOTH, "leaving after this step") as stop, stop.patience():
-            os.kill(os.getpid(), number)
-            assert stop.received == number.name
-            os.kill(os.getpid(), signal.SIGTERM)
+    caplog.set_level(logging.INFO)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        stop_request(BOTH, "leaving after this step") as stop,
+        stop.patience(),
+    ):
+        os.kill(os.getpid(), number)
+        assert stop.received == number.name
+        os.kill(os.getpid(), signal.SIGTERM)
     assert caplog.messages == [f"{number.name}: leaving after this step; once more to leave at once"]
     assert [signal.getsignal(one) for one in BOTH] == before
 
@@ -32,8 +36,8 @@ def test_without_a_promise_patience_outlasts_every_request(caplog):
 
 
 def test_without_patience_a_request_ends_the_work():
-    with pytest.raises(StoppedError, match="stopped by SIGUSR1; run the same command again") as caught:
-        with stop_request():
-            os.kill(os.getpid(), signal.SIGUSR1)
+    message = "stopped by SIGUSR1; run the same command again"
+    with pytest.raises(StoppedError, match=message) as caught, stop_request():
+        os.kill(os.getpid(), signal.SIGUSR1)
     assert caught.value.exit_code == 143
     assert StoppedError("", signal.SIGINT).exit_code == 130
