@@ -9,7 +9,7 @@ from enformer_vep.genome.bins import Geometry
 from enformer_vep.tracks.table import TrackTable, require_same_tracks
 from enformer_vep.training.baked import BakedReader
 from enformer_vep.training.configuration import DataConfig
-from enformer_vep.training.coverage import BigWigReader, ContigReader, CoverageRule
+from enformer_vep.training.coverage import BigWigReader, ContigReader
 from enformer_vep.training.example_sources import ExampleSource, JoinedSource, RegionSource
 from enformer_vep.training.sequences import read_sequences, tile
 from enformer_vep.training.targets import read_targets
@@ -28,10 +28,6 @@ class OrganismData:
     organism: str
     targets: TrackTable
     splits: dict[str, ExampleSource]
-
-    def assays(self) -> dict[str, list[int]]:
-        """Assay to its rows, see `group_by_assay`."""
-        return group_by_assay(self.targets)
 
 
 def group_by_assay(targets: TrackTable) -> dict[str, list[int]]:
@@ -63,16 +59,7 @@ def targets_of(data: DataConfig) -> TrackTable:
 def open_organism(
     organism: str, sections: Sequence[DataConfig], geometry: Geometry, splits: Sequence[str]
 ) -> OrganismData:
-    """Opens the data of one head.
-
-    Args:
-        organism: Name of the head.
-        sections: Data sections; those of other organisms are left out.
-        geometry: The model's lengths.
-        splits: Splits that are wanted.
-
-    Returns:
-        The data.
+    """Opens those splits of one head's data that are wanted; sections of other organisms are left out.
 
     Raises:
         InputError: A file is missing or malformed, two sections have other tracks, or a split has no rows.
@@ -127,11 +114,6 @@ def _open_section(data: DataConfig, targets: TrackTable, geometry: Geometry) -> 
     }
 
 
-def rule_of(data: DataConfig) -> CoverageRule:
-    """What is known where the bigWigs of one data section are silent."""
-    return CoverageRule(data.absent, data.blacklist)
-
-
 def open_reader(data: DataConfig, targets: TrackTable, bin_width: int, contigs: Set[str]) -> ContigReader:
     """Opens sequence and coverage of one data section.
 
@@ -141,18 +123,15 @@ def open_reader(data: DataConfig, targets: TrackTable, bin_width: int, contigs: 
         bin_width: Base pairs per bin.
         contigs: Contigs that will be read; a warning names those that a bigWig has nothing on.
 
-    Returns:
-        The reader.
-
     Raises:
         UsageError: The section names neither a baked file nor a FASTA.
         InputError: A file is missing or malformed.
     """
     if data.baked is not None:
-        return BakedReader(data.baked, targets, bin_width, rule_of(data))
+        return BakedReader(data.baked, targets, bin_width, data.rule)
     fasta = required(data.fasta, "fasta", data)
     folder = required(data.targets, "targets", data).parent
-    reader = BigWigReader(fasta, targets, folder, bin_width, rule_of(data))
+    reader = BigWigReader(fasta, targets, folder, bin_width, data.rule)
     reader.warn_of_absent(sorted(contigs & reader.contigs.keys()))
     return reader
 

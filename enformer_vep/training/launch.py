@@ -19,7 +19,6 @@ from enformer_vep.training.datasets import (
     open_organism,
     open_reader,
     required,
-    rule_of,
     targets_of,
 )
 from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
@@ -41,9 +40,6 @@ def train(
         resume: Whether to continue from the folder's checkpoint.
         should_stop: Asked after every step, see `Trainer.run`.
 
-    Returns:
-        How far the run came.
-
     Raises:
         EnformerVepError: Data, configuration or model are wrong, or the folder holds another run.
     """
@@ -61,14 +57,7 @@ def train(
 
 
 def make_network(config: TrainingConfig) -> Enformer:
-    """Builds the network that a run starts from.
-
-    Args:
-        config: What to do.
-
-    Returns:
-        Random weights, or those of `init.model`, under its own heads or new ones.
-    """
+    """Builds the network that a run starts from: random, or `init.model` under its own heads or new ones."""
     tracks = {data.organism: len(targets_of(data)) for data in config.data}
     torch.manual_seed(config.run.seed)
     if config.init.model is None:
@@ -135,9 +124,6 @@ def bake_data(config: TrainingConfig) -> None:
 
     Every contig that its sequences name is kept from its start to the end of the last window.
 
-    Args:
-        config: Data sections with FASTA, targets and sequences, and the model's lengths.
-
     Raises:
         EnformerVepError: A file is missing or malformed, or no section names a baked file.
     """
@@ -161,6 +147,6 @@ def _bake_section(config: TrainingConfig, data: DataConfig) -> None:
         last = tile(sequence, geometry.predicted, geometry.width, grid=True)[0].last
         needed = min(last + reach, reader.contigs[sequence.contig])
         extents[sequence.contig] = max(extents.get(sequence.contig, 0), needed)
-    bake(path, reader, extents, targets, geometry.width, rule_of(data))
+    bake(path, reader, extents, targets, geometry.width, data.rule)
     size = path.stat().st_size / 1e6
     logger.info("%s: %d contigs, %d tracks, %.1f MB", path, len(extents), len(targets), size)

@@ -28,14 +28,7 @@ def export_model(
     data: Sequence[OrganismData],
     record: dict[str, Any],
 ) -> str:
-    """Writes the model of a run.
-
-    Args:
-        network: What to write.
-        folder: The run's folder.
-        config: How it was trained.
-        data: One entry per head.
-        record: Its evaluation on the validation split.
+    """Writes the model of a run into its folder, with its evaluation on the validation split.
 
     Returns:
         Identity of the weights.
