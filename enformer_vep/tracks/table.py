@@ -50,11 +50,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class TrackTable:
-    """The tracks of one organism's head, in the head's order.
-
-    Attributes:
-        tracks: Track i has index i.
-    """
+    """The tracks of one organism's head, in the head's order: track i has index i."""
 
     tracks: tuple[Track, ...]
     _by_identifier: dict[str, Track] = field(init=False, repr=False, compare=False)
@@ -86,10 +82,7 @@ class TrackTable:
         return self._by_identifier.get(identifier)
 
     def with_partners(self, rows: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-        """Add the tracks of the other strand, which a reverse complement needs.
-
-        Args:
-            rows: Rows of the head.
+        """Add the tracks of the other strand, which a reverse complement needs, to rows of the head.
 
         Returns:
             The same rows and, after them, the partners that were not among them; and for each of all these

@@ -78,16 +78,7 @@ def bake(
     bin_width: int,
     rule: CoverageRule,
 ) -> None:
-    """Writes a baked file.
-
-    Args:
-        path: Where to.
-        reader: Where from.
-        extents: Contig to the number of bp that are kept, from its start.
-        targets: The tracks of `reader`.
-        bin_width: Base pairs per bin.
-        rule: The rule of `reader`.
-    """
+    """Writes a baked file of what a reader has; `extents` is how many bp of a contig are kept, from its start."""
     arrays: dict[str, npt.NDArray[Any]] = {"meta": np.array(json.dumps(_meta(targets, bin_width, rule)))}
     for contig, length in extents.items():
         arrays[f"codes/{contig}"] = reader.codes(contig, 0, length)

@@ -133,11 +133,7 @@ class BigWigReader:
         return np.stack(tracks, axis=1)
 
     def warn_of_absent(self, contigs: Iterable[str]) -> None:
-        """Names tracks that have nothing on a contig: all of it is absent, which may be a mistake.
-
-        Args:
-            contigs: Contigs that will be read.
-        """
+        """Names tracks that have nothing on one of these contigs: all of it is absent, which may be a mistake."""
         for contig in contigs:
             absent = [index for index, own in enumerate(self._own) if contig not in own]
             if absent:

@@ -48,12 +48,7 @@ def describe(result: EvaluatedModel) -> str:
 
 
 def plot(result: EvaluatedModel, path: Path, split: str) -> None:
-    """Draws every track's correlations, by assay.
-
-    Args:
-        result: The evaluation.
-        path: PNG file.
-        split: Which sequences they are, for the title.
+    """Draws every track's correlations, by assay, into a PNG file; the split is for the title.
 
     Raises:
         DependencyError: matplotlib is not installed.

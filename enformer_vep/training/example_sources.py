@@ -84,15 +84,7 @@ class ExampleSource(Protocol):
 
 
 class RegionSource:
-    """Examples cut from contigs.
-
-    Args:
-        reader: Sequence and coverage.
-        tiles: Where the examples lie.
-        geometry: The model's lengths.
-        targets: The tracks of `reader`.
-        order: In which order they are squashed, see `Squash`.
-    """
+    """Examples cut at tiles from contigs, their tracks squashed in an order that `Squash` knows."""
 
     def __init__(
         self,
@@ -135,11 +127,7 @@ class RegionSource:
 
 
 class JoinedSource:
-    """Several sources, one after the other.
-
-    Args:
-        sources: At least one.
-    """
+    """One or several sources, one after the other."""
 
     def __init__(self, sources: Sequence[ExampleSource]) -> None:
         self._sources = tuple(sources)
@@ -163,15 +151,9 @@ class JoinedSource:
 
 
 def orient(example: Example, reverse: bool, partners: Sequence[int] | None) -> Example:
-    """Reads an example on the other strand.
+    """The example, or its reverse complement with the bins in reverse order and strands exchanged.
 
-    Args:
-        example: As on the forward strand.
-        reverse: Whether to turn it.
-        partners: Track order on the other strand; None when no track is of one strand.
-
-    Returns:
-        The example, or its reverse complement with the bins in reverse order and strands exchanged.
+    `partners` is the track order on the other strand; None when no track is of one strand.
     """
     if not reverse:
         return example

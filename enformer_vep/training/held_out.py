@@ -88,10 +88,8 @@ def match_tracks(model: LoadedModel, organism: str, targets: TrackTable) -> list
     Args:
         model: A model; its own track table, if it carries one, says which row is which.
         organism: Which head.
-        targets: The tracks of the data, all of the model's or some.
-
-    Returns:
-        One row per target. A model without a table has to have as many tracks as the data, in their order.
+        targets: The tracks of the data, all of the model's or some. A model without a table has to have as many,
+            in their order.
 
     Raises:
         InputError: A track is not in the model, or the numbers differ.

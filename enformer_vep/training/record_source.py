@@ -134,16 +134,13 @@ class Surroundings:
         self._genome, self._rows, self._name = Genome(fasta), tuple(rows), name
 
     def codes(self, number: int, record: Codes, start: int, end: int) -> Codes:
-        """Reads around a record.
+        """Reads around a record whose own sequence, uint8 [length], the genome has to have in the row's middle.
 
         Args:
             number: Which record.
-            record: uint8 [length], its own sequence, which the genome has to have in the row's middle.
+            record: Its own sequence.
             start: First position relative to the record's, may be negative.
             end: End relative to the record's start.
-
-        Returns:
-            uint8 [end - start].
 
         Raises:
             InputError: The genome has another sequence there.

@@ -116,14 +116,7 @@ class Squash:
             )
 
     def __call__(self, values: Values) -> Values:
-        """Squash.
-
-        Args:
-            values: float32 [bins, tracks] summaries; NaN is kept.
-
-        Returns:
-            float32 [bins, tracks].
-        """
+        """From float32 [bins, tracks] summaries to what is learnt, of the same shape; NaN is kept."""
         if self._clips_first:
             return (self._clipped(values, offset=0) * self._scale).astype(np.float32)
         x = values * self._scale

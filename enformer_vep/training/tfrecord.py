@@ -28,17 +28,10 @@ logger = logging.getLogger(__name__)
 def open_tfrecords(
     folder: Path, fasta: Path | None, targets: TrackTable, geometry: Geometry
 ) -> dict[str, ExampleSource]:
-    """Opens a folder of published training data.
+    """Opens a folder of published training data: split to source, for every split that there are files of.
 
-    Args:
-        folder: The folder.
-        fasta: Genome that gives windows longer than the records their flanks, with the folder's
-            `sequences.bed`; without it they are padded with N.
-        targets: The tracks.
-        geometry: The model's lengths.
-
-    Returns:
-        Split to source, for every split that there are files of.
+    Windows longer than the records have their flanks from the genome `fasta`, with the folder's `sequences.bed`;
+    without it they are padded with N.
 
     Raises:
         InputError: A file is missing, damaged, or does not fit the model or the tracks.
@@ -60,14 +53,9 @@ def open_tfrecords(
             geometry.window,
         )
     bed = f"sequence file {folder / 'sequences.bed'}"
+    around = {split: Surroundings(fasta, own, bed) for split, own in rows.items()} if fasta else {}
     return {
-        split: RecordSource(
-            files,
-            statistics,
-            geometry,
-            targets,
-            Surroundings(fasta, rows[split], bed) if fasta and rows else None,
-        )
+        split: RecordSource(files, statistics, geometry, targets, around.get(split))
         for split, files in found.items()
     }
 
