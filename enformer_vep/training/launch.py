@@ -15,18 +15,22 @@ from enformer_vep.scoring.track_tables import own_table
 from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.baked import bake
 from enformer_vep.training.configuration import DataConfig, TrainingConfig
-from enformer_vep.training.datasets import (
-    open_organism,
-    open_reader,
-    required,
-    targets_of,
-)
+from enformer_vep.training.datasets import open_organism, open_reader, required, targets_of
 from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
 from enformer_vep.training.sequences import read_sequences, tile
 
 logger = logging.getLogger(__name__)
 
 _SPLITS = ("train", "valid")
+# Keys of [model] that the weights of a trained trunk decide.
+_FIXED = (
+    "channels",
+    "transformer_layers",
+    "attention_heads",
+    "key_size",
+    "pooling_stages",
+    "channel_multiple",
+)
 
 
 def train(
@@ -103,15 +107,7 @@ def _fine_tuned_shape(
 ) -> EnformerConfig:
     known = shape.to_dict()
     changed = {**known, **config.model, "output_tracks": tracks}
-    fixed = (
-        "channels",
-        "transformer_layers",
-        "attention_heads",
-        "key_size",
-        "pooling_stages",
-        "channel_multiple",
-    )
-    for name in fixed:
+    for name in _FIXED:
         if changed[name] != known[name]:
             raise UsageError(
                 f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration"
