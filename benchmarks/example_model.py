@@ -36,8 +36,8 @@ from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.models.checkpoints import load_model
 from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.tracks.table import TrackTable
 from enformer_vep.training.coverage import UNKNOWN, BigWigReader, CoverageRule
-from enformer_vep.training.targets import parse_targets
 
 CONTIG = "chr22"
 BIN_WIDTH = 128
@@ -99,7 +99,7 @@ def read_data(folder: Path) -> Data:
     with (folder / "tracks.tsv").open() as handle:
         tracks = list(csv.DictReader(handle, delimiter="\t"))
     rows = (f"{t['identifier']}\tpredicted/{t['identifier']}.bw\t{t['description']}" for t in tracks)
-    targets = parse_targets("\n".join(["identifier\tfile\tdescription", *rows]), "tracks.tsv")
+    targets = TrackTable.from_text("\n".join(["identifier\tfile\tdescription", *rows]), "tracks.tsv")
     reader = BigWigReader(fasta, targets, folder, BIN_WIDTH, CoverageRule(absent=UNKNOWN))
     bins = reader.contigs[CONTIG] // BIN_WIDTH
     starts = range(0, bins, CHUNK_BINS)

@@ -1,5 +1,6 @@
 """Small files made on the spot."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import numpy as np
 import pysam
 
 if TYPE_CHECKING:
+    from enformer_vep.models.enformer.config import EnformerConfig
     from enformer_vep.models.enformer.network import Enformer
 
 HUMAN_TRACKS = ("CAGE:liver", "CAGE:brain", "DNASE:liver", "DNASE:brain", "CHIP:CTCF:liver")
@@ -146,3 +148,23 @@ def targets_text(
     names = identifiers or [f"{prefix}{i}" for i in range(len(descriptions))]
     rows = [f"{i}\t{name}\t{text}" for i, (name, text) in enumerate(zip(names, descriptions, strict=True))]
     return "\n".join(["index\tidentifier\tdescription", *rows]) + "\n"
+
+
+def config_json(config: "EnformerConfig") -> str:
+    """Returns the config.json that enformer-pytorch writes of a model of this shape."""
+    return json.dumps(
+        {
+            "model_type": "enformer",
+            "dim": config.channels,
+            "depth": config.transformer_layers,
+            "heads": config.attention_heads,
+            "attn_dim_key": config.key_size,
+            "num_downsamples": config.pooling_stages,
+            "dim_divisible_by": config.channel_multiple,
+            "target_length": config.target_length,
+            "output_heads": dict(config.output_tracks),
+            "dropout_rate": config.dropout,
+            "attn_dropout": config.attention_dropout,
+            "pos_dropout": config.position_dropout,
+        }
+    )

@@ -79,8 +79,8 @@ def evaluate(
     """
     _check_form(sequences, fasta, targets, tfrecords)
     from enformer_vep.training import evaluation_report
-    from enformer_vep.training.config import DataConfig
-    from enformer_vep.training.evaluate import EvaluationRequest, evaluate_model
+    from enformer_vep.training.configuration import DataConfig
+    from enformer_vep.training.held_out import evaluate_model
 
     data = DataConfig(
         organism,
@@ -93,8 +93,17 @@ def evaluate(
         blacklist=blacklist,
         squash=squash,
     )
-    request = EvaluationRequest(model, data, split, device, batch_size, workers, window, limit or 0)
-    result = evaluate_model(request, partial(progress_bar, unit="seq"))
+    result = evaluate_model(
+        model,
+        data,
+        partial(progress_bar, unit="seq"),
+        split=split,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        window=window,
+        limit=limit,
+    )
     _write(evaluation_report.table_text(result), output)
     if plot is not None:
         evaluation_report.plot(result, plot, split)

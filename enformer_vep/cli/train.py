@@ -1,5 +1,6 @@
 """`enformer-vep train`: trains or fine-tunes a model."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -31,23 +32,24 @@ def train(config: Path, output: Path | None, resume: bool, minutes: float | None
     The best model on the validation split is OUTPUT/model.safetensors, which --model accepts.
     For several GPUs: accelerate launch -m enformer_vep train ...
     """
-    from enformer_vep.training import run
-    from enformer_vep.training.config import read_config
-    from enformer_vep.training.stopping import RunStoppedError, stop_signal
+    from enformer_vep.files.signals import StoppedError, stop_request
+    from enformer_vep.training import launch
+    from enformer_vep.training.configuration import read_config
 
     settings = read_config(config)
     if bake:
-        run.bake_data(settings)
+        launch.bake_data(settings)
         return
     folder = output or Path("runs") / config.stem
     end = time.monotonic() + 60 * minutes if minutes else float("inf")
-    with stop_signal() as received:
-        progress = run.train(
-            settings, folder, resume, lambda: received.number is not None or time.monotonic() >= end
+    promise = "leaving after this step with a checkpoint"
+    with stop_request((signal.SIGINT, signal.SIGTERM), promise) as stop, stop.patience():
+        progress = launch.train(
+            settings, folder, resume, lambda: stop.received is not None or time.monotonic() >= end
         )
-    if received.number is not None:
-        raise RunStoppedError(
-            f"stopped by {received.number.name} after step {progress.step} of {settings.run.steps}; "
+    if stop.received is not None:
+        raise StoppedError(
+            f"stopped by {stop.received} after step {progress.step} of {settings.run.steps}; "
             f"{folder} holds a checkpoint: continue with --resume",
-            received.number,
+            signal.Signals[stop.received],
         )

@@ -105,3 +105,12 @@ def handling(
 
 def _unwind(number: int, frame: FrameType | None) -> None:
     raise StoppedError("stopped: nothing was left under the output's name", number)
+
+
+def leave_to_parent(_: int = 0) -> None:
+    """Lets the parent end this helper process: Ctrl-C and schedulers signal every process of a job.
+
+    SIGTERM is ignored once only, for it is also how a parent ends a helper that does not answer.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: signal.signal(signal.SIGTERM, signal.SIG_DFL))

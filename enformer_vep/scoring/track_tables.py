@@ -76,9 +76,6 @@ def load_track_table(model: str, targets: Path | None, organism: str) -> TrackTa
         targets: A targets.txt, see `track_table`.
         organism: Which head.
 
-    Returns:
-        The table, or None when there is none.
-
     Raises:
         InputError: See `track_table`.
         ModelError: There is no such model, or it has no such head.

@@ -244,7 +244,9 @@ def narrowed(layout: Layout, chosen: Sequence[int]) -> Layout:
     return replace(layout, blocks=tuple(blocks))
 
 
-def _records(stream: InputStream, layout: Layout, line: int, chosen: Sequence[int] | None) -> Iterator[Record]:
+def _records(
+    stream: InputStream, layout: Layout, line: int, chosen: Sequence[int] | None
+) -> Iterator[Record]:
     """What follows the header, which is the line of this number."""
     before, columns = _FIRST + len(layout.context), len(layout.values)
     nothing = b"\t".join([b"NA"] * columns)

@@ -67,7 +67,7 @@ def load_groups(specification: str, table: TrackTable | None) -> TrackGroups:
 
     Args:
         specification: `gtex-v8:CAGE` or `gtex-v8:DNASE`, the packaged groups of tracks for the tissues of GTEx
-            v8 (`enformer_vep.tracks.gtex`), named by tissue; `gtex-v8`, both, as Liver_CAGE and Liver_DNASE:
+            v8 (made by `tools/make_gtex_groups.py`), named by tissue; `gtex-v8`, both, as Liver_CAGE and Liver_DNASE:
             assays are on different scales and have no common mean. Or a file, in the layout of `read_groups`.
         table: The organism's tracks; None when the model has no table.
 
@@ -136,7 +136,7 @@ def _packaged(assay: str, table: TrackTable) -> TrackGroups:
 
 
 def packaged_text() -> str:
-    """The packaged groups of GTEx v8, as `enformer_vep.tracks.gtex.build_table` made them."""
+    """The packaged groups of GTEx v8, as `tools/make_gtex_groups.py` made them."""
     return files("enformer_vep").joinpath(_GTEX_FILE).read_text(encoding="utf-8")
 
 

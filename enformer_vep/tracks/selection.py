@@ -63,9 +63,6 @@ def search_tracks(pattern: str, table: TrackTable) -> tuple[Track, ...]:
             `select_tracks`, tried on both. Empty text finds all.
         table: Where to look.
 
-    Returns:
-        The tracks found, in the table's order.
-
     Raises:
         UsageError: The expression is not a regular expression.
     """

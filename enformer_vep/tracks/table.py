@@ -2,15 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from enformer_vep.errors import InputError
 
-_COLUMNS = ("index", "identifier", "clip", "scale", "sum_stat", "description")
 _REMEDY = "give a tab-separated table with a header that names at least the column identifier"
+_UNKNOWN_NUMBERS = ("", "NA", "nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +18,28 @@ class Track:
     """One output of the model.
 
     Attributes:
-        index: 0-based row of the organism's head.
+        index: 0-based row of the table, which is that of the organism's head.
         identifier: Unique name within the organism, such as ENCFF136DBS.
         description: Assay, a colon, and the sample; not unique.
+        file: Coverage file that it is learnt from, as the table names it; empty when it names none.
         clip: Largest value of the training data, in their units; None when unknown.
+        clip_soft: Above it, only the square root of the excess counts in training; None for no soft clip.
         scale: Factor applied to the training data; None when unknown.
-        sum_stat: How the training data were pooled over a bin, "mean" or "sum"; None when unknown.
-        strand_partner: Row of the same track on the other strand; None for a track of both strands.
+        sum_stat: How the training data were pooled over a bin, such as "mean" or "sum"; None when unknown.
+        strand_partner: Row of the same track on the other strand; None or its own for a track of both strands.
+        place: Where the table lists it, for messages.
     """
 
     index: int
     identifier: str
     description: str = ""
+    file: str = ""
     clip: float | None = None
+    clip_soft: float | None = None
     scale: float | None = None
     sum_stat: str | None = None
     strand_partner: int | None = None
+    place: str = field(default="", compare=False, repr=False)
 
     @property
     def assay(self) -> str:
@@ -44,11 +50,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class TrackTable:
-    """The tracks of one organism's head, in the head's order.
-
-    Attributes:
-        tracks: Track i has index i.
-    """
+    """The tracks of one organism's head, in the head's order: track i has index i."""
 
     tracks: tuple[Track, ...]
     _by_identifier: dict[str, Track] = field(init=False, repr=False, compare=False)
@@ -80,10 +82,7 @@ class TrackTable:
         return self._by_identifier.get(identifier)
 
     def with_partners(self, rows: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-        """Add the tracks of the other strand, which a reverse complement needs.
-
-        Args:
-            rows: Rows of the head.
+        """Add the tracks of the other strand, which a reverse complement needs, to rows of the head.
 
         Returns:
             The same rows and, after them, the partners that were not among them; and for each of all these
@@ -102,11 +101,8 @@ class TrackTable:
         return row if partner is None else partner
 
     @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Reads a table from a file.
-
-        Args:
-            path: Text file in the layout of `from_text`.
+    def read(cls, path: str | Path, gaps: bool = False) -> Self:
+        """Reads a table from a text file; see `from_text`.
 
         Raises:
             InputError: The file cannot be read or is not such a table.
@@ -116,20 +112,21 @@ class TrackTable:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise InputError(f"{path}: cannot read the track table: {reason}; {_REMEDY}") from error
-        return cls.from_text(text, source=str(path))
+        return cls.from_text(text, str(path), gaps)
 
     @classmethod
-    def from_text(cls, text: str, source: str = "track table") -> Self:
+    def from_text(cls, text: str, source: str = "track table", gaps: bool = False) -> Self:
         """Parses the layout of the published `targets_human.txt` and `targets_mouse.txt` (calico/basenji).
 
-        Columns are found by name. `identifier` is required; `index`, `description`, `clip`, `scale` and
-        `sum_stat` are used when there, others are ignored. Rows stand in the head's order; their `index`, if
-        any, rises by one from any start (the mouse table's starts at 5313), and the track's own index starts
-        at 0.
+        Columns are found by name. `identifier` is required; `index`, `description`, `file`, `clip`, `clip_soft`,
+        `scale`, `sum_stat` and `strand_pair` are used when there, others are ignored. Rows stand in the head's
+        order; their `index`, if any, rises by one from any start (the mouse table's starts at 5313), and the
+        track's own index starts at 0. `strand_pair` names the partner by the column `index`.
 
         Args:
             text: Header and rows, tab separated.
             source: Name of the text, for messages.
+            gaps: Whether `index` may be anything, as where data are of some rows of a larger table.
 
         Raises:
             InputError: A column, a value or an identifier is missing, malformed or there twice; the message
@@ -144,17 +141,11 @@ class TrackTable:
             for number, line in enumerate(lines[1:], start=2)
             if line.strip()
         ]
-        _check_order(rows)
+        if not gaps:
+            _check_order(rows)
         _check_unique(rows)
-        tracks = tuple(row.track(index) for index, row in enumerate(rows))
-        for row, track in zip(rows, tracks, strict=True):
-            if track.strand_partner is not None and not 0 <= track.strand_partner < len(tracks):
-                raise InputError(f"{row.place}: strand_pair is not an index of the table; correct it")
-        return cls(tracks)
-
-    def to_text(self) -> str:
-        """The table in the layout that `from_text` reads; columns that it ignores are not kept."""
-        return "".join("\t".join(fields) + "\n" for fields in (_COLUMNS, *map(_fields, self.tracks)))
+        place_of = {row.values.get("index") or str(index): index for index, row in enumerate(rows)}
+        return cls(tuple(row.track(index, place_of) for index, row in enumerate(rows)))
 
 
 def require_same_tracks(given: Sequence[str], own: Sequence[str], source: str, owner: str) -> None:
@@ -197,35 +188,31 @@ class _Row:
     def identifier(self) -> str:
         return self.values.get("identifier", "")
 
-    def track(self, index: int) -> Track:
+    def track(self, index: int, place_of: Mapping[str, int]) -> Track:
         if not re.fullmatch(r"\S+", self.identifier):
             raise InputError(
                 f"{self.place}: identifier {self.identifier!r} is not one word; rename the track"
             )
+        pair = self.values.get("strand_pair", "")
+        if pair not in (*_UNKNOWN_NUMBERS, *place_of):
+            raise InputError(f"{self.place}: strand_pair {pair!r} is not an index of the table; correct it")
         return Track(
             index=index,
             identifier=self.identifier,
             description=self.values.get("description", ""),
+            file=self.values.get("file", ""),
             clip=self._number("clip"),
+            clip_soft=self._number("clip_soft"),
             scale=self._number("scale"),
             sum_stat=self.values.get("sum_stat") or None,
-            strand_partner=self._partner(index),
+            strand_partner=place_of.get(pair),
+            place=self.place,
         )
-
-    def _partner(self, index: int) -> int | None:
-        """The row that `strand_pair` names by its `index`."""
-        text = self.values.get("strand_pair", "")
-        if not text:
-            return None
-        if not text.isdecimal():
-            raise InputError(f"{self.place}: strand_pair {text!r} is not an index; correct it")
-        first = int(self.values.get("index") or index) - index
-        return int(text) - first
 
     def _number(self, column: str) -> float | None:
         text = self.values.get(column, "")
         try:
-            return float(text) if text else None
+            return None if text in _UNKNOWN_NUMBERS else float(text)
         except ValueError as error:
             raise InputError(f"{self.place}: {column} {text!r} is not a number; correct it") from error
 
@@ -252,18 +239,3 @@ def _check_unique(rows: list[_Row]) -> None:
                 "give every track its own"
             )
         places[row.identifier] = row.place
-
-
-def _fields(track: Track) -> tuple[str, ...]:
-    return (
-        str(track.index),
-        track.identifier,
-        _number_text(track.clip),
-        _number_text(track.scale),
-        track.sum_stat or "",
-        track.description,
-    )
-
-
-def _number_text(value: float | None) -> str:
-    return "" if value is None else repr(value).removesuffix(".0")

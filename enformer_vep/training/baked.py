@@ -9,7 +9,7 @@ unknown).
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from enformer_vep.errors import InputError
 from enformer_vep.genome.encoding import UNKNOWN, Codes
+from enformer_vep.tracks.table import TrackTable
 from enformer_vep.training.coverage import ContigReader, CoverageRule
-from enformer_vep.training.targets import Target, Values
+from enformer_vep.training.targets import Values, summary_of
 
 # Version 1 took whatever a bigWig leaves out for unknown.
 FORMAT_VERSION = 2
@@ -39,7 +40,7 @@ class BakedReader:
         InputError: The file is missing, damaged, holds other tracks or bins, or was made under another rule.
     """
 
-    def __init__(self, path: Path, targets: Sequence[Target], bin_width: int, rule: CoverageRule) -> None:
+    def __init__(self, path: Path, targets: TrackTable, bin_width: int, rule: CoverageRule) -> None:
         arrays = _load(path)
         meta = json.loads(str(arrays.pop("meta")))
         _check(meta, _meta(targets, bin_width, rule), path)
@@ -73,20 +74,11 @@ def bake(
     path: Path,
     reader: ContigReader,
     extents: Mapping[str, int],
-    targets: Sequence[Target],
+    targets: TrackTable,
     bin_width: int,
     rule: CoverageRule,
 ) -> None:
-    """Writes a baked file.
-
-    Args:
-        path: Where to.
-        reader: Where from.
-        extents: Contig to the number of bp that are kept, from its start.
-        targets: The tracks of `reader`.
-        bin_width: Base pairs per bin.
-        rule: The rule of `reader`.
-    """
+    """Writes a baked file of what a reader has; `extents` is how many bp of a contig are kept, from its start."""
     arrays: dict[str, npt.NDArray[Any]] = {"meta": np.array(json.dumps(_meta(targets, bin_width, rule)))}
     for contig, length in extents.items():
         arrays[f"codes/{contig}"] = reader.codes(contig, 0, length)
@@ -105,11 +97,11 @@ def _bins(reader: ContigReader, contig: str, bins: int, bin_width: int) -> npt.N
     return np.ascontiguousarray(np.concatenate(chunks).astype(np.float16).T)
 
 
-def _meta(targets: Sequence[Target], bin_width: int, rule: CoverageRule) -> dict[str, Any]:
+def _meta(targets: TrackTable, bin_width: int, rule: CoverageRule) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "bin_width": bin_width,
-        "tracks": [[target.identifier, target.summary] for target in targets],
+        "tracks": [[target.identifier, summary_of(target)] for target in targets],
         **rule.signature(),
     }
 

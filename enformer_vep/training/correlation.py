@@ -13,22 +13,13 @@ class Correlation:
     Attributes:
         moments: float64 [6, tracks]: count, mean of x, mean of y, and the sums of squared deviations of x,
             of y, and of their product.
-
-    Args:
-        tracks: Number of tracks.
-        device: Where to add up.
     """
 
     def __init__(self, tracks: int, device: torch.device | None = None) -> None:
         self.moments = torch.zeros(6, tracks, dtype=torch.float64, device=device)
 
     def update(self, x: Tensor, y: Tensor) -> None:
-        """Adds observations.
-
-        Args:
-            x: [observations, tracks].
-            y: [observations, tracks]; pairs with a NaN on either side do not count.
-        """
+        """Adds observations, [observations, tracks] each; pairs with a NaN on either side do not count."""
         known = ~(torch.isnan(x) | torch.isnan(y))
         count = known.sum(dim=0).double()
         divisor = count.clamp(min=1)
@@ -40,11 +31,7 @@ class Correlation:
         )
 
     def merge(self, moments: Tensor) -> None:
-        """Adds what another `Correlation` has seen.
-
-        Args:
-            moments: Its moments, float64 [6, tracks].
-        """
+        """Adds what another `Correlation` has seen, from its moments."""
         count = self.moments[0] + moments[0]
         share = moments[0] / count.clamp(min=1)
         delta_x, delta_y = moments[1:3] - self.moments[1:3]

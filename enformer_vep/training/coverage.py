@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,8 @@ from enformer_vep.errors import DependencyError, InputError
 from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.encoding import Codes, encode
 from enformer_vep.genome.regions import RegionFilter, read_regions_file
-from enformer_vep.training.targets import Target, Values, summarise
+from enformer_vep.tracks.table import Track, TrackTable
+from enformer_vep.training.targets import Values, summarise, summary_of
 
 logger = logging.getLogger(__name__)
 
@@ -94,14 +95,14 @@ class BigWigReader:
     """
 
     def __init__(
-        self, fasta: Path, targets: Sequence[Target], folder: Path, bin_width: int, rule: CoverageRule
+        self, fasta: Path, targets: TrackTable, folder: Path, bin_width: int, rule: CoverageRule
     ) -> None:
         # pyfaidx is only needed here; training from baked data or TFRecords does without.
         from enformer_vep.genome.fasta import Genome
 
         self._genome = Genome(fasta)
         self._paths = [_coverage_path(target, folder) for target in targets]
-        self._summaries = [target.summary for target in targets]
+        self._summaries = [summary_of(target) for target in targets]
         self._bin_width = bin_width
         self._absent = 0.0 if rule.absent == ZERO else np.nan
         self._blacklist = _read_blacklist(rule.blacklist, self._genome.contigs)
@@ -132,11 +133,7 @@ class BigWigReader:
         return np.stack(tracks, axis=1)
 
     def warn_of_absent(self, contigs: Iterable[str]) -> None:
-        """Names tracks that have nothing on a contig: all of it is absent, which may be a mistake.
-
-        Args:
-            contigs: Contigs that will be read.
-        """
+        """Names tracks that have nothing on one of these contigs: all of it is absent, which may be a mistake."""
         for contig in contigs:
             absent = [index for index, own in enumerate(self._own) if contig not in own]
             if absent:
@@ -217,7 +214,7 @@ def _read_blacklist(path: Path | None, genome: Mapping[str, int]) -> RegionFilte
     return blacklist
 
 
-def _coverage_path(target: Target, folder: Path) -> Path:
+def _coverage_path(target: Track, folder: Path) -> Path:
     if not target.file:
         raise InputError(
             f"track {target.identifier} names no coverage; fill the column 'file' of the targets table"

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from enformer_vep.errors import DependencyError
 from enformer_vep.files.atomic import complete_or_absent
-from enformer_vep.training.evaluate import EvaluatedModel
-from enformer_vep.training.sources import group_by_assay
+from enformer_vep.training.datasets import group_by_assay
+from enformer_vep.training.held_out import EvaluatedModel
 
 COLUMNS = (
     "index", "identifier", "pearson_bins", "pearson_bins_log", "pearson_sequences", "pearson_sequences_log",
@@ -48,12 +48,7 @@ def describe(result: EvaluatedModel) -> str:
 
 
 def plot(result: EvaluatedModel, path: Path, split: str) -> None:
-    """Draws every track's correlations, by assay.
-
-    Args:
-        result: The evaluation.
-        path: PNG file.
-        split: Which sequences they are, for the title.
+    """Draws every track's correlations, by assay, into a PNG file; the split is for the title.
 
     Raises:
         DependencyError: matplotlib is not installed.
@@ -80,16 +75,11 @@ def plot(result: EvaluatedModel, path: Path, split: str) -> None:
 
 def _rows(result: EvaluatedModel) -> Iterator[tuple[str, ...]]:
     own = result.evaluation
-    figures = (
-        own.bins,
-        own.bins_log,
-        own.sequences,
-        own.sequences_log,
-        own.observed_mean,
-        own.predicted_mean,
-    )
+    correlations = (own.bins, own.bins_log, own.sequences, own.sequences_log)
     for index, target in enumerate(result.targets):
-        numbers = [f"{column[index]:.6g}" for column in figures]
+        numbers = [
+            f"{column[index]:.6g}" for column in (*correlations, own.observed_mean, own.predicted_mean)
+        ]
         known = f"{own.known_bins[index]:.0f}"
         yield (str(index), target.identifier, *numbers, known, target.description)
 
@@ -101,7 +91,8 @@ def _draw_panel(panel: Any, title: str, groups: dict[str, list[int]], figures: S
             _draw_group(panel, values[members], row + offset, colour, label if row == 0 else None)
     panel.plot([], [], "k|", markersize=12, markeredgewidth=2, label="mean")
     panel.set(title=title, xlabel="Pearson r", ylim=(-0.5, len(groups) - 0.5))
-    panel.set_xlim(min(0.0, _smallest(figures) - 0.05), 1.0)
+    known = np.concatenate([values[np.isfinite(values)] for values in figures])
+    panel.set_xlim(min(0.0, known.min(initial=0.0) - 0.05), 1.0)
     panel.grid(axis="x", color="0.9")
     panel.set_axisbelow(True)
     panel.spines[["top", "right", "left"]].set_visible(False)
@@ -122,15 +113,6 @@ def _largest(groups: dict[str, list[int]]) -> dict[str, list[int]]:
     """The assays of most tracks, so that a table of ChIP factors stays readable."""
     chosen = sorted(groups, key=lambda assay: -len(groups[assay]))[:_MOST_ASSAYS]
     return {assay: groups[assay] for assay in chosen}
-
-
-def _smallest(figures: Sequence[Figures]) -> float:
-    return min((float(value) for value in _finite(figures)), default=0.0)
-
-
-def _finite(figures: Sequence[Figures]) -> Iterator[float]:
-    for values in figures:
-        yield from values[np.isfinite(values)]
 
 
 def _mean(values: Figures) -> str:

@@ -13,31 +13,26 @@ _LONGEST_VARINT = 10
 
 
 def decode_example(message: bytes) -> dict[str, bytes]:
-    """Decodes the byte features of an example.
-
-    Args:
-        message: A serialised `tf.train.Example`.
-
-    Returns:
-        Feature name to its first value. Features that hold numbers are left out.
+    """Feature name to its first value; features that hold numbers are left out.
 
     Raises:
-        ValueError: It is not such a message.
+        ValueError: It is not a serialised `tf.train.Example`.
     """
     found: dict[str, bytes] = {}
-    for features in _messages(memoryview(message), 1):
-        for entry in _messages(features, 1):
-            names, values = _messages(entry, 1), _messages(entry, 2)
-            lists = (
-                value
-                for feature in values
-                for listed in _messages(feature, 1)
-                for value in _messages(listed, 1)
-            )
-            name, content = next(names, None), next(lists, None)
-            if name is not None and content is not None:
-                found[str(name, "utf-8")] = bytes(content)
+    for entry in _inside(memoryview(message), 1, 1):
+        name, content = next(_inside(entry, 1), None), next(_inside(entry, 2, 1, 1), None)
+        if name is not None and content is not None:
+            found[str(name, "utf-8")] = bytes(content)
     return found
+
+
+def _inside(message: memoryview, number: int, *deeper: int) -> Iterator[memoryview]:
+    """The messages under a path of field numbers."""
+    for part in _messages(message, number):
+        if deeper:
+            yield from _inside(part, *deeper)
+        else:
+            yield part
 
 
 def _messages(message: memoryview, wanted: int) -> Iterator[memoryview]:

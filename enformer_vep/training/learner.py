@@ -11,40 +11,21 @@ from enformer_vep.training.loss import poisson_loss
 
 
 class Learner(nn.Module):
-    """Network and loss in one module, so that a wrapper (DDP, autocast, compile) sees all of it.
-
-    Args:
-        network: The network.
-    """
+    """Network and loss in one module, so that a wrapper (DDP, autocast, compile) sees all of it."""
 
     def __init__(self, network: Enformer) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, codes: Tensor, observed: Tensor, organism: str) -> Tensor:
-        """Loss of a batch.
-
-        Args:
-            codes: uint8 [B, window] base codes.
-            observed: float32 [B, bins, tracks]; NaN where nothing is known.
-            organism: Head that predicts them.
-
-        Returns:
-            Scalar, float32.
-        """
+        """Loss (float32 scalar) of uint8 [B, window] codes and float32 [B, bins, tracks], NaN where unknown."""
         return poisson_loss(predict(self.network, codes, organism), observed)
 
 
 def predict(network: Enformer, codes: Tensor, organism: str) -> Tensor:
-    """Predicts from codes; the head is float32 even under autocast, for its values span decades.
+    """From uint8 [B, window] base codes to float32 [B, bins, tracks].
 
-    Args:
-        network: The network.
-        codes: uint8 [B, window] base codes.
-        organism: Head.
-
-    Returns:
-        float32 [B, bins, tracks].
+    The head is float32 even under autocast, for its values span decades.
     """
     embedding = network.embed(one_hot(codes))
     with torch.autocast(codes.device.type, enabled=False):
@@ -70,18 +51,11 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, network: Enformer, step: int) -> None:
-        """Takes one step's weights in.
+        """Takes the weights after a 0-based step in.
 
-        Args:
-            network: The network after the step.
-            step: 0-based. Early steps decay faster, (1 + step) / (10 + step), so that the random start fades.
+        Early steps decay faster, (1 + step) / (10 + step), so that the random start fades.
         """
         decay = min(self._decay, (1 + step) / (10 + step))
-        mine, theirs = _weights(self.network), _weights(network)
-        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
             own.copy_(other)
-
-
-def _weights(network: nn.Module) -> list[Tensor]:
-    return [weight.detach() for weight in network.parameters()]

@@ -4,18 +4,17 @@ Which example is item number i, and how it is varied, is a pure function of the 
 at a step therefore needs nothing but the step's number.
 """
 
-import signal
+import itertools
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from enformer_vep.training.examples import Augmentation, Example, ExampleSource, Variation
+from enformer_vep.files.signals import leave_to_parent
+from enformer_vep.training.example_sources import Augmentation, Example, ExampleSource, Variation
 
 _ORDER_STREAM, _VARIATION_STREAM = 0, 1
 _READ_AHEAD = 4
@@ -35,44 +34,28 @@ class ShuffledExamples(Dataset[Example]):
         self._source, self._augmentation, self._seed = source, augmentation, seed
         self._batch_size = batch_size
         self._epoch_items = len(source) - len(source) % batch_size or len(source)
-        self._order = lru_cache(maxsize=2)(self._make_order)
+        self._epoch, self._order = -1, np.zeros(0, dtype=np.int64)
 
     def __getitem__(self, item: int) -> Example:
         """Returns item number `item` of the endless sequence."""
         epoch, position = divmod(item, self._epoch_items)
+        if epoch != self._epoch:
+            generator = np.random.default_rng([self._seed, _ORDER_STREAM, epoch])
+            self._epoch, self._order = epoch, self._source.order(generator, self._batch_size)
         generator = np.random.default_rng([self._seed, _VARIATION_STREAM, item])
-        return self._source.read(int(self._order(epoch)[position]), self._augmentation.draw(generator))
-
-    def _make_order(self, epoch: int) -> npt.NDArray[np.int64]:
-        generator = np.random.default_rng([self._seed, _ORDER_STREAM, epoch])
-        return self._source.order(generator, self._batch_size)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves the cache behind, which cannot be pickled."""
-        return {name: value for name, value in self.__dict__.items() if name != "_order"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Starts with an empty cache."""
-        self.__dict__.update(state)
-        self._order = lru_cache(maxsize=2)(self._make_order)
+        return self._source.read(int(self._order[position]), self._augmentation.draw(generator))
 
 
 class PlainExamples(Dataset[Example]):
-    """Every example once, in order, as it is.
-
-    Args:
-        source: The examples of an evaluation split.
-    """
+    """Every example of a source once, in order, as it is."""
 
     def __init__(self, source: ExampleSource) -> None:
         self._source = source
 
     def __len__(self) -> int:
-        """Number of examples."""
         return len(self._source)
 
     def __getitem__(self, item: int) -> Example:
-        """Returns example number `item`."""
         return self._source.read(item, Variation())
 
 
@@ -91,27 +74,21 @@ class BatchNumbers(Sampler[list[int]]):
         self._rank, self._processes = rank, processes
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yields the items of one batch after the other."""
-        batch = self._first
-        while True:
+        for batch in itertools.count(self._first):
             start = (batch * self._processes + self._rank) * self._batch_size
             yield list(range(start, start + self._batch_size))
-            batch += 1
 
 
 def training_batches(
     examples: ShuffledExamples, numbers: BatchNumbers, workers: int, pin_memory: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Reads batches ahead, without end.
+    """Reads batches ahead, without end: uint8 [B, window] codes and float32 [B, bins, tracks] values.
 
     Args:
         examples: What to read.
         numbers: In which order.
         workers: Reader processes; 0 reads in this process.
         pin_memory: Whether to put batches where a GPU copies them from without waiting.
-
-    Yields:
-        uint8 [B, window] codes and float32 [B, bins, tracks] values.
     """
     yield from _loader(examples, workers, pin_memory, batch_sampler=numbers)
 
@@ -119,7 +96,7 @@ def training_batches(
 def evaluation_batches(
     source: ExampleSource, batch_size: int, workers: int, limit: int = 0, rank: int = 0, processes: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Reads every example that is this process's share once.
+    """Reads every example that is this process's share once: codes and values as `training_batches`.
 
     Args:
         source: What to read.
@@ -128,9 +105,6 @@ def evaluation_batches(
         limit: Largest number of examples over all processes; 0 for all.
         rank: Number of this process.
         processes: Number of processes.
-
-    Yields:
-        uint8 [B, window] codes and float32 [B, bins, tracks] values.
     """
     share = range(rank, min(len(source), limit or len(source)), processes)
     yield from _loader(PlainExamples(source), workers, False, batch_size=batch_size, sampler=share)
@@ -143,18 +117,9 @@ def _loader(examples: Dataset[Example], workers: int, pin_memory: bool, **sampli
         pin_memory=pin_memory,
         prefetch_factor=_READ_AHEAD if workers else None,
         collate_fn=_collate,
-        worker_init_fn=_outlive_signals,
+        worker_init_fn=leave_to_parent,
         **sampling,
     )
-
-
-def _outlive_signals(worker: int) -> None:
-    """Leaves it to the parent to end a reader: Ctrl-C and schedulers signal every process of a job.
-
-    SIGTERM is ignored once only, for it is also how the parent ends a reader that does not answer.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _collate(examples: list[Example]) -> tuple[Tensor, Tensor]:

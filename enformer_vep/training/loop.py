@@ -25,19 +25,13 @@ from enformer_vep.errors import InputError, ModelError
 from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.tracks.table import require_same_tracks
-from enformer_vep.training.config import TrainingConfig
-from enformer_vep.training.export import export_model
+from enformer_vep.training.configuration import TrainingConfig
+from enformer_vep.training.datasets import OrganismData
 from enformer_vep.training.learner import AveragedWeights, Learner, predict
 from enformer_vep.training.loading import BatchNumbers, ShuffledExamples, evaluation_batches, training_batches
-from enformer_vep.training.optimizer import (
-    freeze_layers,
-    frozen_layers,
-    hold_frozen,
-    make_optimizer,
-    make_schedule,
-)
+from enformer_vep.training.optimizer import frozen_layers, make_optimizer, make_schedule
 from enformer_vep.training.records import plot_curves, summarise_evaluations, write_metrics
-from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.saved_model import export_model
 from enformer_vep.training.validation import Evaluation, Tally, tally
 
 logger = logging.getLogger(__name__)
@@ -88,7 +82,8 @@ class Trainer:
         )
         self._network = network.to(self._accelerator.device).requires_grad_(True)
         self._frozen = frozen_layers(self._network, config.init.freeze)
-        freeze_layers(self._frozen)
+        for layer in self._frozen:
+            layer.requires_grad_(False)
         self._average = (
             AveragedWeights(network, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
         )
@@ -101,12 +96,7 @@ class Trainer:
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Progress:
         """Trains until the last step, until validation stops improving, or until told to stop.
 
-        Args:
-            should_stop: Asked after every step; when any process says yes, the run leaves a checkpoint and
-                returns.
-
-        Returns:
-            How far it came.
+        `should_stop` is asked after every step; when any process says yes, the run leaves a checkpoint and returns.
         """
         run, progress = self._config.run, self.progress
         batches = [self._batches(index) for index in range(len(self._data))]
@@ -167,7 +157,7 @@ class Trainer:
 
     @property
     def _tracks(self) -> dict[str, list[str]]:
-        return {own.organism: [target.identifier for target in own.targets] for own in self._data}
+        return {own.organism: list(own.targets.identifiers) for own in self._data}
 
     @property
     def _exhausted(self) -> bool:
@@ -199,7 +189,8 @@ class Trainer:
 
     def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
         self._learner.train()
-        hold_frozen(self._frozen)
+        for layer in self._frozen:
+            layer.eval()  # no dropout, and BatchNorm keeps its statistics
         organism = self._data[self.progress.step % len(self._data)].organism
         total = torch.zeros((), device=self._accelerator.device)
         for part in range(self._config.run.accumulate):
@@ -226,13 +217,8 @@ class Trainer:
         return loss.detach()
 
     def _dropout_seed(self, part: int) -> int:
-        key = [
-            self._config.run.seed,
-            _DROPOUT_STREAM,
-            self.progress.step,
-            part,
-            self._accelerator.process_index,
-        ]
+        process = self._accelerator.process_index
+        key = [self._config.run.seed, _DROPOUT_STREAM, self.progress.step, part, process]
         return int(np.random.SeedSequence(key).generate_state(1)[0])
 
     def _any_process(self, answer: bool) -> bool:
@@ -265,10 +251,7 @@ class Trainer:
             plot_curves(self._folder, self.progress.records)
         if improved:
             self.progress.best = record["valid_correlation"]
-            self._keep(record)
-
-    def _keep(self, record: dict[str, Any]) -> None:
-        if self._accelerator.is_main_process:
+        if improved and self._accelerator.is_main_process:
             # Without the time, so that the same run gives the same file.
             figures = {name: value for name, value in record.items() if name != "seconds"}
             export_model(self._evaluated, self._folder, self._config, self._data, figures)

@@ -23,13 +23,7 @@ _MASK_DELTA = 0xA282EAD8
 
 
 class RecordStream:
-    """An open TFRecord file, read from the front.
-
-    Attributes:
-        position: Number of the next record.
-
-    Args:
-        path: The file.
+    """An open TFRecord file, read from the front; `position` is the number of the next record.
 
     Raises:
         InputError: It cannot be opened.
@@ -56,11 +50,7 @@ class RecordStream:
         self._finalizer()
 
     def at_end(self) -> bool:
-        """Whether there are no more records.
-
-        Raises:
-            InputError: The file is damaged or truncated.
-        """
+        """Whether there are no more records; an `InputError` when the file is damaged or truncated."""
         return not self._fill(1)
 
     def read(self) -> bytes:
@@ -77,11 +67,7 @@ class RecordStream:
         return payload
 
     def skip(self) -> None:
-        """Passes over the next record, only the checksum of its length verified.
-
-        Raises:
-            InputError: As `read`.
-        """
+        """Passes over the next record, only the checksum of its length verified; errors as of `read`."""
         rest = self._read_size() + _CHECKSUM.size
         while rest:
             rest -= len(self._take(min(rest, _CHUNK_BYTES)))
@@ -127,11 +113,7 @@ class RecordStream:
 
 
 def count_records(path: Path) -> int:
-    """Number of records of a file, by inflating all of it.
-
-    Raises:
-        InputError: The file is damaged or truncated.
-    """
+    """Number of records of a file, by inflating all of it; errors as of `RecordStream`."""
     with closing(RecordStream(path)) as stream:
         while not stream.at_end():
             stream.skip()

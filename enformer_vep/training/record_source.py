@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.encoding import UNKNOWN, Codes, encode
+from enformer_vep.tracks.table import TrackTable
 from enformer_vep.training.baked import take
 from enformer_vep.training.example_message import decode_example
-from enformer_vep.training.examples import Example, Geometry, Variation, orient, strand_partners
+from enformer_vep.training.example_sources import Example, Variation, orient
 from enformer_vep.training.record_files import RecordStream
 from enformer_vep.training.sequences import Sequence as SequenceRow
-from enformer_vep.training.targets import Target, Values
+from enformer_vep.training.targets import Values
 
 # Records of so many files are mixed; each takes an open stream, and twice as many at the end of an epoch.
 _MIXED_FILES = 8
@@ -63,11 +65,11 @@ class RecordSource:
         files: Mapping[Path, int],
         statistics: Statistics,
         geometry: Geometry,
-        targets: Sequence[Target],
+        targets: TrackTable,
         surroundings: "Surroundings | None",
     ) -> None:
         self._files, self._statistics, self._geometry = dict(files), statistics, geometry
-        self._partners = strand_partners(targets)
+        self._partners = targets.with_partners(range(len(targets)))[1]
         self._surroundings = surroundings
         self._streams = _Streams()
 
@@ -132,16 +134,13 @@ class Surroundings:
         self._genome, self._rows, self._name = Genome(fasta), tuple(rows), name
 
     def codes(self, number: int, record: Codes, start: int, end: int) -> Codes:
-        """Reads around a record.
+        """Reads around a record whose own sequence, uint8 [length], the genome has to have in the row's middle.
 
         Args:
             number: Which record.
-            record: uint8 [length], its own sequence, which the genome has to have in the row's middle.
+            record: Its own sequence.
             start: First position relative to the record's, may be negative.
             end: End relative to the record's start.
-
-        Returns:
-            uint8 [end - start].
 
         Raises:
             InputError: The genome has another sequence there.

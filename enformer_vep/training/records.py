@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from enformer_vep.files.atomic import complete_or_absent
-from enformer_vep.training.sources import OrganismData
+from enformer_vep.training.datasets import OrganismData, group_by_assay
 from enformer_vep.training.validation import Evaluation
 
 METRICS_NAME = "metrics.jsonl"
@@ -18,23 +18,13 @@ Record = Mapping[str, Any]
 
 
 def write_metrics(folder: Path, records: Sequence[Record]) -> None:
-    """Writes all evaluations of a run so far.
-
-    Args:
-        folder: The run's folder.
-        records: One per evaluation.
-    """
+    """Writes all evaluations of a run so far into its folder."""
     with complete_or_absent(folder / METRICS_NAME) as path:
         path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
 def plot_curves(folder: Path, records: Sequence[Record]) -> None:
-    """Draws loss and validation correlation over steps.
-
-    Args:
-        folder: The run's folder.
-        records: One per evaluation.
-    """
+    """Draws loss and validation correlation over the steps of a run into its folder."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
@@ -57,20 +47,15 @@ def plot_curves(folder: Path, records: Sequence[Record]) -> None:
 def summarise_evaluations(
     evaluations: Mapping[str, Evaluation], data: Sequence[OrganismData]
 ) -> dict[str, Any]:
-    """What one evaluation puts into the log.
+    """What one evaluation puts into the log, from figures by organism.
 
-    Args:
-        evaluations: Per organism.
-        data: Per organism, for the tracks' assays.
-
-    Returns:
-        valid_loss and valid_correlation (means over organisms of the mean over tracks), and under
-        "correlation" the mean of every assay, such as "human DNASE".
+    valid_loss and valid_correlation are means over organisms of the mean over tracks; "correlation" has the mean
+    of every assay, such as "human DNASE".
     """
     correlation = {
         f"{own.organism} {assay}": float(np.nanmean(evaluations[own.organism].bins[rows]))
         for own in data
-        for assay, rows in own.assays().items()
+        for assay, rows in group_by_assay(own.targets).items()
     }
     return {
         "valid_loss": float(np.mean([evaluation.loss for evaluation in evaluations.values()])),

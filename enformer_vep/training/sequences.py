@@ -43,13 +43,7 @@ class Tile:
 
 
 def read_sequences(path: Path) -> tuple[Sequence, ...]:
-    """Reads a BED file of sequences whose fourth column is the split, as Basenji2's `sequences.bed`.
-
-    Args:
-        path: Tab- or space-separated: contig, start, end, split.
-
-    Returns:
-        The rows, in order.
+    """Reads a BED file (tabs or spaces) whose fourth column is the split, as Basenji2's `sequences.bed`.
 
     Raises:
         InputError: The file is missing or malformed; the message names the line.
@@ -90,9 +84,6 @@ def tile(sequence: Sequence, span: int, bin_width: int, grid: bool) -> tuple[Til
         span: Base pairs that one example predicts (bins times bin width).
         bin_width: Base pairs per bin.
         grid: Whether starts must be multiples of the bin width, as coverage that is kept per bin demands.
-
-    Returns:
-        The tiles, from left to right.
     """
     count = max((sequence.end - sequence.start) // span, 1)
     start = (sequence.start + sequence.end - count * span) // 2

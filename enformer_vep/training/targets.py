@@ -1,20 +1,17 @@
-"""The targets table: which coverage a track is read from, and how it is squashed before training.
+"""How the coverage of a track becomes what is learnt: summaries of bins, and how they are squashed.
 
-The layout is the published one (`targets.txt` of Basenji2 and Enformer): tab separated, with a header, the
-columns identifier, file, clip, clip_soft, scale, sum_stat and description, of which only identifier is
-required. Arithmetic after bin/basenji_data_read.py of calico/basenji, which has had two orders of it: see `Squash`.
+Both stand in the targets table (`targets.txt` of Basenji2 and Enformer, `enformer_vep.tracks.table`). Arithmetic
+after bin/basenji_data_read.py of calico/basenji, which has had two orders of it: see `Squash`.
 """
 
-import csv
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError
+from enformer_vep.tracks.table import Track, TrackTable
 
 Values = npt.NDArray[np.float32]
 
@@ -25,126 +22,48 @@ _REDUCTIONS: dict[str, Callable[..., npt.NDArray[np.float64]]] = {
     "max": np.max,
     "median": np.median,
 }
-SUMMARIES = tuple(_REDUCTIONS)
-_SUMMARY_NAMES = {name: name for name in SUMMARIES} | {"avg": "mean"}
+_SUMMARY_NAMES = {name: name for name in _REDUCTIONS} | {"avg": "mean"}
 
 CLIP_FIRST, SCALE_FIRST = "clip-first", "scale-first"
 SQUASH_ORDERS = (CLIP_FIRST, SCALE_FIRST)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One track to learn.
-
-    Attributes:
-        identifier: Unique name.
-        description: Assay and sample, such as "DNASE:HepG2".
-        file: Coverage file as the table names it; empty when the data come from elsewhere.
-        summary: How the bases of a bin become one value: "sum", "mean", "max" or "median".
-        square_root: Whether sqrt(1 + x) - 1 is taken of the summary (`sum_stat` sum_sqrt, mean_sqrt).
-        scale: Factor, on the clipped or on the raw value: see `Squash`.
-        clip_soft: Above it, only the square root of the excess counts; None for no soft clip.
-        clip: Largest value, after the soft clip; None for no clip.
-        strand_partner: Row of the same track on the other strand; its own row when it has no strand.
-    """
-
-    identifier: str
-    description: str
-    file: str
-    summary: str
-    square_root: bool
-    scale: float
-    clip_soft: float | None
-    clip: float | None
-    strand_partner: int
-
-
-def read_targets(path: Path) -> tuple[Target, ...]:
-    """Reads a targets table.
-
-    Args:
-        path: Tab-separated file with a header.
-
-    Returns:
-        One target per row, in order.
+def read_targets(path: Path) -> TrackTable:
+    """Reads the table of the tracks that are learnt; its `index` may have gaps.
 
     Raises:
-        InputError: The file is missing or malformed; the message names the line.
+        InputError: The file is missing, malformed or empty; the message names the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"targets table {path} cannot be read ({error}); check the path") from None
-    return parse_targets(text, str(path))
-
-
-def parse_targets(text: str, name: str) -> tuple[Target, ...]:
-    """Parses a targets table; see `read_targets`.
-
-    Args:
-        text: The table.
-        name: What messages call it.
-
-    Returns:
-        One target per row, in order.
-
-    Raises:
-        InputError: The table is malformed; the message names the line.
-    """
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if "identifier" not in (reader.fieldnames or ()):
-        raise InputError(
-            f"targets table {name} has no column 'identifier'; "
-            "its first line must name the tab-separated columns"
-        )
-    targets = tuple(_parse_row(row, index, name) for index, row in enumerate(reader))
+    targets = TrackTable.read(path, gaps=True)
     if not targets:
-        raise InputError(f"targets table {name} has no rows; add one line per track")
-    identifiers = [target.identifier for target in targets]
-    for index, identifier in enumerate(identifiers):
-        if identifier in identifiers[:index]:
-            raise InputError(
-                f"targets table {name} line {index + 2}: {identifier!r} came before; make it unique"
-            )
-        if not 0 <= targets[index].strand_partner < len(targets):
-            raise InputError(
-                f"targets table {name} line {index + 2}: strand_pair is not a row of the table; fix it"
-            )
+        raise InputError(f"targets table {path} has no rows; add one line per track")
+    for track in targets:
+        summary_of(track)
     return targets
 
 
-def _parse_row(row: dict[str, str | None], index: int, name: str) -> Target:
-    where = f"targets table {name} line {index + 2}"
-    sum_stat = row.get("sum_stat") or "mean"
+def summary_of(track: Track) -> str:
+    """How the bases of a bin become one value: "sum", "mean" (unless the table says), "max" or "median".
+
+    Raises:
+        InputError: The track's `sum_stat` is none of these, nor one of them with "_sqrt"; see `takes_root`.
+    """
+    sum_stat = track.sum_stat or "mean"
     summary = _SUMMARY_NAMES.get(sum_stat.removesuffix(_SQUARE_ROOT))
     if summary is None:
-        known = ", ".join((*SUMMARIES, "sum_sqrt", "mean_sqrt"))
-        raise InputError(f"{where}: sum_stat {sum_stat!r} is not known; use one of {known}")
-    if not row["identifier"]:
-        raise InputError(f"{where}: the identifier is missing; name the track")
-    scale = _number(row, "scale", where)
-    partner = _number(row, "strand_pair", where)
-    return Target(
-        identifier=row["identifier"],
-        description=row.get("description") or "",
-        file=row.get("file") or "",
-        summary=summary,
-        square_root=sum_stat.endswith(_SQUARE_ROOT),
-        scale=1.0 if scale is None else scale,
-        clip_soft=_number(row, "clip_soft", where),
-        clip=_number(row, "clip", where),
-        strand_partner=index if partner is None else int(partner),
-    )
+        known = ", ".join((*_REDUCTIONS, "sum_sqrt", "mean_sqrt"))
+        raise InputError(f"{track.place}: sum_stat {sum_stat!r} is not known; use one of {known}")
+    return summary
 
 
-def _number(row: dict[str, str | None], column: str, where: str) -> float | None:
-    text = row.get(column)
-    if not text or text in ("NA", "nan"):
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{where}: {column} {text!r} is not a number; correct it") from None
+def takes_root(track: Track) -> bool:
+    """Whether sqrt(1 + x) - 1 is taken of the summary (`sum_stat` sum_sqrt, mean_sqrt)."""
+    return (track.sum_stat or "").endswith(_SQUARE_ROOT)
+
+
+def scale_of(track: Track) -> float:
+    """Factor, on the clipped or on the raw value: see `Squash`."""
+    return 1.0 if track.scale is None else track.scale
 
 
 def summarise(coverage: npt.NDArray[np.floating], bin_width: int, summary: str) -> Values:
@@ -183,28 +102,21 @@ class Squash:
             in ways that it has given up.
     """
 
-    def __init__(self, targets: Sequence[Target], order: str) -> None:
+    def __init__(self, targets: TrackTable, order: str) -> None:
         self._clips_first = order == CLIP_FIRST
-        self._scale = np.array([target.scale for target in targets], dtype=np.float32)
-        self._square_root = np.array([target.square_root for target in targets])
-        self._clip_soft = _limits([target.clip_soft for target in targets])
-        self._clip = _limits([target.clip for target in targets])
+        self._scale = np.array([scale_of(track) for track in targets], dtype=np.float32)
+        self._square_root = np.array([takes_root(track) for track in targets])
+        self._clip_soft = _limits([track.clip_soft for track in targets])
+        self._clip = _limits([track.clip for track in targets])
         if self._clips_first and self._square_root.any():
             track = targets[int(self._square_root.argmax())]
             raise InputError(
-                f"track {track.identifier}: sum_stat {track.summary}_sqrt is younger than the order that clips "
+                f"track {track.identifier}: sum_stat {track.sum_stat} is younger than the order that clips "
                 f"first; choose {SCALE_FIRST!r} (squash in the configuration, --squash)"
             )
 
     def __call__(self, values: Values) -> Values:
-        """Squash.
-
-        Args:
-            values: float32 [bins, tracks] summaries; NaN is kept.
-
-        Returns:
-            float32 [bins, tracks].
-        """
+        """From float32 [bins, tracks] summaries to what is learnt, of the same shape; NaN is kept."""
         if self._clips_first:
             return (self._clipped(values, offset=0) * self._scale).astype(np.float32)
         x = values * self._scale

@@ -10,34 +10,28 @@ Source: bin/basenji_data.py and basenji/dataset.py of calico/basenji.
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from enformer_vep.errors import InputError
-from enformer_vep.training.examples import ExampleSource, Geometry
+from enformer_vep.genome.bins import Geometry
+from enformer_vep.tracks.table import TrackTable
+from enformer_vep.training.example_sources import ExampleSource
 from enformer_vep.training.record_files import count_records
 from enformer_vep.training.record_source import RecordSource, Statistics, Surroundings
 from enformer_vep.training.sequences import SPLITS, read_sequences
 from enformer_vep.training.sequences import Sequence as SequenceRow
-from enformer_vep.training.targets import Target
 
 logger = logging.getLogger(__name__)
 
 
 def open_tfrecords(
-    folder: Path, fasta: Path | None, targets: Sequence[Target], geometry: Geometry
+    folder: Path, fasta: Path | None, targets: TrackTable, geometry: Geometry
 ) -> dict[str, ExampleSource]:
-    """Opens a folder of published training data.
+    """Opens a folder of published training data: split to source, for every split that there are files of.
 
-    Args:
-        folder: The folder.
-        fasta: Genome that gives windows longer than the records their flanks, with the folder's
-            `sequences.bed`; without it they are padded with N.
-        targets: The tracks.
-        geometry: The model's lengths.
-
-    Returns:
-        Split to source, for every split that there are files of.
+    Windows longer than the records have their flanks from the genome `fasta`, with the folder's `sequences.bed`;
+    without it they are padded with N.
 
     Raises:
         InputError: A file is missing, damaged, or does not fit the model or the tracks.
@@ -59,14 +53,9 @@ def open_tfrecords(
             geometry.window,
         )
     bed = f"sequence file {folder / 'sequences.bed'}"
+    around = {split: Surroundings(fasta, own, bed) for split, own in rows.items()} if fasta else {}
     return {
-        split: RecordSource(
-            files,
-            statistics,
-            geometry,
-            targets,
-            Surroundings(fasta, rows[split], bed) if fasta and rows else None,
-        )
+        split: RecordSource(files, statistics, geometry, targets, around.get(split))
         for split, files in found.items()
     }
 
@@ -89,10 +78,10 @@ def read_statistics(path: Path) -> Statistics:
     return Statistics(counts=counts, **numbers)
 
 
-def _check_fit(statistics: Statistics, folder: Path, targets: Sequence[Target], geometry: Geometry) -> None:
-    if statistics.pool_width != geometry.bin_width:
+def _check_fit(statistics: Statistics, folder: Path, targets: TrackTable, geometry: Geometry) -> None:
+    if statistics.pool_width != geometry.width:
         raise InputError(
-            f"{folder}: bins of {statistics.pool_width} bp, but the model's have {geometry.bin_width}; "
+            f"{folder}: bins of {statistics.pool_width} bp, but the model's have {geometry.width}; "
             "use data with the model's bins"
         )
     if statistics.num_targets != len(targets):

@@ -38,24 +38,14 @@ class Evaluation:
 
 
 class Tally:
-    """Running sums of an evaluation.
-
-    Args:
-        tracks: Number of tracks.
-        device: Where to add up.
-    """
+    """Running sums of an evaluation, kept on a device."""
 
     def __init__(self, tracks: int, device: torch.device) -> None:
         self._correlations = [Correlation(tracks, device) for _ in range(4)]
         self._loss = torch.zeros(2, dtype=torch.float64, device=device)
 
     def update(self, predicted: Tensor, observed: Tensor) -> None:
-        """Adds a batch.
-
-        Args:
-            predicted: float32 [B, bins, tracks].
-            observed: float32 [B, bins, tracks]; NaN where nothing is known.
-        """
+        """Adds a batch: float32 [B, bins, tracks] each; observations are NaN where nothing is known."""
         known = ~torch.isnan(observed)
         count = known.sum()
         self._loss += torch.stack([poisson_loss(predicted, observed).double() * count, count.double()])
@@ -69,12 +59,8 @@ class Tally:
     def state(self) -> Tensor:
         """Everything in one tensor, float64 [26, tracks], to send to another process."""
         tracks = self._correlations[0].moments.shape[1]
-        return torch.cat(
-            [
-                *(correlation.moments for correlation in self._correlations),
-                self._loss[:, None].expand(-1, tracks),
-            ]
-        )
+        moments = [correlation.moments for correlation in self._correlations]
+        return torch.cat([*moments, self._loss[:, None].expand(-1, tracks)])
 
     def merge(self, state: Tensor) -> None:
         """Adds what another tally has seen; see `state`."""
@@ -84,14 +70,13 @@ class Tally:
 
     def result(self) -> Evaluation:
         """The figures so far."""
-        pearson = [correlation.pearson.cpu().numpy() for correlation in self._correlations]
         count, predicted_mean, observed_mean = self._correlations[0].moments[:3].cpu().numpy()
-        bins, bins_log, sequences, sequences_log = pearson
+        bins, bins_log, sequences, sequences_log = (own.pearson.cpu().numpy() for own in self._correlations)
         return Evaluation(
-            bins=bins,
-            bins_log=bins_log,
-            sequences=sequences,
-            sequences_log=sequences_log,
+            bins,
+            bins_log,
+            sequences,
+            sequences_log,
             observed_mean=observed_mean,
             predicted_mean=predicted_mean,
             known_bins=count,
@@ -106,16 +91,13 @@ def tally(
     tracks: int,
     device: torch.device,
 ) -> Tally:
-    """Predicts every batch and adds up.
+    """Predicts every batch on a device and adds up.
 
     Args:
-        predict: From uint8 [B, window] codes, on the device, to float32 [B, bins, tracks].
+        predict: From uint8 [B, window] codes to float32 [B, bins, tracks].
         batches: Codes, and float32 [B, bins, tracks] values.
         tracks: Number of tracks.
         device: Where to compute.
-
-    Returns:
-        The sums.
     """
     result = Tally(tracks, device)
     for codes, values in batches:

@@ -122,7 +122,7 @@ def test_tfrecords_and_files(evaluate, folder, tmp_path):
         (("--tfrecords", "x", "--sequences", "y"), 2, "exclude each other"),
         (("--tfrecords", "x", "--absent", "unknown"), 2, "summarised and squashed already; remove absent"),
         (("--tfrecords", "x", "--squash", "scale-first"), 2, "squashed already; remove squash"),
-        (("--tfrecords", "nowhere"), 1, "targets.txt cannot be read"),
+        (("--tfrecords", "nowhere"), 1, "targets.txt: cannot read the track table"),
     ],
 )
 def test_mistakes_are_one_line(words, code, message, evaluate):

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from enformer_vep.errors import ModelError, OutputError
 from enformer_vep.models import stores
 from enformer_vep.models.checkpoints import LoadedModel, load_model, save_model
-from enformer_vep.models.enformer.huggingface import to_config_json
 from enformer_vep.models.sources import METADATA_KEY, default_target_length
+from tests.builders import config_json
 from tests.comparison import WINDOW, assert_same_model
 
 IDENTITY = "c95f0e9db92a080e5fb1e849b29b60e37facdf96a6904f06615ad514d9d556de"
@@ -178,7 +178,7 @@ def test_impossible_window(window: int, message: str, native: Path) -> None:
 
 
 def test_config_json_there_and_back(tiny: LoadedModel, hub_copy: Path) -> None:
-    (hub_copy / "config.json").write_text(to_config_json(tiny.config))
+    (hub_copy / "config.json").write_text(config_json(tiny.config))
     assert_same_model(load_model(hub_copy, None, WINDOW), tiny)
 
 

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 
 from enformer_vep.models.checkpoints import build_on_meta, save_model, tensor_shapes
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.huggingface import HUGGING_FACE, to_config_json
+from enformer_vep.models.enformer.huggingface import HUGGING_FACE
 from enformer_vep.models.families import FAMILIES
+from tests.builders import config_json
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def write_published_size(directory: Path, kind: str) -> Path:
     for name, shape in tensor_shapes(network).items():
         theirs, their_shape = HUGGING_FACE.locate(name, shape)
         tensors[theirs] = state[name].reshape(their_shape)
-    (directory / "config.json").write_text(to_config_json(config))
+    (directory / "config.json").write_text(config_json(config))
     if kind == "bin":
         torch.save(tensors, directory / "pytorch_model.bin")
     else:

@@ -8,11 +8,12 @@ import pytest
 pytest.importorskip("pybigtools")
 
 from enformer_vep.errors import InputError
-from enformer_vep.training.config import DataConfig
+from enformer_vep.genome.bins import Geometry
+from enformer_vep.tracks.table import TrackTable
+from enformer_vep.training.configuration import DataConfig
 from enformer_vep.training.coverage import BigWigReader, CoverageRule
-from enformer_vep.training.examples import Geometry, Variation
-from enformer_vep.training.sources import open_organism
-from enformer_vep.training.targets import parse_targets
+from enformer_vep.training.datasets import open_organism
+from enformer_vep.training.example_sources import Variation
 from tests.builders import make_fasta
 
 WIDTH = 128
@@ -54,7 +55,7 @@ def write(path, lengths, records):
 
 
 def open_reader(folder, sum_stat="sum", file="a.bw", **rule):
-    targets = parse_targets(f"identifier\tfile\tsum_stat\nA\t{file}\t{sum_stat}\n", "t")
+    targets = TrackTable.from_text(f"identifier\tfile\tsum_stat\nA\t{file}\t{sum_stat}\n", "t")
     return BigWigReader(folder / "genome.fa", targets, folder, WIDTH, CoverageRule(**rule))
 
 
@@ -152,7 +153,7 @@ def data_section(folder, table, **keys):
 
 
 def read_all(section):
-    source = open_organism("human", [section], Geometry(256, 2, WIDTH), ("test",)).splits["test"]
+    source = open_organism("human", [section], Geometry(256, 0, WIDTH, 2), ("test",)).splits["test"]
     return np.concatenate([source.read(number, Variation()).values[:, 0] for number in range(len(source))])
 
 

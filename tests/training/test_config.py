@@ -7,7 +7,7 @@ import pytest
 from enformer_vep.errors import EnformerVepError, UsageError
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.network import Enformer
-from enformer_vep.training.config import read_config
+from enformer_vep.training.configuration import read_config
 from enformer_vep.training.optimizer import frozen_layers, rate_factor
 from tests.training import toy
 

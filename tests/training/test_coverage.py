@@ -11,20 +11,22 @@ pytest.importorskip("accelerate")
 pytest.importorskip("matplotlib")
 
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.encoding import UNKNOWN, encode
+from enformer_vep.tracks.table import TrackTable
 from enformer_vep.training.baked import BakedReader, bake
-from enformer_vep.training.config import DataConfig, TrainingConfig
+from enformer_vep.training.configuration import DataConfig, TrainingConfig
 from enformer_vep.training.coverage import BigWigReader, CoverageRule
-from enformer_vep.training.examples import Augmentation, Geometry, Variation
-from enformer_vep.training.run import bake_data
+from enformer_vep.training.datasets import open_organism
+from enformer_vep.training.example_sources import Augmentation, Variation
+from enformer_vep.training.launch import bake_data
 from enformer_vep.training.sequences import Sequence, read_sequences, tile
-from enformer_vep.training.sources import open_organism
-from enformer_vep.training.targets import parse_targets
 from tests.training import toy
 
-TARGETS = parse_targets(toy.TARGETS, "t")
+TARGETS = TrackTable.from_text(toy.TARGETS, "t")
 WIDTH = toy.BIN_WIDTH
 RULE = CoverageRule()
+GEOMETRY = Geometry(window=256, first=64, width=WIDTH, bins=8)
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_a_narrow_row_and_a_shift_read_no_further_than_was_baked(folder, tmp_pat
     bake_data(TrainingConfig((baked,), toy.SHAPE))
     for shift in (0, Augmentation().max_shift):
         one, other = (
-            open_organism("human", [section], Geometry(256, 8, WIDTH), ("test",))
+            open_organism("human", [section], GEOMETRY, ("test",))
             .splits["test"]
             .read(0, Variation(shift=shift))
             for section in (baked, plain)
@@ -120,7 +122,7 @@ def test_a_blacklist_is_known_by_its_content_and_not_by_its_path(folder, tmp_pat
 
 def test_baked_file_of_an_older_version_is_refused(folder, tmp_path):
     """Version 1 took what a bigWig leaves out for unknown, and did not say so."""
-    tracks = [[target.identifier, target.summary] for target in TARGETS]
+    tracks = [[target.identifier, target.sum_stat] for target in TARGETS]
     meta = json.dumps({"format_version": 1, "bin_width": WIDTH, "tracks": tracks})
     np.savez(tmp_path / "old.npz", meta=np.array(meta))
     with pytest.raises(InputError, match="another format version than the configuration; bake it again"):
@@ -132,7 +134,7 @@ def test_baked_file_of_an_older_version_is_refused(folder, tmp_path):
     [("", "names no coverage"), ("no.bw", "does not exist"), ("genome.fa", "cannot be read")],
 )
 def test_unreadable_coverage_is_named(file, message, folder):
-    targets = parse_targets(f"identifier\tfile\nA\t{file}\n", "t")
+    targets = TrackTable.from_text(f"identifier\tfile\nA\t{file}\n", "t")
     with pytest.raises(InputError, match=message):
         BigWigReader(folder / "genome.fa", targets, folder, WIDTH, RULE)
 
@@ -163,17 +165,16 @@ def test_a_row_is_tiled_side_by_side_in_its_middle():
 
 
 def test_sections_that_do_not_say_enough(folder, tmp_path):
-    geometry = Geometry(256, 8, WIDTH)
     whole = DataConfig("human", folder / "targets.txt", folder / "sequences.bed", folder / "genome.fa")
     with pytest.raises(InputError, match="no test sequences"):
-        open_organism("human", [whole], geometry, ("test",))
+        open_organism("human", [whole], GEOMETRY, ("test",))
     with pytest.raises(UsageError, match="targets is missing"):
-        open_organism("human", [DataConfig()], geometry, ("train",))
+        open_organism("human", [DataConfig()], GEOMETRY, ("train",))
     (tmp_path / "other.bed").write_text("chr9\t0\t100\ttrain\n")
     with pytest.raises(InputError, match="contig 'chr9' is not in the genome"):
         open_organism(
             "human",
             [DataConfig("human", whole.targets, tmp_path / "other.bed", whole.fasta)],
-            geometry,
+            GEOMETRY,
             ("train",),
         )

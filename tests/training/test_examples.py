@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.encoding import encode, reverse_complement
-from enformer_vep.training.config import Augmentation
-from enformer_vep.training.examples import Example, Geometry, RegionSource, Variation, orient, strand_partners
+from enformer_vep.tracks.table import TrackTable
+from enformer_vep.training.configuration import Augmentation
+from enformer_vep.training.example_sources import Example, RegionSource, Variation, orient
 from enformer_vep.training.loading import BatchNumbers, ShuffledExamples
 from enformer_vep.training.sequences import Sequence, tile
-from enformer_vep.training.targets import CLIP_FIRST, parse_targets
+from enformer_vep.training.targets import CLIP_FIRST
 from tests.builders import random_sequence
 
 WIDTH = 4
-GEOMETRY = Geometry(window=16, bins=2, bin_width=WIDTH)
-TARGETS = parse_targets("identifier\tstrand_pair\nplus\t1\nminus\t0\nboth\t2\n", "t")
+GEOMETRY = Geometry(window=16, first=4, width=WIDTH, bins=2)
+TARGETS = TrackTable.from_text("identifier\tstrand_pair\nplus\t1\nminus\t0\nboth\t2\n", "t")
 LENGTH = 400
 
 
@@ -42,7 +44,7 @@ def reader():
 
 @pytest.fixture
 def source(reader):
-    tiles = tile(Sequence("c", 100, 300, "train"), GEOMETRY.span, WIDTH, grid=False)
+    tiles = tile(Sequence("c", 100, 300, "train"), GEOMETRY.predicted, WIDTH, grid=False)
     return RegionSource(reader, tiles, GEOMETRY, TARGETS, CLIP_FIRST)
 
 
@@ -61,7 +63,7 @@ def test_reverse_complement_flips_bins_and_exchanges_strands(reader, source):
 @pytest.mark.parametrize("shift", [-3, 3])
 def test_shift_moves_the_sequence_only_and_takes_real_flanks(shift, reader, source):
     plain, shifted = source.read(2, Variation()), source.read(2, Variation(shift=shift))
-    first = 100 + 2 * GEOMETRY.span - GEOMETRY.flank + shift
+    first = 100 + 2 * GEOMETRY.predicted - GEOMETRY.first + shift
     np.testing.assert_array_equal(shifted.codes, reader.sequence[first : first + GEOMETRY.window])
     np.testing.assert_array_equal(shifted.values, plain.values)
 
@@ -70,13 +72,13 @@ def test_roaming_moves_values_along_and_stays_in_the_row(reader, source):
     for travel in np.linspace(0, 0.999, 20):
         example = source.read(0, Variation(travel=float(travel)))
         start = int(example.values[0, 0])
-        assert 100 <= start <= 300 - GEOMETRY.span
-        np.testing.assert_array_equal(example.codes[GEOMETRY.flank :][:4], reader.sequence[start : start + 4])
+        assert 100 <= start <= 300 - GEOMETRY.predicted
+        np.testing.assert_array_equal(example.codes[GEOMETRY.first :][:4], reader.sequence[start : start + 4])
 
 
 def test_unstranded_tracks_need_no_exchange():
-    targets = parse_targets("identifier\nA\nB\n", "t")
-    assert strand_partners(targets) is None
+    targets = TrackTable.from_text("identifier\nA\nB\n", "t")
+    assert targets.with_partners(range(2))[1] is None
     values = np.arange(4.0).reshape(2, 2)
     turned = orient(Example(np.array([0, 1, 2, 4], np.uint8), values), True, None)
     np.testing.assert_array_equal(turned.codes, [4, 1, 2, 3])
@@ -101,7 +103,7 @@ class Counted(RegionSource):
 
 
 def items(reader, seed, numbers):
-    tiles = tile(Sequence("c", 100, 300, "train"), GEOMETRY.span, WIDTH, grid=False)
+    tiles = tile(Sequence("c", 100, 300, "train"), GEOMETRY.predicted, WIDTH, grid=False)
     examples = ShuffledExamples(
         Counted(reader, tiles, GEOMETRY, TARGETS, CLIP_FIRST), Augmentation(), seed, batch_size=5
     )

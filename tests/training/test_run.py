@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 
 from enformer_vep.errors import EnformerVepError, InputError
 from enformer_vep.models.checkpoints import load_model
-from enformer_vep.training import run
+from enformer_vep.training import launch
 from tests.conftest import REPOSITORY
 from tests.training import toy
 
@@ -25,7 +25,7 @@ LEARNED = 0.9
 @pytest.mark.parametrize("form", ["genome_form", "tfrecord_form"])
 def test_learns_which_motif_switches_the_track_on(form, request, tmp_path):
     folder, data = request.getfixturevalue(form)
-    progress = run.train(toy.make_config(folder, data), tmp_path / "run", resume=False)
+    progress = launch.train(toy.make_config(folder, data), tmp_path / "run", resume=False)
     assert progress.best > LEARNED
     assert progress.records[0]["valid_correlation"] < progress.best
     assert load_model(tmp_path / "run").config.output_tracks == {"human": 1}
@@ -41,10 +41,10 @@ def short_run(folder, data, **changes):
 def test_resumed_run_ends_in_the_same_bytes(form, request, tmp_path):
     folder, data = request.getfixturevalue(form)
     config = short_run(folder, data)
-    run.train(config, tmp_path / "whole", resume=False)
+    launch.train(config, tmp_path / "whole", resume=False)
     answers = iter([False] * 13 + [True])
-    assert run.train(config, tmp_path / "parts", False, lambda: next(answers)).step == 14
-    run.train(config, tmp_path / "parts", resume=True)
+    assert launch.train(config, tmp_path / "parts", False, lambda: next(answers)).step == 14
+    launch.train(config, tmp_path / "parts", resume=True)
     whole, parts = (tmp_path / name / "model.safetensors" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
     states = [torch.load(path.with_name("checkpoint.pt"), weights_only=True) for path in (whole, parts)]
@@ -56,7 +56,7 @@ def test_resumed_run_ends_in_the_same_bytes(form, request, tmp_path):
 def test_a_seed_is_a_run_and_another_seed_another(genome_form, tmp_path):
     folder, data = genome_form
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        run.train(
+        launch.train(
             short_run(folder, data, seed=seed, steps=3, evaluate_every=3), tmp_path / name, resume=False
         )
     a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
@@ -67,7 +67,7 @@ def test_readers_in_other_processes_change_nothing(tfrecord_form, tmp_path):
     folder, data = tfrecord_form
     for workers in (0, 2):
         config = short_run(folder, data, workers=workers, steps=6, evaluate_every=6)
-        run.train(config, tmp_path / str(workers), resume=False)
+        launch.train(config, tmp_path / str(workers), resume=False)
     states = [torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["network"] for name in "02"]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -75,22 +75,22 @@ def test_readers_in_other_processes_change_nothing(tfrecord_form, tmp_path):
 def test_a_folder_with_a_run_is_not_overwritten(genome_form, tmp_path):
     folder, data = genome_form
     config = short_run(folder, data, steps=1, evaluate_every=1)
-    run.train(config, tmp_path, resume=False)
+    launch.train(config, tmp_path, resume=False)
     with pytest.raises(EnformerVepError, match=r"--resume or choose another --output"):
-        run.train(config, tmp_path, resume=False)
+        launch.train(config, tmp_path, resume=False)
 
 
 def test_nothing_to_resume(genome_form, tmp_path):
     folder, data = genome_form
     with pytest.raises(EnformerVepError, match=r"no checkpoint .* leave --resume out"):
-        run.train(short_run(folder, data), tmp_path, resume=True)
+        launch.train(short_run(folder, data), tmp_path, resume=True)
 
 
 @pytest.fixture(scope="module")
 def trained(genome_form, tmp_path_factory):
     folder, data = genome_form
     target = tmp_path_factory.mktemp("trained")
-    run.train(short_run(folder, data, steps=2, evaluate_every=2), target, resume=False)
+    launch.train(short_run(folder, data, steps=2, evaluate_every=2), target, resume=False)
     return target
 
 
@@ -109,7 +109,7 @@ def test_fine_tuning_moves_what_is_not_frozen(freeze, still, moving, trained, ge
     config = toy.make_config(
         folder, data, model={}, init=init, run={"steps": 3, "evaluate_every": 3, "checkpoint_every": 3}
     )
-    run.train(config, tmp_path, resume=False)
+    launch.train(config, tmp_path, resume=False)
     after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]
     statistics = {name for name in before if "running" in name and name.startswith(moving)}
     assert statistics or freeze == "trunk"
@@ -124,7 +124,7 @@ def test_fine_tuning_starts_from_the_trunk_under_new_heads(trained, genome_form)
     folder, data = genome_form
     mouse = {**data, "organism": "mouse"}
     config = toy.make_config(folder, mouse, init={"model": str(trained)})
-    network, old = run.make_network(config), load_model(trained).network
+    network, old = launch.make_network(config), load_model(trained).network
     assert list(network.heads) == ["mouse"]
     assert torch.equal(network.state_dict()["stem.conv.weight"], old.state_dict()["stem.conv.weight"])
 
@@ -140,8 +140,8 @@ def test_organisms_take_turns(genome_form, tmp_path):
         },
         folder,
     )
-    fresh = run.make_network(both).state_dict()
-    run.train(both, tmp_path, resume=False)
+    fresh = launch.make_network(both).state_dict()
+    launch.train(both, tmp_path, resume=False)
     after = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]
     assert config.organisms == ("human",)
     assert not torch.equal(fresh["heads.human.weight"], after["heads.human.weight"])
@@ -259,25 +259,25 @@ def with_targets(folder, data, path, text):
 def test_a_head_that_is_kept_goes_on_with_its_own_tracks(trained, genome_form, tmp_path):
     folder, data = genome_form
     init = {"model": str(trained), "heads": "keep"}
-    run.make_network(toy.make_config(folder, data, init=init))
+    launch.make_network(toy.make_config(folder, data, init=init))
     renamed = with_targets(folder, data, tmp_path / "t.txt", toy.TARGETS.replace("MOTIF", "ELSE"))
     with pytest.raises(InputError, match=r"track 0 is ELSE, but MOTIF in the table of init\.model"):
-        run.make_network(toy.make_config(folder, renamed, init=init))
-    run.make_network(toy.make_config(folder, renamed, init={**init, "heads": "new"}))
+        launch.make_network(toy.make_config(folder, renamed, init=init))
+    launch.make_network(toy.make_config(folder, renamed, init={**init, "heads": "new"}))
 
 
 def test_a_run_is_not_continued_with_other_tracks(genome_form, tmp_path):
     folder, data = genome_form
     short = {"run": {"steps": 2, "evaluate_every": 2, "checkpoint_every": 1}}
     answers = iter([True])
-    run.train(toy.make_config(folder, data, **short), tmp_path / "run", False, lambda: next(answers))
+    launch.train(toy.make_config(folder, data, **short), tmp_path / "run", False, lambda: next(answers))
     renamed = with_targets(folder, data, tmp_path / "t.txt", toy.TARGETS.replace("MOTIF", "ELSE"))
     with pytest.raises(InputError, match=r"track 0 is ELSE, but MOTIF in the table of .*checkpoint\.pt"):
-        run.train(toy.make_config(folder, renamed, **short), tmp_path / "run", resume=True)
+        launch.train(toy.make_config(folder, renamed, **short), tmp_path / "run", resume=True)
 
 
 def test_a_table_beside_the_records_has_their_tracks(tfrecord_form, tmp_path):
     folder, data = tfrecord_form
     renamed = with_targets(folder, data, tmp_path / "t.txt", toy.TARGETS.replace("MOTIF", "ELSE"))
     with pytest.raises(InputError, match=r"track 0 is ELSE, but MOTIF in the table of the records of"):
-        run.make_network(toy.make_config(folder, renamed))
+        launch.make_network(toy.make_config(folder, renamed))

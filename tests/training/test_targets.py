@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from enformer_vep.errors import InputError
+from enformer_vep.tracks.table import TrackTable
+from enformer_vep.training.saved_model import targets_text
 from enformer_vep.training.targets import (
     CLIP_FIRST,
     SCALE_FIRST,
     SQUASH_ORDERS,
     Squash,
-    parse_targets,
+    read_targets,
     summarise,
 )
 
@@ -17,7 +19,7 @@ NAN = np.nan
 
 
 def squash(order, columns, row, values):
-    targets = parse_targets(f"identifier\t{columns}\nA\t{row}\n", "t")
+    targets = TrackTable.from_text(f"identifier\t{columns}\nA\t{row}\n", "t")
     return Squash(targets, order)(np.array(values, dtype=np.float32)[:, None])[:, 0]
 
 
@@ -100,14 +102,39 @@ def test_summary_of_bins_of_four_bases(summary, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name\nA\n", "no column 'identifier'"),
+        ("name\nA\n", "line 1 has no column identifier"),
         ("identifier\n", "no rows"),
         ("identifier\tclip\nA\tx\n", "line 2: clip 'x' is not a number"),
         ("identifier\tsum_stat\nA\tmode\n", "line 2: sum_stat 'mode' is not known"),
-        ("identifier\nA\nA\n", "line 3: 'A' came before"),
-        ("identifier\tstrand_pair\nA\t7\n", "line 2: strand_pair is not a row"),
+        ("identifier\nA\nA\n", "line 3: identifier A is the same as in .*line 2"),
+        ("identifier\tstrand_pair\nA\t7\n", "line 2: strand_pair '7' is not an index"),
     ],
 )
-def test_malformed_tables_are_named(text, message):
-    with pytest.raises(InputError, match=f"targets table t.txt.*{message}"):
-        parse_targets(text, "t.txt")
+def test_malformed_tables_are_named(text, message, tmp_path):
+    (tmp_path / "t.txt").write_text(text)
+    with pytest.raises(InputError, match=rf"t\.txt.*{message}.*; \w+"):
+        read_targets(tmp_path / "t.txt")
+
+
+def test_some_rows_of_a_larger_table(tmp_path):
+    """`index` is the larger table's, and `strand_pair` names the partner by it."""
+    (tmp_path / "t.txt").write_text("index\tidentifier\tstrand_pair\n40\tA\t52\n47\tB\t47\n52\tC\t40\n")
+    targets = read_targets(tmp_path / "t.txt")
+    assert [track.index for track in targets] == [0, 1, 2]
+    assert [track.strand_partner for track in targets] == [2, 1, 0]
+    with pytest.raises(InputError, match="does not follow the line before"):
+        TrackTable.read(tmp_path / "t.txt")
+
+
+def test_a_saved_table_keeps_what_was_learnt(tmp_path):
+    """Strands too, which a reverse complement of the trained model has to exchange."""
+    columns = "identifier\tfile\tclip\tclip_soft\tscale\tsum_stat\tstrand_pair\tdescription"
+    rows = "A\ta.bw\t32\t16\t2\tsum_sqrt\t1\tCAGE:x\nB\tb.bw\t\t\t\tavg\t0\tCAGE:y\nC\tc.bw\t\t\t\t\t\t\n"
+    (tmp_path / "t.txt").write_text(f"{columns}\n{rows}")
+    text = targets_text(read_targets(tmp_path / "t.txt"))
+    assert text.splitlines()[1:] == [
+        "0\tA\t32\t16\t2\tsum_sqrt\t1\tCAGE:x",
+        "1\tB\t\t\t1\tmean\t0\tCAGE:y",
+        "2\tC\t\t\t1\tmean\t\t",
+    ]
+    assert [track.strand_partner for track in TrackTable.from_text(text)] == [1, 0, None]

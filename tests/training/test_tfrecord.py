@@ -10,22 +10,23 @@ import pytest
 pytest.importorskip("google_crc32c")
 
 from enformer_vep.errors import InputError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.encoding import UNKNOWN, encode, reverse_complement
+from enformer_vep.tracks.table import TrackTable
 from enformer_vep.training.example_message import decode_example
-from enformer_vep.training.examples import Geometry, Variation
+from enformer_vep.training.example_sources import Variation
 from enformer_vep.training.record_files import RecordStream, count_records
-from enformer_vep.training.targets import parse_targets
 from enformer_vep.training.tfrecord import open_tfrecords
 from tests.builders import make_fasta
 from tests.training import toy
 
-TARGETS = parse_targets(toy.TARGETS, "targets.txt")
+TARGETS = TrackTable.from_text(toy.TARGETS, "targets.txt")
 RECORD = 256
 MARGIN = (RECORD - 8 * toy.BIN_WIDTH) // 2
 
 
 def geometry(window=RECORD, bins=8):
-    return Geometry(window=window, bins=bins, bin_width=toy.BIN_WIDTH)
+    return Geometry(window, (window - bins * toy.BIN_WIDTH) // 2, toy.BIN_WIDTH, bins)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from enformer_vep.genome.encoding import encode
-from enformer_vep.training.config import TrainingConfig, parse_config
+from enformer_vep.training.configuration import TrainingConfig, parse_config
 from tests.builders import make_fasta, random_sequence
 
 MOTIF, TURNED_MOTIF = "TGACGTAC", "GTACGTCA"

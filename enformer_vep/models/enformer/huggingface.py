@@ -7,7 +7,6 @@ from typing import Any
 from torch import Tensor
 
 from enformer_vep.errors import ModelError
-from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.layouts import Layout, Shape, translate_module
 
 CONFIG_NAME = "config.json"
@@ -116,11 +115,3 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path}: not the configuration of an Enformer: use the file that came with the weights"
         )
     return {ours: values[theirs] for theirs, ours in _FIELDS.items() if theirs in values}
-
-
-def to_config_json(config: EnformerConfig) -> str:
-    """Inverse of `read_config`: the text of a config.json."""
-    values = config.to_dict()
-    return json.dumps(
-        {"model_type": "enformer", **{theirs: values[ours] for theirs, ours in _FIELDS.items()}}
-    )

@@ -7,35 +7,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.encoding import Codes, reverse_complement
+from enformer_vep.tracks.table import TrackTable
 from enformer_vep.training.coverage import ContigReader
 from enformer_vep.training.sequences import Tile
-from enformer_vep.training.targets import Squash, Target, Values
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """The lengths that a model fixes.
-
-    Attributes:
-        window: Base pairs read.
-        bins: Bins predicted, the central ones.
-        bin_width: Base pairs per bin.
-    """
-
-    window: int
-    bins: int
-    bin_width: int
-
-    @property
-    def span(self) -> int:
-        """Base pairs predicted."""
-        return self.bins * self.bin_width
-
-    @property
-    def flank(self) -> int:
-        """Base pairs read but not predicted, on either side."""
-        return (self.window - self.span) // 2
+from enformer_vep.training.targets import Squash, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +84,21 @@ class ExampleSource(Protocol):
 
 
 class RegionSource:
-    """Examples cut from contigs.
-
-    Args:
-        reader: Sequence and coverage.
-        tiles: Where the examples lie.
-        geometry: The model's lengths.
-        targets: The tracks of `reader`.
-        order: In which order they are squashed, see `Squash`.
-    """
+    """Examples cut at tiles from contigs, their tracks squashed in an order that `Squash` knows."""
 
     def __init__(
         self,
         reader: ContigReader,
         tiles: Sequence[Tile],
         geometry: Geometry,
-        targets: Sequence[Target],
+        targets: TrackTable,
         order: str,
     ) -> None:
         self._reader = reader
         self._tiles = tuple(tiles)
         self._geometry = geometry
         self._squash = Squash(targets, order)
-        self._partners = strand_partners(targets)
+        self._partners = targets.with_partners(range(len(targets)))[1]
 
     def __len__(self) -> int:
         """Number of tiles."""
@@ -143,7 +112,7 @@ class RegionSource:
         """Returns the example of one tile."""
         tile, geometry = self._tiles[number], self._geometry
         start = self._start(tile, variation.travel)
-        first = start - geometry.flank + variation.shift
+        first = start - geometry.first + variation.shift
         codes = self._reader.codes(tile.contig, first, first + geometry.window)
         values = self._squash(self._reader.values(tile.contig, start, geometry.bins))
         return orient(Example(codes, values), variation.reverse, self._partners)
@@ -151,18 +120,14 @@ class RegionSource:
     def _start(self, tile: Tile, travel: float | None) -> int:
         if travel is None:
             return tile.start
-        first = max(tile.first, tile.start - self._geometry.span // 2)
-        last = min(tile.last, tile.start + self._geometry.span // 2)
-        step = self._geometry.bin_width if self._reader.grid else 1
+        first = max(tile.first, tile.start - self._geometry.predicted // 2)
+        last = min(tile.last, tile.start + self._geometry.predicted // 2)
+        step = self._geometry.width if self._reader.grid else 1
         return first + int(travel * ((last - first) // step + 1)) * step
 
 
 class JoinedSource:
-    """Several sources, one after the other.
-
-    Args:
-        sources: At least one.
-    """
+    """One or several sources, one after the other."""
 
     def __init__(self, sources: Sequence[ExampleSource]) -> None:
         self._sources = tuple(sources)
@@ -185,24 +150,14 @@ class JoinedSource:
         return self._sources[index].read(number - before, variation)
 
 
-def strand_partners(targets: Sequence[Target]) -> npt.NDArray[np.int64] | None:
-    """Track order on the other strand; None when no track has a strand."""
-    partners = np.array([target.strand_partner for target in targets])
-    return None if np.array_equal(partners, np.arange(len(targets))) else partners
+def orient(example: Example, reverse: bool, partners: Sequence[int] | None) -> Example:
+    """The example, or its reverse complement with the bins in reverse order and strands exchanged.
 
-
-def orient(example: Example, reverse: bool, partners: npt.NDArray[np.int64] | None) -> Example:
-    """Reads an example on the other strand.
-
-    Args:
-        example: As on the forward strand.
-        reverse: Whether to turn it.
-        partners: Track order on the other strand, from `strand_partners`.
-
-    Returns:
-        The example, or its reverse complement with the bins in reverse order and strands exchanged.
+    `partners` is the track order on the other strand; None when no track is of one strand.
     """
     if not reverse:
         return example
     values = example.values[::-1]
-    return Example(reverse_complement(example.codes), values if partners is None else values[:, partners])
+    return Example(
+        reverse_complement(example.codes), values if partners is None else values[:, list(partners)]
+    )

@@ -11,9 +11,10 @@ import torch
 from enformer_vep import __version__
 from enformer_vep.models.checkpoints import save_model
 from enformer_vep.models.enformer.network import Enformer
-from enformer_vep.training.config import TrainingConfig
-from enformer_vep.training.sources import OrganismData
-from enformer_vep.training.targets import Target
+from enformer_vep.tracks.table import Track, TrackTable
+from enformer_vep.training.configuration import TrainingConfig
+from enformer_vep.training.datasets import OrganismData
+from enformer_vep.training.targets import scale_of, summary_of, takes_root
 
 MODEL_NAME = "model.safetensors"
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
@@ -27,14 +28,7 @@ def export_model(
     data: Sequence[OrganismData],
     record: dict[str, Any],
 ) -> str:
-    """Writes the model of a run.
-
-    Args:
-        network: What to write.
-        folder: The run's folder.
-        config: How it was trained.
-        data: One entry per head.
-        record: Its evaluation on the validation split.
+    """Writes the model of a run into its folder, with its evaluation on the validation split.
 
     Returns:
         Identity of the weights.
@@ -56,18 +50,22 @@ def describe(config: TrainingConfig) -> dict[str, Any]:
     return {"data": files, "model": dict(config.model), **sections}
 
 
-def targets_text(targets: Sequence[Target]) -> str:
-    """A targets table without the files, in the published layout."""
-    rows = [_COLUMNS, *(_fields(index, target) for index, target in enumerate(targets))]
+def targets_text(targets: TrackTable) -> str:
+    """A targets table without the files, in the published layout; with `strand_pair` where a track is of one."""
+    stranded = targets.with_partners(range(len(targets)))[1] is not None
+    columns = (*_COLUMNS[:-1], *(["strand_pair"] if stranded else []), _COLUMNS[-1])
+    rows = [columns, *(_fields(track, stranded) for track in targets)]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def _fields(index: int, target: Target) -> tuple[str, ...]:
-    numbers = (target.clip, target.clip_soft, target.scale)
+def _fields(track: Track, stranded: bool) -> tuple[str, ...]:
+    numbers = (track.clip, track.clip_soft, scale_of(track))
+    partner = "" if track.strand_partner is None else str(track.strand_partner)
     return (
-        str(index),
-        target.identifier,
+        str(track.index),
+        track.identifier,
         *("" if number is None else f"{number:g}" for number in numbers),
-        f"{target.summary}_sqrt" if target.square_root else target.summary,
-        target.description,
+        f"{summary_of(track)}_sqrt" if takes_root(track) else summary_of(track),
+        *([partner] if stranded else []),
+        track.description,
     )

@@ -14,21 +14,23 @@ from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.scoring.track_tables import own_table
 from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.baked import bake
-from enformer_vep.training.config import DataConfig, TrainingConfig
+from enformer_vep.training.configuration import DataConfig, TrainingConfig
+from enformer_vep.training.datasets import open_organism, open_reader, required, targets_of
 from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
 from enformer_vep.training.sequences import read_sequences, tile
-from enformer_vep.training.sources import (
-    geometry_of,
-    open_organism,
-    open_reader,
-    required,
-    rule_of,
-    targets_of,
-)
 
 logger = logging.getLogger(__name__)
 
 _SPLITS = ("train", "valid")
+# Keys of [model] that the weights of a trained trunk decide.
+_FIXED = (
+    "channels",
+    "transformer_layers",
+    "attention_heads",
+    "key_size",
+    "pooling_stages",
+    "channel_multiple",
+)
 
 
 def train(
@@ -42,9 +44,6 @@ def train(
         resume: Whether to continue from the folder's checkpoint.
         should_stop: Asked after every step, see `Trainer.run`.
 
-    Returns:
-        How far the run came.
-
     Raises:
         EnformerVepError: Data, configuration or model are wrong, or the folder holds another run.
     """
@@ -53,8 +52,7 @@ def train(
             f"{folder} holds a run already; continue it with --resume or choose another --output"
         )
     network = make_network(config)
-    geometry = geometry_of(network.output)
-    data = [open_organism(organism, config.data, geometry, _SPLITS) for organism in config.organisms]
+    data = [open_organism(organism, config.data, network.output, _SPLITS) for organism in config.organisms]
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, network, data, folder)
     if resume:
@@ -63,14 +61,7 @@ def train(
 
 
 def make_network(config: TrainingConfig) -> Enformer:
-    """Builds the network that a run starts from.
-
-    Args:
-        config: What to do.
-
-    Returns:
-        Random weights, or those of `init.model`, under its own heads or new ones.
-    """
+    """Builds the network that a run starts from: random, or `init.model` under its own heads or new ones."""
     tracks = {data.organism: len(targets_of(data)) for data in config.data}
     torch.manual_seed(config.run.seed)
     if config.init.model is None:
@@ -90,7 +81,7 @@ def _require_own_tracks(trained: LoadedModel, config: TrainingConfig) -> None:
     for data in config.data:
         own = own_table(trained, data.organism)
         if own is not None and data.organism in trained.network.organisms:
-            given = [target.identifier for target in targets_of(data)]
+            given = targets_of(data).identifiers
             source = f"data section of {data.organism}, targets"
             require_same_tracks(given, own.identifiers, source, f"init.model {trained.name}")
 
@@ -116,15 +107,7 @@ def _fine_tuned_shape(
 ) -> EnformerConfig:
     known = shape.to_dict()
     changed = {**known, **config.model, "output_tracks": tracks}
-    fixed = (
-        "channels",
-        "transformer_layers",
-        "attention_heads",
-        "key_size",
-        "pooling_stages",
-        "channel_multiple",
-    )
-    for name in fixed:
+    for name in _FIXED:
         if changed[name] != known[name]:
             raise UsageError(
                 f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration"
@@ -136,9 +119,6 @@ def bake_data(config: TrainingConfig) -> None:
     """Writes the baked file of every data section that names one.
 
     Every contig that its sequences name is kept from its start to the end of the last window.
-
-    Args:
-        config: Data sections with FASTA, targets and sequences, and the model's lengths.
 
     Raises:
         EnformerVepError: A file is missing or malformed, or no section names a baked file.
@@ -153,16 +133,16 @@ def bake_data(config: TrainingConfig) -> None:
 def _bake_section(config: TrainingConfig, data: DataConfig) -> None:
     data, path = replace(data, baked=None), required(data.baked, "baked", data)
     targets = targets_of(data)
-    geometry = geometry_of(config.shape({data.organism: len(targets)}).output)
+    geometry = config.shape({data.organism: len(targets)}).output
     sequences = read_sequences(required(data.sequences, "sequences", data))
-    reader = open_reader(data, targets, geometry.bin_width, {sequence.contig for sequence in sequences})
+    reader = open_reader(data, targets, geometry.width, {sequence.contig for sequence in sequences})
     extents: dict[str, int] = {}
     # A row narrower than a window's bins is read past its end, and sequence also as far as shifts go.
-    reach = geometry.span + geometry.flank + config.augmentation.max_shift
+    reach = geometry.predicted + geometry.first + config.augmentation.max_shift
     for sequence in sequences:
-        last = tile(sequence, geometry.span, geometry.bin_width, grid=True)[0].last
+        last = tile(sequence, geometry.predicted, geometry.width, grid=True)[0].last
         needed = min(last + reach, reader.contigs[sequence.contig])
         extents[sequence.contig] = max(extents.get(sequence.contig, 0), needed)
-    bake(path, reader, extents, targets, geometry.bin_width, rule_of(data))
+    bake(path, reader, extents, targets, geometry.width, data.rule)
     size = path.stat().st_size / 1e6
     logger.info("%s: %d contigs, %d tracks, %.1f MB", path, len(extents), len(targets), size)

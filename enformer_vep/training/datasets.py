@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.genome.bins import Geometry as OutputGeometry
-from enformer_vep.tracks.table import require_same_tracks
+from enformer_vep.genome.bins import Geometry
+from enformer_vep.tracks.table import TrackTable, require_same_tracks
 from enformer_vep.training.baked import BakedReader
-from enformer_vep.training.config import DataConfig
-from enformer_vep.training.coverage import BigWigReader, ContigReader, CoverageRule
-from enformer_vep.training.examples import ExampleSource, Geometry, JoinedSource, RegionSource
+from enformer_vep.training.configuration import DataConfig
+from enformer_vep.training.coverage import BigWigReader, ContigReader
+from enformer_vep.training.example_sources import ExampleSource, JoinedSource, RegionSource
 from enformer_vep.training.sequences import read_sequences, tile
-from enformer_vep.training.targets import Target, read_targets
+from enformer_vep.training.targets import read_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,11 @@ class OrganismData:
     """
 
     organism: str
-    targets: tuple[Target, ...]
+    targets: TrackTable
     splits: dict[str, ExampleSource]
 
-    def assays(self) -> dict[str, list[int]]:
-        """Assay to its rows, see `group_by_assay`."""
-        return group_by_assay(self.targets)
 
-
-def group_by_assay(targets: Sequence[Target]) -> dict[str, list[int]]:
+def group_by_assay(targets: TrackTable) -> dict[str, list[int]]:
     """Assay (the description's text before its first colon; "all" without a text) to its rows."""
     assays: dict[str, list[int]] = {}
     for row, target in enumerate(targets):
@@ -42,12 +38,7 @@ def group_by_assay(targets: Sequence[Target]) -> dict[str, list[int]]:
     return assays
 
 
-def geometry_of(output: OutputGeometry) -> Geometry:
-    """The lengths of a model."""
-    return Geometry(window=output.window, bins=output.bins, bin_width=output.width)
-
-
-def targets_of(data: DataConfig) -> tuple[Target, ...]:
+def targets_of(data: DataConfig) -> TrackTable:
     """The tracks of one data section.
 
     Raises:
@@ -58,24 +49,17 @@ def targets_of(data: DataConfig) -> tuple[Target, ...]:
     path = required(data.targets or of_records, "targets", data)
     targets = read_targets(path)
     if data.targets and of_records and of_records.is_file():
-        names, own = ([one.identifier for one in table] for table in (targets, read_targets(of_records)))
-        require_same_tracks(names, own, f"targets table {path}", f"the records of {data.tfrecords}")
+        own = read_targets(of_records).identifiers
+        require_same_tracks(
+            targets.identifiers, own, f"targets table {path}", f"the records of {data.tfrecords}"
+        )
     return targets
 
 
 def open_organism(
     organism: str, sections: Sequence[DataConfig], geometry: Geometry, splits: Sequence[str]
 ) -> OrganismData:
-    """Opens the data of one head.
-
-    Args:
-        organism: Name of the head.
-        sections: Data sections; those of other organisms are left out.
-        geometry: The model's lengths.
-        splits: Splits that are wanted.
-
-    Returns:
-        The data.
+    """Opens those splits of one head's data that are wanted; sections of other organisms are left out.
 
     Raises:
         InputError: A file is missing or malformed, two sections have other tracks, or a split has no rows.
@@ -84,7 +68,7 @@ def open_organism(
     own = [section for section in sections if section.organism == organism]
     targets = [targets_of(section) for section in own]
     for other in targets[1:]:
-        if [target.identifier for target in other] != [target.identifier for target in targets[0]]:
+        if other.identifiers != targets[0].identifiers:
             raise InputError(
                 f"the data sections of {organism} have different tracks; give them the same targets"
             )
@@ -103,15 +87,13 @@ def open_organism(
     )
 
 
-def _open_section(
-    data: DataConfig, targets: tuple[Target, ...], geometry: Geometry
-) -> dict[str, ExampleSource]:
+def _open_section(data: DataConfig, targets: TrackTable, geometry: Geometry) -> dict[str, ExampleSource]:
     if data.tfrecords is not None:
         from enformer_vep.training.tfrecord import open_tfrecords
 
         return open_tfrecords(data.tfrecords, data.fasta, targets, geometry)
     sequences = read_sequences(required(data.sequences, "sequences", data))
-    reader = open_reader(data, targets, geometry.bin_width, {sequence.contig for sequence in sequences})
+    reader = open_reader(data, targets, geometry.width, {sequence.contig for sequence in sequences})
     for sequence in sequences:
         if sequence.contig not in reader.contigs:
             raise InputError(
@@ -123,7 +105,7 @@ def _open_section(
             found
             for sequence in sequences
             if sequence.split == split
-            for found in tile(sequence, geometry.span, geometry.bin_width, reader.grid)
+            for found in tile(sequence, geometry.predicted, geometry.width, reader.grid)
         ]
         for split in dict.fromkeys(sequence.split for sequence in sequences)
     }
@@ -132,14 +114,7 @@ def _open_section(
     }
 
 
-def rule_of(data: DataConfig) -> CoverageRule:
-    """What is known where the bigWigs of one data section are silent."""
-    return CoverageRule(data.absent, data.blacklist)
-
-
-def open_reader(
-    data: DataConfig, targets: tuple[Target, ...], bin_width: int, contigs: Set[str]
-) -> ContigReader:
+def open_reader(data: DataConfig, targets: TrackTable, bin_width: int, contigs: Set[str]) -> ContigReader:
     """Opens sequence and coverage of one data section.
 
     Args:
@@ -148,18 +123,15 @@ def open_reader(
         bin_width: Base pairs per bin.
         contigs: Contigs that will be read; a warning names those that a bigWig has nothing on.
 
-    Returns:
-        The reader.
-
     Raises:
         UsageError: The section names neither a baked file nor a FASTA.
         InputError: A file is missing or malformed.
     """
     if data.baked is not None:
-        return BakedReader(data.baked, targets, bin_width, rule_of(data))
+        return BakedReader(data.baked, targets, bin_width, data.rule)
     fasta = required(data.fasta, "fasta", data)
     folder = required(data.targets, "targets", data).parent
-    reader = BigWigReader(fasta, targets, folder, bin_width, rule_of(data))
+    reader = BigWigReader(fasta, targets, folder, bin_width, data.rule)
     reader.warn_of_absent(sorted(contigs & reader.contigs.keys()))
     return reader
 

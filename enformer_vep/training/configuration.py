@@ -5,15 +5,15 @@ Unknown keys are errors that name them: a misspelt setting must not be a setting
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from enformer_vep.errors import InputError, ModelError, UsageError
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.training.coverage import ABSENT_RULES, ZERO
-from enformer_vep.training.examples import Augmentation
+from enformer_vep.training.coverage import ABSENT_RULES, ZERO, CoverageRule
+from enformer_vep.training.example_sources import Augmentation
 from enformer_vep.training.targets import CLIP_FIRST, SQUASH_ORDERS
 
 
@@ -50,6 +50,11 @@ class DataConfig:
         for name, default in (("absent", ZERO), ("blacklist", None), ("squash", CLIP_FIRST)):
             if self.tfrecords is not None and getattr(self, name) != default:
                 raise UsageError(f"tfrecords are summarised and squashed already; remove {name}")
+
+    @property
+    def rule(self) -> CoverageRule:
+        """What is known where the bigWigs are silent."""
+        return CoverageRule(self.absent, self.blacklist)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +180,7 @@ class TrainingConfig:
         return tuple(dict.fromkeys(data.organism for data in self.data))
 
     def shape(self, tracks: Mapping[str, int]) -> EnformerConfig:
-        """The model's shape.
-
-        Args:
-            tracks: Organism to number of tracks.
+        """The model's shape, given each organism's number of tracks.
 
         Raises:
             UsageError: The section [model] names something unknown or impossible.
@@ -194,13 +196,7 @@ class TrainingConfig:
 
 
 def read_config(path: Path) -> TrainingConfig:
-    """Reads a training configuration. Paths in it are relative to its folder.
-
-    Args:
-        path: TOML file.
-
-    Returns:
-        The configuration.
+    """Reads a training configuration from a TOML file. Paths in it are relative to its folder.
 
     Raises:
         InputError: The file cannot be read.
@@ -219,31 +215,14 @@ def read_config(path: Path) -> TrainingConfig:
 
 
 def parse_config(values: Mapping[str, Any], folder: Path) -> TrainingConfig:
-    """Builds a configuration from plain values; see `read_config`.
-
-    Args:
-        values: As TOML gives them.
-        folder: What relative paths are relative to.
-
-    Returns:
-        The configuration.
-
-    Raises:
-        UsageError: A key is unknown or a value impossible.
-    """
+    """Builds a configuration from the values of a TOML file in a folder; see `read_config`."""
     _refuse_unknown(values, TrainingConfig, "")
     data = values.get("data")
     if not isinstance(data, list) or not data:
         raise UsageError("there is no [[data]] section; say what to train on")
+    kinds = {"init": InitConfig, "optimizer": OptimizerConfig, "augmentation": Augmentation, "run": RunConfig}
     sections = {
-        name: _build(kind, values[name], name, folder)
-        for name, kind in (
-            ("init", InitConfig),
-            ("optimizer", OptimizerConfig),
-            ("augmentation", Augmentation),
-            ("run", RunConfig),
-        )
-        if name in values
+        name: _build(kind, values[name], name, folder) for name, kind in kinds.items() if name in values
     }
     return TrainingConfig(
         data=tuple(_build(DataConfig, entry, "data", folder) for entry in data),
@@ -256,16 +235,13 @@ def parse_config(values: Mapping[str, Any], folder: Path) -> TrainingConfig:
 def _build(kind: type[Any], values: Any, section: str, folder: Path) -> Any:
     _refuse_unknown(_table(values, section), kind, f"{section}.")
     hints = get_type_hints(kind)
-    missing = [entry.name for entry in fields(kind) if entry.default is MISSING and entry.name not in values]
-    if missing:
-        raise UsageError(f"{section}.{missing[0]} is missing; add it")
     return kind(
         **{name: _convert(value, hints[name], f"{section}.{name}", folder) for name, value in values.items()}
     )
 
 
 def _convert(value: Any, hint: Any, name: str, folder: Path) -> Any:
-    kind = next(option for option in get_args(hint) if option is not type(None)) if _optional(hint) else hint
+    kind = get_args(hint)[0] if isinstance(hint, UnionType) else hint  # as in `Path | None`
     if kind is Path and isinstance(value, str):
         return folder / Path(value).expanduser()
     if kind is float and type(value) is int:
@@ -273,10 +249,6 @@ def _convert(value: Any, hint: Any, name: str, folder: Path) -> Any:
     if type(value) is not kind:
         raise UsageError(f"{name} must be of type {kind.__name__}, not {value!r}; correct it")
     return value
-
-
-def _optional(hint: Any) -> bool:
-    return isinstance(hint, UnionType)
 
 
 def _table(values: Any, section: str) -> Mapping[str, Any]:

@@ -1,4 +1,7 @@
+#!/usr/bin/env python3
 """Which CAGE and DNase tracks stand for which GTEx v8 tissue, by rules over the tracks' descriptions.
+
+    python tools/make_gtex_groups.py targets_human.txt > enformer_vep/data/gtex_v8_groups.tsv
 
 The rules:
 
@@ -17,7 +20,9 @@ The rules:
    sorted cells of bone marrow, so none is used.
 """
 
+import argparse
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -199,7 +204,7 @@ def build_table(table: TrackTable) -> str:
     """
     lines = [
         "# GTEx v8 tissues and the tracks of Enformer's human table that stand for them; made by",
-        "# enformer_vep.tracks.gtex from the descriptions, by the rules stated there.",
+        "# tools/make_gtex_groups.py from the descriptions, by the rules stated there.",
         *(f"# without {assay}: {tissue} ({reason})" for tissue, assay, reason in unmapped()),
         "\t".join(COLUMNS),
     ]
@@ -237,3 +242,14 @@ def _of_sample(pattern: str | None, assay: str, table: TrackTable) -> Iterator[T
         match = _SAMPLE[assay].fullmatch(track.description)
         if match is not None and re.fullmatch(pattern or "", match["sample"]):
             yield track
+
+
+def main() -> None:
+    """Write the packaged file to standard output."""
+    parser = argparse.ArgumentParser(description="Make enformer_vep/data/gtex_v8_groups.tsv.")
+    parser.add_argument("targets", help="targets_human.txt as published (calico/basenji, cross2020)")
+    sys.stdout.write(build_table(TrackTable.read(parser.parse_args().targets)))
+
+
+if __name__ == "__main__":
+    main()

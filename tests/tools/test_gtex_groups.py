@@ -5,8 +5,8 @@ import re
 import pytest
 
 from enformer_vep.tracks.groups import packaged_text
-from enformer_vep.tracks.gtex import ASSAYS, RULES, build_table, unmapped
 from enformer_vep.tracks.table import Track, TrackTable
+from tools.make_gtex_groups import ASSAYS, RULES, build_table, unmapped
 
 # Descriptions of the published human table; what follows is the tissues and the rule, read by eye.
 MAPPED = {
