@@ -17,11 +17,7 @@ Out = TypeVar("Out", Effect, Tensor)
 
 
 class MemoryGuard:
-    """Halves the batch when the device runs out of memory, instead of dying.
-
-    Args:
-        engine: The engine that does the work.
-    """
+    """Halves an engine's batch when the device runs out of memory, instead of dying."""
 
     def __init__(self, engine: EffectEngine) -> None:
         self._engine = engine

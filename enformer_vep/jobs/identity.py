@@ -7,7 +7,6 @@ from pathlib import Path
 from enformer_vep import __version__
 from enformer_vep.errors import InputError
 from enformer_vep.files import bgzf
-from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import calibration_path
@@ -35,7 +34,8 @@ def run_identity(
         "version": __version__,
         "input": fingerprint(Path(request.variants)),
         "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
-        "genome": genome_fingerprint(reference.genome),
+        # A masked copy counts as the same genome.
+        "genome": _digest(f"{name}\t{length}" for name, length in reference.genome.contigs.items()),
         "genes": reference.genes.fingerprint if reference.genes else "none",
         "model": scorer.sha256,
         "window": scorer.geometry.window,
@@ -69,11 +69,6 @@ def fingerprint(path: Path) -> str:
             return f"{size} bytes, sha256 {hashlib.file_digest(handle, 'sha256').hexdigest()}"
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its disk") from None
-
-
-def genome_fingerprint(genome: Genome) -> str:
-    """Names and lengths of a genome's contigs, as a hash: a masked copy counts as the same genome."""
-    return _digest(f"{name}\t{length}" for name, length in genome.contigs.items())
 
 
 def _digest(lines: Iterable[str]) -> str:

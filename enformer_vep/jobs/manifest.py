@@ -22,14 +22,14 @@ class Manifest:
     """A finished shard.
 
     Attributes:
-        file: Name of its file, in the manifest's own folder.
+        file: Its file, beside which the manifest lies.
         shard: Which one it is.
         identity: What fixes the run's bytes; the same in all shards of a run but for "shard".
         counts: Rows by status.
         facts: What its bytes are, and how they were computed.
     """
 
-    file: str
+    file: Path
     shard: Shard
     identity: Mapping[str, object]
     counts: Counter[Status]
@@ -42,13 +42,13 @@ class Manifest:
             "shards": self.shard.count
         }
 
-    def write(self, folder: Path) -> None:
-        """Writes the manifest into the folder of its file; raises OutputError when that fails."""
+    def write(self) -> None:
+        """Writes the manifest beside its file; raises OutputError when that fails."""
         facts = asdict(self.facts)
         computed = facts.pop("computed")
         values = {
             "manifest": _FORMAT,
-            "file": self.file,
+            "file": self.file.name,
             "shard": self.shard.number,
             "shards": self.shard.count,
             "rows": self.counts.total(),
@@ -57,7 +57,7 @@ class Manifest:
             "run": self.identity,
             "computed": computed,
         }
-        write_complete(manifest_path(folder / self.file), json.dumps(values, indent=2).encode() + b"\n")
+        write_complete(manifest_path(self.file), json.dumps(values, indent=2).encode() + b"\n")
 
 
 def manifest_path(file: Path) -> Path:
@@ -76,8 +76,9 @@ def read_manifest(file: Path) -> Manifest | None:
         values = json.loads(path.read_bytes())
         if values["manifest"] != _FORMAT:
             raise ValueError("another format")
+        named = str(values["file"])
         manifest = Manifest(
-            file=str(values["file"]),
+            file=file,
             shard=Shard(int(values["shard"]), int(values["shards"])),
             identity=dict(values["run"]),
             counts=read_counts(values["counts"]),
@@ -90,10 +91,8 @@ def read_manifest(file: Path) -> Manifest | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read as a manifest ({error}); run that shard again") from None
-    if manifest.file != file.name:
-        raise InputError(
-            f"{path} is the manifest of {manifest.file!r}, not of {file.name}; run that shard again"
-        )
+    if named != file.name:
+        raise InputError(f"{path} is the manifest of {named!r}, not of {file.name}; run that shard again")
     facts = manifest.facts
     if not 1 <= manifest.shard.number <= manifest.shard.count or not 0 <= facts.header <= facts.size:
         raise InputError(f"{path} contradicts itself; run that shard again")

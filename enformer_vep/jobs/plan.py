@@ -19,14 +19,7 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A measured speed.
-
-    Attributes:
-        hardware: Device, by name.
-        engine: Effect engine.
-        precision: Arithmetic.
-        alleles_per_second: SNVs, one strand, no shifts, full-size model.
-    """
+    """A measured speed, of SNVs on one strand, without shifts, in the full-size model."""
 
     hardware: str
     engine: str
@@ -88,14 +81,6 @@ class Plan:
 
 def make_plan(source: Source, window: int, columns: int, views: int, hours: float, piece_size: int) -> Plan:
     """Reads and checks every allele; runs no model.
-
-    Args:
-        source: Variants and genome.
-        window: Window length in bp.
-        columns: Value columns per row.
-        views: Predictions per allele.
-        hours: Hours that a shard may take.
-        piece_size: Records per piece.
 
     Raises:
         InputError: The input is bad.

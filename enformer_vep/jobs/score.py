@@ -141,7 +141,7 @@ def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSumma
         facts, counts = table.complete(), table.summary.counts
         if run.shard:
             # Before the file has its name: a shard that is there has its manifest.
-            Manifest(names.target.name, run.shard, content.identity, counts, facts).write(names.target.parent)
+            Manifest(names.target, run.shard, content.identity, counts, facts).write()
         table.take_name()
         return table.summary
 

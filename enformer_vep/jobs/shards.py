@@ -9,13 +9,7 @@ from enformer_vep.errors import UsageError
 # Scheduler, the variable with the task's number, and those with the first task's number, the number of tasks
 # and the step between numbers, where the scheduler tells. PBS_ARRAY_INDEX is PBS Pro's, PBS_ARRAYID Torque's.
 _SCHEDULERS = (
-    (
-        "SLURM",
-        "SLURM_ARRAY_TASK_ID",
-        "SLURM_ARRAY_TASK_MIN",
-        "SLURM_ARRAY_TASK_COUNT",
-        "SLURM_ARRAY_TASK_STEP",
-    ),
+    ("SLURM", *(f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "COUNT", "STEP"))),
     ("SGE", "SGE_TASK_ID", "SGE_TASK_FIRST", "", "SGE_TASK_STEPSIZE"),
     ("PBS", "PBS_ARRAY_INDEX", "", "", ""),
     ("PBS", "PBS_ARRAYID", "", "", ""),
@@ -26,12 +20,7 @@ _WORDS = "write I/N, such as 3/8, or auto/8 or auto within an array job"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several blocks.
-
-    Attributes:
-        number: Which, from 1.
-        count: Of how many.
-    """
+    """One of several blocks: which, from 1, of how many."""
 
     number: int
     count: int
@@ -41,10 +30,7 @@ class Shard:
         return f"{self.number}/{self.count}"
 
     def pieces(self, total: int) -> range:
-        """The pieces of this shard, of `total` in the whole input.
-
-        All shards together have each exactly once, and their sizes differ by one at most.
-        """
+        """The pieces of this shard, of `total`: each is in one shard, and their sizes differ by one at most."""
         return range((self.number - 1) * total // self.count, self.number * total // self.count)
 
 

@@ -8,7 +8,6 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -44,19 +43,8 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """Where things are, from the environment."""
-
-    cache: Path
-    offline: bool
-
-    @classmethod
-    def from_environment(cls) -> "_Settings":
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        own = os.environ.get("ENFORMER_VEP_CACHE")
-        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-        return cls(Path(own) if own else base / "enformer-vep", offline)
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def example_weights() -> Path:
@@ -96,7 +84,7 @@ def _official_file(name: str, *, offline: bool) -> Path:
     cached = _cached_file(name)
     if cached is not None:
         return cached
-    if offline or _Settings.from_environment().offline:
+    if offline or _is_offline():
         raise ModelError(f"{name} of {REPOSITORY} is not on this machine: {_REMEDY}")
     from huggingface_hub import hf_hub_download
 
@@ -130,7 +118,7 @@ def fetch_targets(organism: str, *, offline: bool = False) -> str | None:
     text = cached_targets(organism)
     if text is None:
         try:
-            if offline or _Settings.from_environment().offline:
+            if offline or _is_offline():
                 raise OSError("offline")
             _download_table(organism, table_path(organism))
         except (OSError, ValueError, OutputError) as error:
@@ -153,7 +141,9 @@ def cached_targets(organism: str) -> str | None:
 
 def table_path(organism: str) -> Path:
     """Where an organism's track table is kept."""
-    return _Settings.from_environment().cache / f"targets_{organism}.txt"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    own = os.environ.get("ENFORMER_VEP_CACHE")
+    return (Path(own) if own else base / "enformer-vep") / f"targets_{organism}.txt"
 
 
 def _download_table(organism: str, path: Path) -> None:

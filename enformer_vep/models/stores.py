@@ -87,13 +87,10 @@ class TorchStore:
             ) from error
         except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
             raise _damaged(path, error) from error
-        if not isinstance(self._tensors, dict) or not all(
-            isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in self._tensors.items()
-        ):
+        some: Any = self._tensors.items() if isinstance(self._tensors, dict) else [(None, None)]
+        if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in some):
             raise ModelError(f"{path}: not a dictionary of named tensors: save its state_dict() alone")
-        self.shapes: Mapping[str, Shape] = {
-            name: tuple(tensor.shape) for name, tensor in self._tensors.items()
-        }
+        self.shapes: Mapping[str, Shape] = {name: tuple(tensor.shape) for name, tensor in some}
 
     def read(self, name: str) -> Tensor:
         """Read one tensor as it is stored."""

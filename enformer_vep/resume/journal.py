@@ -10,7 +10,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -91,23 +91,14 @@ class JournalContent:
 
 
 class Journal:
-    """Appends checkpoints.
-
-    Args:
-        path: The journal file.
-        content: What it holds from the start; whatever the file held before is replaced.
-    """
+    """Appends checkpoints to a file whose content, whatever it held before, is `content` from the start."""
 
     def __init__(self, path: Path, content: JournalContent) -> None:
         self._path, self._content = path, content
         self._rewrite()
 
     def append(self, checkpoint: Checkpoint) -> None:
-        """Adds a checkpoint; the bytes it speaks of must have been handed to the operating system.
-
-        Raises:
-            OutputError: It cannot be written.
-        """
+        """Adds a checkpoint, raising OutputError; its bytes must have been handed to the operating system."""
         line = checkpoint.to_json()
         with explained(self._path):
             self._handle.write(line)
@@ -128,8 +119,7 @@ class Journal:
 
     def _compact(self) -> None:
         self._handle.close()
-        content = self._content
-        self._content = JournalContent(content.identity, content.computed, tuple(self._ends_of_pieces))
+        self._content = replace(self._content, checkpoints=tuple(self._ends_of_pieces))
         self._rewrite()
 
     def _rewrite(self) -> None:

@@ -21,14 +21,7 @@ _BUFFER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The files of one run.
-
-    Attributes:
-        destination: The name that the user gave, for messages.
-        target: The complete file.
-        part: The unfinished one.
-        journal: How far it is.
-    """
+    """The files of one run: as the user named it, the complete one, the unfinished one, how far it is."""
 
     destination: str
     target: Path
@@ -39,12 +32,8 @@ class Names:
     def of(cls, destination: str) -> "Names":
         """Names beside the destination; raises OutputError when that cannot be a file."""
         target = resolve_target(destination)
-        return cls(
-            destination,
-            target,
-            target.with_name(target.name + ".part"),
-            target.with_name(target.name + ".journal"),
-        )
+        part, journal = (target.with_name(target.name + suffix) for suffix in (".part", ".journal"))
+        return cls(destination, target, part, journal)
 
 
 def was_completed(names: Names) -> bool:

@@ -86,10 +86,7 @@ class ResumableTable:
         """Goes on from the last checkpoint that the unfinished file bears out; see `open_resumable`."""
         self._names, self._handle, self._stop = names, handle, stop
         self._computed = content.computed
-        points = tuple(point for point in content.checkpoints if not point.finished)
-        good, running = verify(handle, points)
-        _warn_of_damage(names, points, good)
-        points = points[:good]
+        points, running = _sound(names, handle, content)
         self._stream = OutputStream(handle, names.destination)
         self._sink = _HashedStream(self._stream, running, points[-1].size if points else 0)
         with explained(names.destination):
@@ -137,11 +134,7 @@ class ResumableTable:
         self._checkpoint()
 
     def complete(self) -> FileFacts:
-        """Completes the file, which is then on disk but for its name; nothing can be written any more.
-
-        Returns:
-            The facts of it, for a manifest.
-        """
+        """Completes the file, which is then on disk but for its name, and tells its facts, for a manifest."""
         self._writer.finish()
         self._checkpoint(finished=True)
         with explained(self._names.destination):
@@ -247,7 +240,12 @@ def _start_anew(names: Names, handle: BinaryIO, overwrite: bool) -> None:
         handle.truncate(0)
 
 
-def _warn_of_damage(names: Names, points: tuple[Checkpoint, ...], good: int) -> None:
+def _sound(
+    names: Names, handle: BinaryIO, content: JournalContent
+) -> tuple[tuple[Checkpoint, ...], "hashlib._Hash"]:
+    """The checkpoints that the unfinished file bears out, and the running hash at the last of them."""
+    points = tuple(point for point in content.checkpoints if not point.finished)
+    good, running = verify(handle, points)
     if good < len(points):
         last = points[good - 1].counts.total() if good else 0
         logger.warning(
@@ -256,3 +254,4 @@ def _warn_of_damage(names: Names, points: tuple[Checkpoint, ...], good: int) -> 
             points[-1].counts.total(),
             last,
         )
+    return points[:good], running

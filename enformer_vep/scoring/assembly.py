@@ -76,9 +76,7 @@ def make_scorer(
     tracks, groups = _select(settings, table, model.network.head(settings.organism).out_features)
     in_use, predictor = make_predictor(model, settings, tracks, table, device)
     layout = make_layout(settings, tracks, table, groups)
-    foreign = None
-    if table is not None and f"targets_{settings.organism}" not in model.metadata:
-        foreign = table.fingerprint
+    notes = run_notes(model.sha256, _foreign(table, model, settings.organism), in_use.window, settings)
     footprint = model.network.footprint
     fitting = min(automatic_batch_size(footprint, one) for one in several or (device,))
     overflows = settings.precision in SIXTEEN_BIT
@@ -86,9 +84,7 @@ def make_scorer(
     return Scorer(
         model=model.name,
         sha256=model.sha256,
-        layout=replace(
-            layout, notes=(*run_notes(model.sha256, foreign, in_use.window, settings), *layout.notes)
-        ),
+        layout=replace(layout, notes=(*notes, *layout.notes)),
         tracks=tracks,
         geometry=in_use,
         predictor=predictor,
@@ -140,6 +136,11 @@ def make_predictor(
         partners=None if partners is None else torch.tensor(partners, device=device),
         tracks=None if partners is None else len(tracks),
     )
+
+
+def _foreign(table: TrackTable | None, model: LoadedModel, organism: str) -> str | None:
+    """Fingerprint of a table that the model does not carry itself."""
+    return None if table is None or f"targets_{organism}" in model.metadata else table.fingerprint
 
 
 def _select(

@@ -198,11 +198,8 @@ def write_rows(
 ) -> None:
     """Write every row as it comes.
 
-    Args:
-        batches: Rows, in order.
-        table: Where rows go.
-        summary: Alleles are counted here, before the batch they belong to is reported to the table.
-        progress: Called after each row.
+    Alleles are counted in `summary` before the batch they belong to is reported to the table; `progress` is called
+    after each row.
     """
     variant = None
     for batch in batches:

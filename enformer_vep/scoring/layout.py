@@ -23,7 +23,7 @@ def make_layout(
     groups: TrackGroups | None = None,
 ) -> Layout:
     """Columns of a run: for each score all groups, or tracks, which without a table are named by their index."""
-    labels = _labels(tracks, table)
+    labels = tuple(table[track].identifier if table is not None else str(track) for track in tracks)
     titles: tuple[str, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     if groups is not None:
@@ -33,11 +33,8 @@ def make_layout(
     elif table is not None:
         titles = tuple(table[track].description for track in tracks)
     blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
-    return Layout(blocks, _context(settings), notes)
-
-
-def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
-    return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
+    context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
+    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
 
 
 def run_notes(
@@ -63,9 +60,3 @@ def run_notes(
     return tuple(
         (name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items()
     )
-
-
-def _context(settings: ScoreSettings) -> tuple[ContextColumn, ...]:
-    if settings.genes:
-        return (GENE_ID, GENE_NAME, TSS_DISTANCE)
-    return (WINDOW_START,) if settings.share_windows else ()

@@ -24,13 +24,7 @@ class RowLogWriter(ScoreWriter):
     Every row is a frame of its own, so nothing is ever held back. While the file is made, log and file are
     on disk together.
 
-    Args:
-        sink: Takes the log's bytes.
-        layout: What stands right of STATUS.
-        contigs: For the file.
-        convert: Makes the file.
-        destination: The name that the user gave, for messages.
-        index: The index to be made of the file, if any.
+    Args: as of `ScoreWriter`, and what makes the file, whose name for messages is `destination`.
     """
 
     def __init__(

@@ -34,12 +34,7 @@ _NOT_WRITTEN = frozenset({".csv", ".json", ".bw", ".xlsx", ".zarr"})
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """A format, compressed or not.
-
-    Attributes:
-        format: Which.
-        compressed: Whether its lines are in BGZF blocks.
-    """
+    """A format, its lines in BGZF blocks (`compressed`) or not."""
 
     format: Format
     compressed: bool = False

@@ -117,6 +117,12 @@ def context_column(rows: Sequence[ScoredVariant], number: int) -> list[int | str
     return [row.context[number] if row.context else None for row in rows]
 
 
+def counts_report(counts: Counter[Status]) -> dict[str, object]:
+    """Alleles, in all and by status, as plain values for `--summary`."""
+    by_status = {status.value: counts[status] for status in Status if counts[status]}
+    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status}
+
+
 @dataclass
 class RunSummary:
     """What happened in a run.
@@ -144,9 +150,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
         return {
-            "alleles": self.alleles,
-            "scored": self.counts[Status.OK],
-            "by_status": {status.value: self.counts[status] for status in Status if self.counts[status]},
+            **counts_report(self.counts),
             "resumed_after": self.resumed,
             "seconds": round(self.seconds, 3),
             "alleles_per_second": round(self.rate, 3),

@@ -15,7 +15,7 @@ from enformer_vep.tables.converted import Converter, RowLogWriter
 from enformer_vep.tables.formats import Format, FormatChoice, choose_format
 from enformer_vep.tables.hdf5 import require_h5py, write_hdf5
 from enformer_vep.tables.parquet import require_pyarrow, write_parquet
-from enformer_vep.tables.row import NO_CONTIGS, Contigs, Layout, ScoredVariant
+from enformer_vep.tables.row import NO_CONTIGS, Contigs, Layout
 from enformer_vep.tables.score_writer import ScoreWriter
 from enformer_vep.tables.tabix import TabixIndex
 from enformer_vep.tables.tsv import TsvWriter
@@ -57,19 +57,7 @@ class OpenTable:
     """A writer with the stream that its bytes go to, which is flushed after each batch."""
 
     def __init__(self, writer: ScoreWriter, flush: Callable[[], None]) -> None:
-        self._writer, self._flush = writer, flush
-
-    def write(self, row: ScoredVariant) -> None:
-        """Writes one row."""
-        self._writer.write(row)
-
-    def end_batch(self) -> None:
-        """Hands the rows written so far on to whoever reads the destination."""
-        self._flush()
-
-    def end_piece(self) -> None:
-        """Ends a piece of rows."""
-        self._writer.end_piece()
+        self.write, self.end_piece, self.end_batch = writer.write, writer.end_piece, flush
 
 
 def choose_writer(
@@ -110,17 +98,10 @@ def choose_writer(
 
 @contextmanager
 def open_table(destination: str, make: WriterFactory) -> Iterator[OpenTable]:
-    """Opens a file that is written in one go.
+    """Opens a file that is written in one go, its header written.
 
     A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing
     there (and a file that was there before untouched).
-
-    Args:
-        destination: As for `choose_writer`.
-        make: What `choose_writer` gave.
-
-    Yields:
-        The table, its header written.
 
     Raises:
         OutputError: The destination cannot be opened, written or completed.
