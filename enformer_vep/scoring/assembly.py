@@ -112,12 +112,7 @@ def make_predictor(
         device: Where to compute.
     """
     output, both_strands = model.network.output, settings.reverse_complement
-    _require_variant_in_window(settings.shifts, output.window)
-    if settings.share_windows > output.predicted:
-        raise UsageError(
-            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
-            "or variants leave the bins that are predicted"
-        )
+    _require_variant_in_window(settings, output)
     plan = plan_bins(output, settings.centre_bins, settings.share_windows, settings.shifts, both_strands)
     predicted, partners = tracks, None
     if both_strands and table is not None:
@@ -153,11 +148,16 @@ def _select(
     return groups.tracks if groups else tuple(range(track_count)), groups
 
 
-def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
-    centre = centre_index(window)
-    for shift in shifts:
+def _require_variant_in_window(settings: ScoreSettings, output: Geometry) -> None:
+    window, centre = output.window, centre_index(output.window)
+    for shift in settings.shifts:
         if not 0 <= centre - shift < window:
             raise UsageError(
                 f"--shifts {shift} moves the variant out of the window of {window} bp: "
                 f"choose from {centre - window + 1} to {centre}"
             )
+    if settings.share_windows > output.predicted:
+        raise UsageError(
+            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
+            "or variants leave the bins that are predicted"
+        )

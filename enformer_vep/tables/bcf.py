@@ -18,8 +18,6 @@ def write_bcf(rows: RowLog, path: Path) -> None:
     Of a record with a symbolic allele, pysam writes the END that htslib assumes where there is none, POS. It
     has to be declared, so it is when there are such.
     """
-    import pysam
-
     declared, symbolic = dict(rows.contigs), False
     for row in rows.identities():
         declared.setdefault(row.variant.contig, None)
@@ -27,26 +25,33 @@ def write_bcf(rows: RowLog, path: Path) -> None:
     reading, writing = os.pipe()
     pump = _Pump(rows, declared, EndVcfWriter if symbolic else VcfWriter, writing)
     pump.start()
-    verbosity = pysam.set_verbosity(0)
     try:
-        with (
-            os.fdopen(reading, "rb") as pipe,
-            pysam.VariantFile(pipe) as text,
-            pysam.VariantFile(str(path), "wb", header=text.header) as bcf,
-        ):
-            for record in text:
-                bcf.write(record)
+        _convert(reading, path)
     except BaseException:
         # What went wrong in the pump is the cause of what went wrong here.
         pump.join(timeout=_PATIENCE)
         if pump.error is not None:
             raise pump.error from None
         raise
-    finally:
-        pysam.set_verbosity(verbosity)
     pump.join()
     if pump.error is not None:
         raise pump.error
+
+
+def _convert(descriptor: int, path: Path) -> None:
+    import pysam
+
+    verbosity = pysam.set_verbosity(0)
+    try:
+        with (
+            os.fdopen(descriptor, "rb") as pipe,
+            pysam.VariantFile(pipe) as text,
+            pysam.VariantFile(str(path), "wb", header=text.header) as bcf,
+        ):
+            for record in text:
+                bcf.write(record)
+    finally:
+        pysam.set_verbosity(verbosity)
 
 
 class _Pump(threading.Thread):
