@@ -6,20 +6,17 @@ none of them names the line of a malformed record.
 """
 
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import bgzf
-from enformer_vep.files.reading import InputStream
+from enformer_vep.files.reading import open_input
 
 Attributes = dict[str, str]
 
 _COLUMNS = 9
-_READ_ERRORS = (OSError, EOFError, zlib.error)
 _IS_GFF3 = re.compile(r"\s*[^\s=\";]+=")
 _GTF_ATTRIBUTE = re.compile(r"([\w.-]+)\s+(?:\"([^\"]*)\"|([^\s;\"]+))")
 _ID_PREFIX = re.compile(r"gene[:-]")
@@ -85,23 +82,19 @@ def read_features(path: Path) -> Iterator[Feature]:
         InputError: The file is missing, damaged, or a line cannot be understood; the message names it.
     """
     found = False
-    for feature in _read(path, exons=False):
-        found = True
-        yield feature
-    if not found:
-        yield from _read(path, exons=True)
-
-
-def _read(path: Path, exons: bool) -> Iterator[Feature]:
-    head = bgzf.read_head(path, "annotation")
-    if bgzf.is_bgzf(head):
-        bgzf.require_complete(path, "annotation")
-    try:
-        with path.open("rb") as raw:
-            yield from _parse(InputStream(raw, f"annotation file {path}").content, exons, str(path))
-    except _READ_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"annotation file {path} cannot be read ({reason}); copy it again") from None
+    with open_input(path, "annotation") as stream:
+        for feature in _parse(stream.content, exons=False, name=str(path)):
+            found = True
+            yield feature
+    if found:
+        return
+    if stream.file is None:
+        raise InputError(
+            f"annotation {path} has neither genes nor transcripts, and a pipe is not read again for its exons; "
+            "give a file"
+        )
+    with open_input(path, "annotation") as stream:
+        yield from _parse(stream.content, exons=True, name=str(path))
 
 
 def _parse(lines: Iterator[bytes], exons: bool, name: str) -> Iterator[Feature]:

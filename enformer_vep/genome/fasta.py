@@ -1,6 +1,5 @@
 """Reference sequence from an indexed FASTA, plain or BGZF. The only user of pyfaidx."""
 
-import gzip
 import logging
 import os
 import shutil
@@ -16,7 +15,7 @@ from types import MappingProxyType
 import pyfaidx
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import bgzf
+from enformer_vep.files.reading import READ_ERRORS, one_line, open_input
 from enformer_vep.genome.contigs import other_names
 
 logger = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ logger = logging.getLogger(__name__)
 _COMPRESSED_SUFFIXES = (".gz", ".bgz")
 _SNIFFED_BYTES = 1 << 20
 _READ_AHEAD = 1 << 20
-_READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError, zlib.error, pyfaidx.FetchError)
+_FETCH_ERRORS = (*READ_ERRORS, RuntimeError, pyfaidx.FetchError)
 
 
 class Genome:
@@ -49,7 +48,6 @@ class Genome:
         """
         self.path = Path(path)
         self._compressed = _check_format(self.path)
-        _check_line_ends(self.path, self._compressed)
         index, temporary = _current_index(self.path, self._compressed)
         self._index = index
         if temporary is not None:
@@ -119,9 +117,9 @@ class Genome:
     def _read_file(self, contig: str, start: int, end: int) -> bytes:
         try:
             letters: bytes = self._handle().fetch(contig, start + 1, end).encode("ascii", "replace").upper()
-        except _READ_ERRORS as error:
+        except _FETCH_ERRORS as error:
             raise InputError(
-                f"FASTA file {self.path} cannot be read at {contig}:{start + 1}-{end} ({_one_line(error)}); "
+                f"FASTA file {self.path} cannot be read at {contig}:{start + 1}-{end} ({one_line(error)}); "
                 "copy or compress it again"
             ) from None
         if len(letters) != end - start or b">" in letters:
@@ -161,34 +159,27 @@ class _Stretch:
 
 def _check_format(path: Path) -> bool:
     """Raises `InputError` unless the file can be a FASTA with random access; tells whether it is BGZF."""
-    head = bgzf.read_head(path, "FASTA")
     named_compressed = path.suffix.lower() in _COMPRESSED_SUFFIXES
-    if bgzf.is_gzip(head):
-        if not bgzf.is_bgzf(head):
+    with open_input(path, "FASTA") as stream:
+        if stream.file is None:
+            raise InputError(f"FASTA file {path} is a pipe, which has no random access; give a file")
+        if stream.is_gzip and not stream.is_bgzf:
             raise InputError(
                 f"FASTA file {path} is plain gzip, which has no random access; "
                 "run `gunzip` on it, then `bgzip` (or leave it uncompressed)"
             )
-        if not named_compressed:
+        if stream.is_bgzf and not named_compressed:
             raise InputError(f"FASTA file {path} is compressed; rename it to end in .gz")
-        bgzf.require_complete(path, "FASTA")
-    elif named_compressed:
-        raise InputError(f"FASTA file {path} is not compressed; run `bgzip` or drop the {path.suffix}")
-    elif head[:1] not in (b">", b";", b"\n", b"\r"):
-        raise InputError(f"{path} is not a FASTA file (no '>' at its start); give the genome's FASTA")
-    return named_compressed
-
-
-def _check_line_ends(path: Path, compressed: bool) -> None:
-    try:
-        with gzip.open(path) if compressed else path.open("rb") as handle:
-            start = handle.read(_SNIFFED_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"FASTA file {path} is damaged ({_one_line(error)}); copy it again") from None
+        if named_compressed and not stream.is_bgzf:
+            raise InputError(f"FASTA file {path} is not compressed; run `bgzip` or drop the {path.suffix}")
+        if stream.head[:1] not in (b">", b";", b"\n", b"\r") and not stream.is_bgzf:
+            raise InputError(f"{path} is not a FASTA file (no '>' at its start); give the genome's FASTA")
+        start = stream.content.read(_SNIFFED_BYTES)
     carriage_return = start.find(b"\r")
     if carriage_return >= 0:
         line = start.count(b"\n", 0, carriage_return) + 1
         raise _windows_line_ends(path, f"line {line}")
+    return named_compressed
 
 
 def _windows_line_ends(path: Path, where: str) -> InputError:
@@ -229,7 +220,7 @@ def _current_index(path: Path, compressed: bool) -> tuple[tuple[Path, ...], Path
         _remove_folder(folder, os.getpid())
         if isinstance(error, InputError):
             raise
-        reason = _one_line(error)
+        reason = one_line(error)
         raise InputError(f"FASTA file {path} cannot be indexed ({reason}); run `samtools faidx`") from None
     return private, folder
 
@@ -248,7 +239,7 @@ def _build(path: Path, index: tuple[Path, ...]) -> None:
         pyfaidx.Faidx(str(path), indexname=str(index[0]), gzi_indexname=str(index[-1])).close()
     except (pyfaidx.FastaIndexingError, UnicodeDecodeError, ValueError, RuntimeError, zlib.error) as error:
         raise InputError(
-            f"FASTA file {path} cannot be indexed: {_one_line(error)}; "
+            f"FASTA file {path} cannot be indexed: {one_line(error)}; "
             "every line of a contig but its last needs the same length and every contig its own name "
             "(`seqtk seq -l 60` rewraps)"
         ) from None
@@ -265,10 +256,10 @@ def _open(path: Path, index: tuple[Path, ...]) -> pyfaidx.Faidx:
             build_index=False,
         )
     except OSError as error:
-        raise InputError(f"FASTA file {path} cannot be opened ({_one_line(error)}); check the path") from None
+        raise InputError(f"FASTA file {path} cannot be opened ({one_line(error)}); check the path") from None
     except Exception as error:  # pyfaidx lets whatever a damaged index provokes through
         raise InputError(
-            f"FASTA file {path} has an index that cannot be used ({_one_line(error)}); "
+            f"FASTA file {path} has an index that cannot be used ({one_line(error)}); "
             f"delete {index[0]} and run again"
         ) from None
     if len(index) > 1:
@@ -301,7 +292,3 @@ def _remove_folder(folder: Path, owner: int) -> None:
     # A forked child must not remove what its parent still reads.
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

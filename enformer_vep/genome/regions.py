@@ -1,9 +1,7 @@
 """Regions that a user asks for, from the command line or a file."""
 
-import gzip
 import itertools
 import re
-import zlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.files import bgzf
+from enformer_vep.files.reading import open_input
 from enformer_vep.genome.contigs import all_names
 
 CONTIG_END = 2**31 - 1
@@ -82,8 +80,10 @@ def read_regions_file(path: Path | str) -> tuple[Region, ...]:
     """
     path = Path(path)
     is_bed = path.name.lower().endswith(_BED_SUFFIXES)
+    with open_input(path, "regions") as stream:
+        lines = stream.content.read().decode().splitlines()
     regions = []
-    for number, line in enumerate(_read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith(_SKIPPED_PREFIXES):
             regions.append(_parse_line(line, is_bed, f"{path}, line {number}"))
     if not regions:
@@ -167,18 +167,6 @@ def _merge_sorted(regions: list[Region]) -> list[Region]:
         else:
             merged.append(region)
     return merged
-
-
-def _read_lines(path: Path) -> list[str]:
-    if path.is_file() or path.is_dir() or not path.exists():  # a pipe gives its bytes once
-        bgzf.read_head(path, "regions")
-    try:
-        content = path.read_bytes()
-        text = gzip.decompress(content) if bgzf.is_gzip(content) else content
-        return text.decode().splitlines()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"regions file {path} cannot be read ({reason}); give a text file") from None
 
 
 def _parse_line(line: str, is_bed: bool, place: str) -> Region:

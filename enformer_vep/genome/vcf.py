@@ -7,18 +7,14 @@ region's end; BCF is read by cyvcf2, with many samples twice as fast as by pysam
 
 import itertools
 import logging
-import stat
-import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import pysam
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import bgzf
-from enformer_vep.files.reading import InputStream, damage_named
+from enformer_vep.files.reading import STANDARD_INPUT, InputStream, open_input
 from enformer_vep.genome.bcf import MAGIC, open_bcf, spooled
 from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.regions import Region, RegionFilter, merge_regions
@@ -28,7 +24,10 @@ from enformer_vep.genome.vcf_text import Header, Record, parse_record, read_head
 
 logger = logging.getLogger(__name__)
 
-STANDARD_INPUT = "-"
+
+def is_stream(path: str) -> bool:
+    """Whether an input is no regular file, and so can be read once only."""
+    return path == STANDARD_INPUT or not Path(path).is_file()
 
 
 def read_variants(
@@ -83,43 +82,15 @@ def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
 def _read(
     path: str, regions: Sequence[Region], known_contigs: Collection[str], first: int = 0
 ) -> Iterator[Record]:
-    name = "VCF from standard input" if path == STANDARD_INPUT else f"VCF file {path}"
-    file = None if _is_pipe(path) else Path(path)
-    head = b"" if file is None else bgzf.read_head(file, "VCF")
-    if file is not None and bgzf.is_bgzf(head):
-        bgzf.require_complete(file, "VCF")
-    with damage_named(name), _open(path) as raw:
-        stream = InputStream(raw, name)
+    with open_input(path, "VCF") as stream:
+        # An index goes with BGZF. htslib does not look at the checksum of plain gzip: such a BCF is spooled as a
+        # pipe is.
         if stream.peek(len(MAGIC)) == MAGIC:
-            # htslib does not look at the checksum of plain gzip: such a file is spooled as a pipe is.
-            direct = file if bgzf.is_bgzf(head) or not bgzf.is_gzip(head) else None
+            direct = stream.file if stream.is_bgzf or not stream.is_gzip else None
             yield from _read_bcf(stream, direct, regions, known_contigs, first)
         else:
-            indexable = file if bgzf.is_bgzf(head) else None
+            indexable = stream.file if stream.is_bgzf else None
             yield from _read_text(stream, indexable, regions, known_contigs, first)
-
-
-def _is_pipe(path: str) -> bool:
-    """Whether it can be read once only: standard input, `<(...)`, a named pipe."""
-    if path == STANDARD_INPUT:
-        return True
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-@contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    if path == STANDARD_INPUT:
-        # Python has None in its place when the process was started without it, as by `<&-`.
-        if sys.stdin is None:
-            raise InputError("standard input is closed; pipe a VCF in or name a file")
-        yield sys.stdin.buffer
-    else:
-        with Path(path).open("rb") as handle:
-            yield cast(BinaryIO, handle)
 
 
 def _read_bcf(
@@ -158,7 +129,6 @@ def _read_text(
     passed = skip_records(stream.content, first)
     records = read_records(stream.content, header, stream.name, passed)
     yield from _select(records, regions, header.contigs, known, stream.name)
-    stream.check_complete()
 
 
 def _read_from(path: Path, start: ContigStart, header: Header, skipped: int, name: str) -> Iterator[Record]:

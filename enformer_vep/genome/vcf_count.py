@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from enformer_vep.errors import InputError
-from enformer_vep.files.reading import READ_ERRORS, InputStream
+from enformer_vep.files.reading import open_input
 from enformer_vep.genome.bcf import MAGIC
 from enformer_vep.genome.regions import Region
-from enformer_vep.genome.vcf import STANDARD_INPUT, read_variants
+from enformer_vep.genome.vcf import is_stream, read_variants
 from enformer_vep.genome.vcf_index import count_indexed, find_index
 
 _QUICKLY_COUNTED_BYTES = 64 << 20
@@ -25,7 +25,7 @@ def count_records(path: str, regions: Sequence[Region] = ()) -> int | None:
         not known: standard input, regions, a large file without index, or a file that cannot be read.
     """
     file = Path(path)
-    if path == STANDARD_INPUT or regions or not file.is_file():
+    if regions or is_stream(path):
         return None
     index = find_index(file)
     if index is not None:
@@ -60,10 +60,9 @@ def count_every_record(path: str, regions: Sequence[Region] = (), known_contigs:
 
 def _count_lines(file: Path) -> int | None:
     try:
-        with file.open("rb") as raw:
-            stream = InputStream(raw, str(file))
+        with open_input(file, "VCF") as stream:
             if stream.peek(len(MAGIC)) == MAGIC:
                 return None
             return sum(1 for line in stream.content if not (line.startswith(b"#") or line.isspace()))
-    except (*READ_ERRORS, InputError):
+    except InputError:
         return None
