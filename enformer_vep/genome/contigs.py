@@ -9,14 +9,7 @@ _MITOCHONDRIAL = ("chrM", "MT", "chrMT", "M")
 
 
 def other_names(contig: str) -> tuple[tuple[str, str], ...]:
-    """Lists what else a contig may be called.
-
-    Args:
-        contig: A contig name, such as "1", "chr1" or "MT".
-
-    Returns:
-        Pairs of (kind of mapping in words, other name), the likelier first.
-    """
+    """What else a contig may be called: pairs of (kind of mapping in words, name), the likelier first."""
     if contig in _MITOCHONDRIAL:
         return tuple(("mitochondrial names", other) for other in _MITOCHONDRIAL if other != contig)
     if contig.startswith("chr"):

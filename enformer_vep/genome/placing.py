@@ -10,7 +10,7 @@ from typing import Protocol
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.windows import centre_index
+from enformer_vep.genome.windows import centre_index, window_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Placed:
 
     def window_start(self, length: int) -> int:
         """0-based start of its window of `length` bp."""
-        return self.variant.start - centre_index(length) + self.shift
+        return window_start(self.variant.start, length, self.shift)
 
 
 class Placer(Protocol):

@@ -25,7 +25,7 @@ from enformer_vep.genome.vcf_text import Header, Record, parse_record, read_head
 logger = logging.getLogger(__name__)
 
 
-def is_stream(path: str) -> bool:
+def reads_once(path: str) -> bool:
     """Whether an input is no regular file, and so can be read once only."""
     return path == STANDARD_INPUT or not Path(path).is_file()
 

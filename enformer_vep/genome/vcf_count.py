@@ -7,7 +7,7 @@ from enformer_vep.errors import InputError
 from enformer_vep.files.reading import open_input
 from enformer_vep.genome.bcf import MAGIC
 from enformer_vep.genome.regions import Region
-from enformer_vep.genome.vcf import is_stream, read_variants
+from enformer_vep.genome.vcf import read_variants, reads_once
 from enformer_vep.genome.vcf_index import count_indexed, find_index
 
 _QUICKLY_COUNTED_BYTES = 64 << 20
@@ -25,7 +25,7 @@ def count_records(path: str, regions: Sequence[Region] = ()) -> int | None:
         not known: standard input, regions, a large file without index, or a file that cannot be read.
     """
     file = Path(path)
-    if regions or is_stream(path):
+    if regions or reads_once(path):
         return None
     index = find_index(file)
     if index is not None:

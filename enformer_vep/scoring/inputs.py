@@ -7,7 +7,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import read_genes
 from enformer_vep.genome.regions import Region, parse_region, read_regions_file
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.vcf import is_stream, read_variants
+from enformer_vep.genome.vcf import read_variants, reads_once
 from enformer_vep.genome.vcf_count import count_every_record, count_records
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.settings import ScoreRequest
@@ -35,7 +35,7 @@ class Source:
     @property
     def is_stream(self) -> bool:
         """Whether it can be read once only."""
-        return is_stream(self.path)
+        return reads_once(self.path)
 
     def variants(self, first_record: int = 0, end_record: int | None = None) -> Iterator[Variant]:
         """Reads alleles; see `read_variants`."""
