@@ -17,8 +17,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 # htslib's choice: even incompressible, a block stays under the format's 65,536 bytes.
 _BLOCK_BYTES = 0xFF00
-# Digits of floats hardly compress: level 6 makes rows of 5,313 scores 9 % smaller and takes five times as
-# long.
+# Digits of floats hardly compress: level 6 makes rows of 5,313 scores 9 % smaller and takes five times as long.
 _LEVEL = 1
 _HEADER = struct.Struct("<4sLBBH2sHH")
 _TRAILER = struct.Struct("<LL")
@@ -83,14 +82,9 @@ class BgzfEncoder:
 
 
 def encode_block(content: bytes) -> bytes:
-    """Compresses at most 65,280 bytes into one BGZF block.
+    """Compresses at most 65,280 bytes into one BGZF block: a gzip member whose BC field holds its length - 1.
 
-    Args:
-        content: The block's uncompressed bytes.
-
-    Returns:
-        A gzip member whose BC extra field holds its own length - 1. No time and no name: the same content
-        gives the same block.
+    No time and no name: the same content gives the same block.
     """
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     deflated = compressor.compress(content) + compressor.flush()

@@ -23,15 +23,7 @@ def all_names(contig: str) -> tuple[str, ...]:
 
 
 def named_alike(contigs: Mapping[str, int], example: str) -> dict[str, int]:
-    """Renames a genome's contigs after the habit of a file.
-
-    Args:
-        contigs: Names and lengths in bp.
-        example: A contig name of the file.
-
-    Returns:
-        The same lengths; names with or without "chr" as the example has it.
-    """
+    """Renames a genome's contigs, given with lengths in bp: with or without "chr" as a file's example has it."""
     if example in contigs:
         return dict(contigs)
     prefixed = example.startswith("chr")

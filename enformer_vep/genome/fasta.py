@@ -8,7 +8,6 @@ import threading
 import weakref
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -47,9 +46,8 @@ class Genome:
             InputError: The file is missing, empty, truncated, not a FASTA, or not fit for random access.
         """
         self.path = Path(path)
-        self._compressed = _check_format(self.path)
-        index, temporary = _current_index(self.path, self._compressed)
-        self._index = index
+        compressed = _check_format(self.path)
+        self._index, temporary = _current_index(self.path, compressed)
         if temporary is not None:
             weakref.finalize(self, _remove_folder, temporary, os.getpid())
         self._local = threading.local()
@@ -66,14 +64,7 @@ class Genome:
         return self._contigs
 
     def resolve(self, name: str) -> str | None:
-        """Finds a contig under the FASTA's own name.
-
-        Args:
-            name: A contig name, with or without `chr`; `M` and `MT` mean the same.
-
-        Returns:
-            The FASTA's name, or None when it has no such contig.
-        """
+        """The FASTA's own name of a contig, with or without `chr`, `M` for `MT`; None when it has no such contig."""
         if name in self._contigs:
             return name
         for kind, candidate in other_names(name):
@@ -106,13 +97,13 @@ class Genome:
 
     def _read(self, contig: str, start: int, end: int) -> bytes:
         """Letters from the block at hand, else from the file; windows that move along a contig read ahead."""
-        block: _Stretch | None = getattr(self._local, "block", None)
-        if block is None or not block.covers(contig, start, end):
-            follows = block is not None and block.overlaps(contig, start)
+        block_contig, first, letters = getattr(self._local, "block", ("", 0, b""))
+        follows = contig == block_contig and first <= start <= first + len(letters)
+        if not follows or end > first + len(letters):
             ahead = min(end + _READ_AHEAD, self._contigs[contig]) if follows else end
-            block = _Stretch(contig, start, self._read_file(contig, start, ahead))
-            self._local.block = block
-        return block.letters[start - block.start : end - block.start]
+            first, letters = start, self._read_file(contig, start, ahead)
+            self._local.block = (contig, first, letters)
+        return letters[start - first : end - first]
 
     def _read_file(self, contig: str, start: int, end: int) -> bytes:
         try:
@@ -140,21 +131,6 @@ class Genome:
         if kind not in self._mappings_logged:
             self._mappings_logged.add(kind)
             logger.info("Contig names are matched (%s): %r is %r in %s", kind, name, candidate, self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Letters of a contig that were read last."""
-
-    contig: str
-    start: int
-    letters: bytes
-
-    def covers(self, contig: str, start: int, end: int) -> bool:
-        return self.overlaps(contig, start) and end <= self.start + len(self.letters)
-
-    def overlaps(self, contig: str, start: int) -> bool:
-        return contig == self.contig and self.start <= start <= self.start + len(self.letters)
 
 
 def _check_format(path: Path) -> bool:
@@ -203,38 +179,30 @@ def _current_index(path: Path, compressed: bool) -> tuple[tuple[Path, ...], Path
     reason = f"{stale[0].name} is older than the FASTA" if stale else "there is no index yet"
     logger.info("Indexing %s: %s (about 15 s for a human genome, a minute when compressed)", path, reason)
     try:
-        _build_beside(path, beside)
+        # In a scratch folder beside the FASTA, and into place when it is whole.
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.index-", dir=path.parent) as scratch:
+            for source, target in zip(_build(path, compressed, Path(scratch)), beside, strict=True):
+                source.replace(target)
         return beside, None
     except OSError as error:
-        folder = Path(tempfile.mkdtemp(prefix="enformer-vep-index-"))
-        reason = error.strerror or str(error)
         logger.info(
             "The index of %s is kept in a temporary folder: no file can be made beside it (%s)",
-            path,
-            reason,
+            *(path, error.strerror or error),
         )
-    private = _index_files(path, compressed, folder)
+    folder = Path(tempfile.mkdtemp(prefix="enformer-vep-index-"))
     try:
-        _build(path, private)
-    except (OSError, InputError) as error:
+        return _build(path, compressed, folder), folder
+    except OSError as error:
         _remove_folder(folder, os.getpid())
-        if isinstance(error, InputError):
-            raise
         reason = one_line(error)
         raise InputError(f"FASTA file {path} cannot be indexed ({reason}); run `samtools faidx`") from None
-    return private, folder
+    except InputError:
+        _remove_folder(folder, os.getpid())
+        raise
 
 
-def _build_beside(path: Path, beside: tuple[Path, ...]) -> None:
-    """Builds the index in a scratch folder beside the FASTA and moves it into place when it is whole."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.index-", dir=path.parent) as scratch:
-        built = tuple(Path(scratch) / file.name for file in beside)
-        _build(path, built)
-        for source, target in zip(built, beside, strict=True):
-            source.replace(target)
-
-
-def _build(path: Path, index: tuple[Path, ...]) -> None:
+def _build(path: Path, compressed: bool, folder: Path) -> tuple[Path, ...]:
+    index = _index_files(path, compressed, folder)
     try:
         pyfaidx.Faidx(str(path), indexname=str(index[0]), gzi_indexname=str(index[-1])).close()
     except (pyfaidx.FastaIndexingError, UnicodeDecodeError, ValueError, RuntimeError, zlib.error) as error:
@@ -243,6 +211,7 @@ def _build(path: Path, index: tuple[Path, ...]) -> None:
             "every line of a contig but its last needs the same length and every contig its own name "
             "(`seqtk seq -l 60` rewraps)"
         ) from None
+    return index
 
 
 def _open(path: Path, index: tuple[Path, ...]) -> pyfaidx.Faidx:

@@ -68,8 +68,7 @@ def read_variants(
         wanted = None if end_record is None else max(end_record - first_record, 0)
         records = itertools.islice(_read(path, (), (), first_record), wanted)
     variants = _explode(records, first_record)
-    first = tuple(itertools.islice(variants, 1))
-    return itertools.chain(first, variants)
+    return itertools.chain(tuple(itertools.islice(variants, 1)), variants)
 
 
 def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
@@ -79,18 +78,15 @@ def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
             yield Variant(contig, position, identifier, reference, alternate, ordinal, allele)
 
 
-def _read(
-    path: str, regions: Sequence[Region], known_contigs: Collection[str], first: int = 0
-) -> Iterator[Record]:
+def _read(path: str, regions: Sequence[Region], known: Collection[str], first: int = 0) -> Iterator[Record]:
     with open_input(path, "VCF") as stream:
-        # An index goes with BGZF. htslib does not look at the checksum of plain gzip: such a BCF is spooled as a
-        # pipe is.
+        # Only BGZF has an index. htslib does not look at the checksum of plain gzip: such BCF is spooled like a pipe.
         if stream.peek(len(MAGIC)) == MAGIC:
             direct = stream.file if stream.is_bgzf or not stream.is_gzip else None
-            yield from _read_bcf(stream, direct, regions, known_contigs, first)
+            yield from _read_bcf(stream, direct, regions, known, first)
         else:
             indexable = stream.file if stream.is_bgzf else None
-            yield from _read_text(stream, indexable, regions, known_contigs, first)
+            yield from _read_text(stream, indexable, regions, known, first)
 
 
 def _read_bcf(
@@ -179,21 +175,16 @@ def _select(
     seen = {*declared, *known}
     for record in records:
         seen.add(record.contig)
-        if wanted.overlaps(record.contig, record.position - 1, record.position - 1 + len(record.reference)):
+        if wanted.overlaps(record.contig, record.position - 1, record.end):
             yield record
     _require_contigs(regions, seen, name)
 
 
 def _visits(regions: Sequence[Region], contigs: Sequence[str]) -> Iterator[tuple[Region, Region | None]]:
     """Merged regions under the file's contig names and in its order, each with the one before it."""
-    own_names = set(contigs)
-    renamed = (
-        Region(contig, region.start, region.end)
-        for region in regions
-        for contig in all_names(region.contig)
-        if contig in own_names
-    )
     order = {contig: rank for rank, contig in enumerate(contigs)}
+    names = ((name, region) for region in regions for name in all_names(region.contig))
+    renamed = (Region(name, region.start, region.end) for name, region in names if name in order)
     merged = sorted(merge_regions(renamed), key=lambda region: (order[region.contig], region.start))
     for earlier, region in zip([None, *merged], merged, strict=False):
         yield region, earlier if earlier is not None and earlier.contig == region.contig else None
@@ -201,11 +192,9 @@ def _visits(regions: Sequence[Region], contigs: Sequence[str]) -> Iterator[tuple
 
 def _new_in(region: Region, earlier: Region | None, records: Iterator[Record]) -> Iterator[Record]:
     """Records that overlap a region by their REF and did not already come with the region before it."""
-    already_read = earlier.end if earlier is not None else None
+    already_read = earlier.end if earlier is not None else -1
     for record in records:
-        start = record.position - 1
-        overlaps = start < region.end and start + len(record.reference) > region.start
-        if overlaps and (already_read is None or start >= already_read):
+        if already_read < record.position <= region.end and record.end > region.start:
             yield record
 
 

@@ -14,11 +14,7 @@ _QUICKLY_COUNTED_BYTES = 64 << 20
 
 
 def count_records(path: str, regions: Sequence[Region] = ()) -> int | None:
-    """Counts records for a progress bar, if that is cheap.
-
-    Args:
-        path: As for `read_variants`.
-        regions: As for `read_variants`.
+    """Counts the records of `read_variants` for a progress bar, if that is cheap.
 
     Returns:
         Records (not ALT alleles) from the index, or by reading when the file is below 64 MiB; None when it is
@@ -34,28 +30,17 @@ def count_records(path: str, regions: Sequence[Region] = ()) -> int | None:
 
 
 def count_every_record(path: str, regions: Sequence[Region] = (), known_contigs: Collection[str] = ()) -> int:
-    """Counts records at any cost: from the index, else by counting lines, else by reading.
+    """Counts the records (not ALT alleles) that `read_variants` would give of a file, and raises what it raises.
 
-    Args:
-        path: As for `read_variants`, but no stream.
-        regions: As for `read_variants`.
-        known_contigs: As for `read_variants`.
-
-    Returns:
-        Records (not ALT alleles) that `read_variants` would give.
-
-    Raises:
-        InputError: As for `read_variants`.
+    At any cost: from the index, else by counting lines, else by reading.
     """
     quick = count_records(path, regions)
     if quick is None and not regions:
         quick = _count_lines(Path(path))
-    if quick is not None:
-        return quick
-    last = -1
-    for variant in read_variants(path, regions, known_contigs):
-        last = variant.record
-    return last + 1
+    if quick is None:
+        records = (variant.record + 1 for variant in read_variants(path, regions, known_contigs))
+        quick = max(records, default=0)
+    return quick
 
 
 def _count_lines(file: Path) -> int | None:
