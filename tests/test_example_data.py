@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from enformer_vep.training.config import read_config
 
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import window_start
+from enformer_vep.training.configuration import read_config
 
 EXAMPLE_DATA = Path(__file__).parents[1] / "example_data"
 TOOLS = EXAMPLE_DATA.parent / "tools"
