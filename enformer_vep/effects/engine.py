@@ -73,14 +73,7 @@ class NetworkEngine(Generic[AnyNetwork]):
         self._head = SelectedHead.of(network, organism, tracks)
 
     def predict_windows(self, codes: Tensor) -> Tensor:
-        """Predict windows by plain forward passes.
-
-        Args:
-            codes: uint8 [W, L], on the engine's device.
-
-        Returns:
-            [W, bins, tracks].
-        """
+        """Predict windows by plain forward passes: uint8 [W, L] on the engine's device to [W, bins, tracks]."""
         with arithmetic(self._precision, self._head.device):
             return torch.cat(
                 [self._predict_portion(part) for part in torch.split(codes, self._portions.references)]

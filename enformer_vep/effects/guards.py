@@ -30,12 +30,6 @@ class MemoryGuard:
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict, in parts where needed; what did not fit once is not tried again.
 
-        Args:
-            batch: Windows, on the engine's device.
-
-        Returns:
-            The engine's effect.
-
         Raises:
             EnformerVepError: When a single variant does not fit.
         """

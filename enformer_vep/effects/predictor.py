@@ -43,14 +43,7 @@ class Predictor:
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
 
     def predict(self, windows: Sequence[Tensor]) -> Tensor:
-        """Predict windows as they are.
-
-        Args:
-            windows: For each shift, uint8 [W, L] base codes.
-
-        Returns:
-            [W, bins, tracks], on the predictor's device.
-        """
+        """Predict windows as they are: for each shift uint8 [W, L] to [W, bins, tracks], on the predictor's device."""
         return _mean(self._predictions(windows))[..., : self.tracks]
 
     def effect(self, batches: Sequence[EffectBatch], stitches: Sequence[Stitches] | None = None) -> Effect:

@@ -47,9 +47,6 @@ def calibrate_file(
         components: Principal components to fit; 0 for none.
         progress: Shows how far it is.
 
-    Returns:
-        Counts and speed.
-
     Raises:
         EnformerVepError: On bad input, options, weights, an unwritable destination, or too small a background.
     """

@@ -27,17 +27,8 @@ def run_identity(
 ) -> dict[str, object]:
     """Everything that fixes the bytes of a run's output, as flat JSON values.
 
-    No path and no time is in it, so files may be copied and moved. Device and automatic batch size are not
-    either: they change rounding only.
-
-    Args:
-        request: The run.
-        regions: Its regions.
-        reference: Its genome and genes.
-        scorer: Its model, made ready.
-
-    Returns:
-        Names in the words of the command line, to say what differs.
+    Names are in the words of the command line, to say what differs. No path and no time is in it, so files may
+    be copied and moved. Device and automatic batch size are not either: they change rounding only.
     """
     compute, layout = request.compute, scorer.layout
     return {
@@ -60,13 +51,7 @@ def run_identity(
 
 
 def fingerprint(path: Path) -> str:
-    """Tells one input file from another by its content.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its size and a sha256: of all of it, or of samples where it is compressed and large.
+    """Tells one input file from another by its size and a sha256, of samples where it is compressed and large.
 
     Raises:
         InputError: It cannot be read.

@@ -3,13 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from enformer_vep.errors import InputError
 from enformer_vep.files.atomic import write_complete
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.shards import Shard
+from enformer_vep.resume.journal import read_counts
+from enformer_vep.resume.resumable import FileFacts
 
 _FORMAT = 1
 SUFFIX = ".manifest.json"
@@ -23,23 +25,15 @@ class Manifest:
         file: Name of its file, in the manifest's own folder.
         shard: Which one it is.
         identity: What fixes the run's bytes; the same in all shards of a run but for "shard".
-        computed: Batch size and device.
         counts: Rows by status.
-        size: Bytes of the file.
-        sha256: Of them.
-        header: Bytes before the first row.
-        trailer: Bytes after the last row.
+        facts: What its bytes are, and how they were computed.
     """
 
     file: str
     shard: Shard
     identity: Mapping[str, object]
-    computed: Mapping[str, object]
     counts: Counter[Status]
-    size: int
-    sha256: str
-    header: int
-    trailer: int
+    facts: FileFacts
 
     @property
     def run(self) -> dict[str, object]:
@@ -50,6 +44,8 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Writes the manifest into the folder of its file; raises OutputError when that fails."""
+        facts = asdict(self.facts)
+        computed = facts.pop("computed")
         values = {
             "manifest": _FORMAT,
             "file": self.file,
@@ -57,12 +53,9 @@ class Manifest:
             "shards": self.shard.count,
             "rows": self.counts.total(),
             "counts": self.counts,
-            "size": self.size,
-            "sha256": self.sha256,
-            "header": self.header,
-            "trailer": self.trailer,
+            **facts,
             "run": self.identity,
-            "computed": self.computed,
+            "computed": computed,
         }
         write_complete(manifest_path(folder / self.file), json.dumps(values, indent=2).encode() + b"\n")
 
@@ -73,13 +66,7 @@ def manifest_path(file: Path) -> Path:
 
 
 def read_manifest(file: Path) -> Manifest | None:
-    """Reads the manifest beside a file.
-
-    Args:
-        file: A shard's output.
-
-    Returns:
-        The manifest; None when there is none.
+    """Reads the manifest beside a shard's file; None when there is none.
 
     Raises:
         InputError: It is no manifest, or it speaks of a file anywhere but beside itself.
@@ -93,12 +80,11 @@ def read_manifest(file: Path) -> Manifest | None:
             file=str(values["file"]),
             shard=Shard(int(values["shard"]), int(values["shards"])),
             identity=dict(values["run"]),
-            computed=dict(values["computed"]),
-            counts=Counter({Status(name): int(count) for name, count in values["counts"].items()}),
-            size=int(values["size"]),
-            sha256=str(values["sha256"]),
-            header=int(values["header"]),
-            trailer=int(values["trailer"]),
+            counts=read_counts(values["counts"]),
+            facts=FileFacts(
+                *(int(values["size"]), str(values["sha256"]), int(values["header"]), int(values["trailer"])),
+                computed=dict(values["computed"]),
+            ),
         )
     except FileNotFoundError:
         return None
@@ -108,6 +94,7 @@ def read_manifest(file: Path) -> Manifest | None:
         raise InputError(
             f"{path} is the manifest of {manifest.file!r}, not of {file.name}; run that shard again"
         )
-    if not 1 <= manifest.shard.number <= manifest.shard.count or not 0 <= manifest.header <= manifest.size:
+    facts = manifest.facts
+    if not 1 <= manifest.shard.number <= manifest.shard.count or not 0 <= facts.header <= facts.size:
         raise InputError(f"{path} contradicts itself; run that shard again")
     return manifest

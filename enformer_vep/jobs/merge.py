@@ -14,7 +14,7 @@ from enformer_vep.jobs.manifest import Manifest, manifest_path, read_manifest
 from enformer_vep.jobs.shards import as_array
 from enformer_vep.resume.journal import differences
 from enformer_vep.tables.formats import FormatChoice, choose_format, parse_format
-from enformer_vep.tables.writers import index_table
+from enformer_vep.tables.tabix import TabixIndex
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,7 @@ class IncompleteError(EnformerVepError):
     exit_code = 3
 
     def __init__(self, numbers: Iterable[int], count: int) -> None:
-        """Makes the message.
-
-        Args:
-            numbers: Shards to run again.
-            count: Shards that there should be.
-        """
+        """Takes the shards to run again, and how many there should be."""
         self.numbers = tuple(sorted(numbers))
         super().__init__(
             f"{len(self.numbers)} of {count} shards are missing or stale: run shards {self.array} again "
@@ -88,9 +83,6 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
         destination: File name, or "-" for standard output.
         tabix: Also write an index.
 
-    Returns:
-        What was joined.
-
     Raises:
         IncompleteError: Shards are missing, damaged, or of another run than most.
         InputError: There is no shard at all, or two files hold the same one.
@@ -105,9 +97,9 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
         )
     complete = _select(found)
     choice = _check_destination(destination, complete[0].manifest, tabix)
-    bad: list[int] = []
+    index = TabixIndex(destination, choice.format).build if tabix else None
     try:
-        with open_stream(destination, finish=index_table(destination, choice) if tabix else None) as stream:
+        with open_stream(destination, finish=index) as stream:
             bad = _join(complete, stream)
             if bad:
                 raise IncompleteError(bad, len(complete))
@@ -156,11 +148,12 @@ def _select(found: Sequence[_Found]) -> list[_Found]:
 
 
 def _has_size(one: _Found) -> bool:
-    return one.path.is_file() and one.path.stat().st_size == one.manifest.size
+    return one.path.is_file() and one.path.stat().st_size == one.manifest.facts.size
 
 
 def _warn_of_mixture(manifests: Iterable[Manifest]) -> None:
-    kinds = {f"{m.computed.get('device')}, batches of {m.computed.get('batch-size')}" for m in manifests}
+    ways = [one.facts.computed for one in manifests]
+    kinds = {f"{way.get('device')}, batches of {way.get('batch-size')}" for way in ways}
     if len(kinds) > 1:
         logger.warning(
             "shards were computed in different ways (%s): one run on one kind of device may differ from "
@@ -186,12 +179,12 @@ def _join(shards: Sequence[_Found], stream: OutputStream) -> list[int]:
     """Header of the first, rows of all, trailer of the last; gives the numbers of damaged shards."""
     damaged = []
     for position, one in enumerate(shards):
-        manifest = one.manifest
-        begin = 0 if position == 0 else manifest.header
-        end = manifest.size - (0 if position == len(shards) - 1 else manifest.trailer)
+        facts = one.manifest.facts
+        begin = 0 if position == 0 else facts.header
+        end = facts.size - (0 if position == len(shards) - 1 else facts.trailer)
         if not _copy(one, begin, end, stream):
             logger.warning("%s was changed after it was written", one.path)
-            damaged.append(manifest.shard.number)
+            damaged.append(one.manifest.shard.number)
     return damaged
 
 
@@ -203,4 +196,4 @@ def _copy(one: _Found, begin: int, end: int, stream: OutputStream) -> bool:
             running.update(chunk)
             stream.write(chunk[max(begin - position, 0) : max(end - position, 0)])
             position += len(chunk)
-    return running.hexdigest() == one.manifest.sha256
+    return running.hexdigest() == one.manifest.facts.sha256

@@ -97,9 +97,6 @@ def make_plan(source: Source, window: int, columns: int, views: int, hours: floa
         hours: Hours that a shard may take.
         piece_size: Records per piece.
 
-    Returns:
-        The plan.
-
     Raises:
         InputError: The input is bad.
     """

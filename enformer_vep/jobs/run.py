@@ -87,9 +87,6 @@ def prepare_run(
         progress: Shows how far it is.
         stop: Says whether somebody asked this process to end.
 
-    Returns:
-        The run.
-
     Raises:
         EnformerVepError: On bad options, weights or calibration.
     """

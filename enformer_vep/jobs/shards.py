@@ -41,14 +41,9 @@ class Shard:
         return f"{self.number}/{self.count}"
 
     def pieces(self, total: int) -> range:
-        """The pieces of this shard.
+        """The pieces of this shard, of `total` in the whole input.
 
-        Args:
-            total: Pieces of the whole input.
-
-        Returns:
-            Consecutive ordinals; all shards together have each exactly once, and their sizes differ by one at
-            most.
+        All shards together have each exactly once, and their sizes differ by one at most.
         """
         return range((self.number - 1) * total // self.count, self.number * total // self.count)
 
@@ -59,13 +54,6 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     "auto" takes the number from the array job that this process belongs to. SLURM also tells how many tasks
     there are (its array must then be complete and begin anywhere); an array of a few of the tasks, to make up
     for lost ones, needs "auto/8" and numbers from 1 to 8.
-
-    Args:
-        text: What `--shard` was given.
-        environment: The process's environment variables.
-
-    Returns:
-        The shard.
 
     Raises:
         UsageError: It cannot be read, or no scheduler says which task this is.

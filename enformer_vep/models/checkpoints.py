@@ -72,9 +72,6 @@ def load_model(
         target_length: Bins to predict, if not what the model says; -1 for no crop.
         offline: Use what is on this machine, never the network.
 
-    Returns:
-        The model.
-
     Raises:
         ModelError: When the weights are missing, damaged or do not fit.
         DependencyError: When reading them needs a package that is not installed.
@@ -161,18 +158,7 @@ def count_parameters(shapes: Mapping[str, Shape]) -> int:
 
 
 def wanted_heads(checkpoint: Checkpoint, organisms: Collection[str] | None) -> tuple[str, ...]:
-    """Heads to load.
-
-    Args:
-        checkpoint: Open weights.
-        organisms: Heads that are asked for; all of them when None.
-
-    Returns:
-        Names of heads.
-
-    Raises:
-        ModelError: When the model does not have one.
-    """
+    """Heads to load, all of them when None; raises ModelError when the model does not have one."""
     present = tuple(checkpoint.config.output_tracks)
     wanted = present if organisms is None else tuple(organisms)
     absent = [organism for organism in wanted if organism not in present]
@@ -186,10 +172,6 @@ def wanted_heads(checkpoint: Checkpoint, organisms: Collection[str] | None) -> t
 
 def check_tensors(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> None:
     """Compare what the network needs with what the file holds.
-
-    Args:
-        checkpoint: Open weights.
-        shapes: Our name to our shape of every tensor of the network.
 
     Raises:
         ModelError: When a tensor is missing, extra, misshapen, or an alias that differs from its original.

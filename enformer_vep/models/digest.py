@@ -20,14 +20,11 @@ def part_of(name: str) -> str:
 
 
 def digest_parts(names: Iterable[str], read: Callable[[str], Tensor]) -> dict[str, str]:
-    """Digest every part.
+    """Digest every part: hexadecimal SHA-256 by part.
 
     Args:
         names: Tensor names, whole parts.
         read: Name to float32 tensor on the CPU.
-
-    Returns:
-        Part to hexadecimal SHA-256.
     """
     hashes: dict[str, hashlib._Hash] = {}
     for name in sorted(names):

@@ -60,11 +60,7 @@ class _Settings:
 
 
 def example_weights() -> Path:
-    """Path of the example model in this package.
-
-    Raises:
-        ModelError: When this installation has none.
-    """
+    """Path of the example model in this package; raises ModelError when this installation has none."""
     path = Path(str(resources.files("enformer_vep"))) / "data" / "example.safetensors"
     if not path.is_file():
         raise ModelError(
@@ -74,13 +70,9 @@ def example_weights() -> Path:
 
 
 def official_weights(*, offline: bool = False) -> Path:
-    """Directory of the official weights: from the hub's cache, or else from the hub.
+    """Directory of the official weights, hashes checked: from the hub's cache, or else from the hub.
 
-    Args:
-        offline: Never use the network (so do HF_HUB_OFFLINE and `HF_HOME` of huggingface_hub).
-
-    Returns:
-        A directory in the hub's layout. The files' hashes have been checked.
+    HF_HUB_OFFLINE and HF_HOME mean what they mean to huggingface_hub.
 
     Raises:
         ModelError: When the weights cannot be had, or are not what they should be.
@@ -134,15 +126,7 @@ def track_tables(organisms: Iterable[str], *, offline: bool = False) -> dict[str
 
 
 def fetch_targets(organism: str, *, offline: bool = False) -> str | None:
-    """Track table of the official weights.
-
-    Args:
-        organism: "human" or "mouse".
-        offline: Never use the network.
-
-    Returns:
-        The published table's text, or None, with a warning, when it cannot be had.
-    """
+    """The published track table of the official weights; None, with a warning, when it cannot be had."""
     text = cached_targets(organism)
     if text is None:
         try:

@@ -62,15 +62,7 @@ class Choice:
     target_length: int | None = None
 
     def complete(self, values: Mapping[str, Any], path: Path, family: Family) -> Configuration:
-        """Make the configuration.
-
-        Args:
-            values: Keyword arguments of the family's configuration from the file at `path`.
-            path: Named in errors.
-            family: Whose configuration it is.
-
-        Returns:
-            The configuration.
+        """Make the configuration of a family from what the file at `path` says.
 
         Raises:
             ModelError: When the result is no possible model.
@@ -100,9 +92,6 @@ def open_checkpoint(source: str | Path, choice: Choice, *, offline: bool = False
         choice: What to change about the sequence.
         offline: Never use the network.
 
-    Returns:
-        The open weights.
-
     Raises:
         ModelError: When there is no such model, or its configuration is damaged.
         DependencyError: When reading it needs a package that is not installed.
@@ -120,12 +109,6 @@ def default_target_length(tokens: int) -> int:
 
     DeepMind's checkpoint records no length. Its model crops 320 of 1,536 tokens on each side, and so do we
     when that leaves anything; of a shorter window the central two thirds are kept.
-
-    Args:
-        tokens: Bins of the whole window.
-
-    Returns:
-        Bins to predict.
     """
     return tokens - 2 * CROP if tokens > 2 * CROP else 2 * (tokens // 3)
 

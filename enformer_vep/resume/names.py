@@ -60,13 +60,7 @@ def was_completed(names: Names) -> bool:
 
 @contextmanager
 def locked_part(names: Names) -> Iterator[BinaryIO]:
-    """Opens the unfinished file, made if need be, for this process alone.
-
-    Args:
-        names: The run's files.
-
-    Yields:
-        The file, open for reading and writing.
+    """Opens the unfinished file, made if need be, to be read and written by this process alone.
 
     Raises:
         OutputError: It cannot be opened, or another process writes it.

@@ -36,13 +36,6 @@ logger = logging.getLogger(__name__)
 def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
     """Load the model of a run and make it ready.
 
-    Args:
-        request: The run.
-        reference: Its genome and genes.
-
-    Returns:
-        The scorer.
-
     Raises:
         EnformerVepError: On bad options, weights or calibration.
     """
@@ -54,16 +47,7 @@ def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
 
 
 def open_model(source: str, settings: ScoreSettings, compute: ComputeSettings) -> LoadedModel:
-    """Load only the head that a run needs.
-
-    Args:
-        source: What `--model` takes.
-        settings: Says which organism.
-        compute: Says which window.
-
-    Returns:
-        The model, on the CPU.
-    """
+    """Load, onto the CPU, only the head that a run needs."""
     return load_model(source, organisms=(settings.organism,), window=compute.window)
 
 
@@ -72,14 +56,13 @@ def make_scorer(
 ) -> Scorer:
     """Fix tracks, bins and engine.
 
+    Where `compute` names several devices, the scorer is on the CPU and knows what fits on all of them.
+
     Args:
         model: The network and its configuration; it stays where it is.
         settings: What to score.
         compute: Where, and in what portions.
         targets: Track table that takes precedence over the model's own.
-
-    Returns:
-        The scorer; where `compute` names several devices, one on the CPU that knows what fits on all of them.
 
     Raises:
         UsageError: When organism, tracks, bins, engine or device do not exist.
@@ -123,7 +106,7 @@ def make_predictor(
     table: TrackTable | None,
     device: torch.device,
 ) -> tuple[Geometry, Predictor]:
-    """Fix bins and engine.
+    """Fix bins and engine; gives the bins in use, and what predicts them.
 
     Args:
         model: The network; it stays where it is.
@@ -131,9 +114,6 @@ def make_predictor(
         tracks: Rows of the head that are wanted.
         table: Says which tracks are of one strand; None when none is.
         device: Where to compute.
-
-    Returns:
-        The bins in use, and what predicts them.
     """
     output, both_strands = model.network.output, settings.reverse_complement
     _require_variant_in_window(settings.shifts, output.window)

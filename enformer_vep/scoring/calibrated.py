@@ -36,9 +36,6 @@ def with_calibration(
         additions: What to add; None for quantiles, z-scores, and components if they were fitted and all
             tracks that they need are scored.
 
-    Returns:
-        The scorer with further columns.
-
     Raises:
         InputError: When the file is no calibration.
         UsageError: When it was made with other settings, or lacks what is wanted.

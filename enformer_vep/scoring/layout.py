@@ -50,9 +50,6 @@ def run_notes(
         targets: Fingerprint of the track table, where the model does not say which track is which.
         window: Window length in bp.
         settings: What was asked for, with nothing left to choose.
-
-    Returns:
-        Names and values, for formats that carry such.
     """
     said_elsewhere = {} if targets is None else {"targets": targets}
     notes: dict[str, object] = {"model": sha256, **said_elsewhere, "window": window, **settings.describe()}

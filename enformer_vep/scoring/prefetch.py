@@ -15,18 +15,12 @@ _FAREWELL_SECONDS = 1.0
 def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
     """Make items in a background thread, so that the next one is there when it is asked for.
 
-    The thread is a daemon: when it hangs in a read (a pipe that never ends) it does not keep the process
-    from ending.
+    What making an item raises is raised in its place. The thread is a daemon: when it hangs in a read (a pipe
+    that never ends) it does not keep the process from ending.
 
     Args:
         items: Gone through in that thread, and only there.
         depth: How many finished items may wait.
-
-    Yields:
-        The items, in order.
-
-    Raises:
-        BaseException: Whatever making an item raised, in its place.
     """
     line = _Line(items, depth)
     line.thread.start()

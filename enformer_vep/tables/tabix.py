@@ -67,9 +67,6 @@ class TabixIndex:
     def build(self, path: Path) -> None:
         """Writes the index beside a complete file, as `path` + .tbi (.csi for BCF and positions beyond 2^29).
 
-        Args:
-            path: BGZF lines or BCF.
-
         Raises:
             OutputError: The index cannot be written.
         """
