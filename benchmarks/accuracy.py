@@ -31,7 +31,7 @@ import torch
 from emulation import TensorCores
 from torch import Tensor
 
-from enformer_vep.effects.batches import EffectBatch, make_batch
+from enformer_vep.effects.effect import EffectBatch, make_batch
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.vcf import read_variants

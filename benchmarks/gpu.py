@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from enformer_vep.effects.batches import EffectBatch, EffectEngine
 from enformer_vep.effects.devices import automatic_portions
+from enformer_vep.effects.effect import EffectBatch, EffectEngine
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.effects.products import Products

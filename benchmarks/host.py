@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from enformer_vep.effects.batches import make_batch
+from enformer_vep.effects.effect import make_batch
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status

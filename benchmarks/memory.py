@@ -20,7 +20,7 @@ class Stub:
     def predict(self, batch):
         import torch
 
-        from enformer_vep.effects.batches import Effect
+        from enformer_vep.effects.effect import Effect
 
         nothing = torch.zeros(len(batch), 1, 1)
         return Effect(nothing, nothing)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from enformer_vep.effects.activations import softplus
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta.engine import DeltaEngine

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 
-from enformer_vep.effects.batches import Portions
+from enformer_vep.effects.effect import Portions
 from enformer_vep.effects.network import Footprint
 from enformer_vep.errors import UsageError
 

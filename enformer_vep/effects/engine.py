@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from enformer_vep.effects.batches import Portions
+from enformer_vep.effects.effect import Portions
 from enformer_vep.effects.network import Network, one_hot
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.settings import Precision

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
 from enformer_vep.errors import EnformerVepError
 
 logger = logging.getLogger(__name__)

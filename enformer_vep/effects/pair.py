@@ -1,6 +1,6 @@
 """The plain, trusted engine: two forward passes and a subtraction. It works with any network."""
 
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.engine import NetworkEngine
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.precision import arithmetic

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, reverse_complement
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, reverse_complement
 from enformer_vep.effects.stitching import Stitches, stitch
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect
+from enformer_vep.effects.effect import Effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,6 @@ def plan_bins(
         shifts: Shifts that are averaged over, in bp.
         both_strands: Whether the reverse strand is averaged over, too.
 
-    Returns:
-        The plan.
-
     Raises:
         UsageError: When bins that are wanted leave the output in some view.
     """

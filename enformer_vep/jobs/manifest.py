@@ -11,7 +11,7 @@ from enformer_vep.files.atomic import write_complete
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.shards import Shard
 from enformer_vep.resume.journal import read_counts
-from enformer_vep.resume.table import FileFacts
+from enformer_vep.resume.resumable import FileFacts
 
 _FORMAT = 1
 SUFFIX = ".manifest.json"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from enformer_vep.effects.batches import EffectEngine
+from enformer_vep.effects.effect import EffectEngine
 from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
@@ -46,7 +46,7 @@ class Family:
         name: As in the files of its models.
         configuration: Type of its configurations (`Configuration`).
         network: Type of its networks, made of a configuration and, if not all are wanted, the heads.
-        engines: Its own engines, the default first (`enformer_vep.effects.batches.EffectEngine`).
+        engines: Its own engines, the default first (`enformer_vep.effects.effect.EffectEngine`).
     """
 
     name: str

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from enformer_vep.calibration import Extension
-from enformer_vep.effects.batches import Effect, EffectBatch, make_batch
+from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches

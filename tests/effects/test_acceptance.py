@@ -10,7 +10,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, Portions, make_batch
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, Portions, make_batch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.effects.predictor import Predictor

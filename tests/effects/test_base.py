@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from enformer_vep.effects.batches import EffectBatch, make_batch
+from enformer_vep.effects.effect import EffectBatch, make_batch
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.windows import AllelePair
 

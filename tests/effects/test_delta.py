@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from enformer_vep.effects.batches import Portions
+from enformer_vep.effects.effect import Portions
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.errors import UsageError
 from enformer_vep.models.families import FAMILIES, family_of

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -150,10 +151,10 @@ def test_stale_index_is_made_again(path, caplog):
 
 @pytest.fixture
 def read_only(monkeypatch):
-    def refuse(*arguments):
+    def refuse(**arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(fasta, "_build_beside", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
 
 
 @pytest.mark.usefixtures("read_only")

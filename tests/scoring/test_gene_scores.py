@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.fasta import Genome

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
 from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.bins import Geometry

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.engine import NetworkEngine
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
