@@ -36,9 +36,7 @@ class _Background:
         """Batches end with their piece."""
 
 
-def calibrate_file(
-    request: ScoreRequest, destination: str, components: int, progress: Progress
-) -> RunSummary:
+def calibrate_file(request: ScoreRequest, destination: str, components: int, progress: Progress) -> RunSummary:
     """Score a background of variants and keep how its scores are distributed.
 
     Args:
