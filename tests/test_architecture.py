@@ -48,11 +48,7 @@ TOP = {"", "__main__", "api", "errors", "settings"}
 # written; Enformer has its own of what every family has.
 SHARED_NAMES = {"bcf", "engine", "network", "vcf"}
 # To be renamed, then to be taken out here.
-SHARED_FOR_NOW = {
-    *("columns", "examples", "inputs", "matching", "parquet", "settings"),  # export and eqtl
-    *("config", "run", "sources"),  # training
-    *("batches", "identity", "table"),  # effects and scoring; jobs, calibration and eqtl; tracks and resume
-}
+SHARED_FOR_NOW = {"batches", "table"}  # effects and scoring; tracks and resume
 
 # Third-party packages that stay behind one door.
 DOORS = {
@@ -63,10 +59,6 @@ DOORS = {
     "pyfaidx": {"genome.fasta"},
     "sklearn": {"eqtl.sklearn_door"},
 }
-
-# Parts whose modules have names of their own; a format's name may stand for its reader and for its writer.
-ONE_NAME = {"calibration", "eqtl", "export", "tables"}
-FORMATS = {"bcf", "vcf"}
 
 # Nothing in these loads torch, so that --help and plain file work stay quick.
 WITHOUT_TORCH = {
