@@ -55,8 +55,8 @@ def run_peer(device: torch.device, alternates: int) -> float:
 
 def run_ours(engine: str, precision: str, device: torch.device, alternates: int) -> float:
     """Seconds per alternate of one of our engines."""
-    from enformer_vep.effects.batches import EffectBatch
     from enformer_vep.effects.devices import automatic_portions
+    from enformer_vep.effects.effect import EffectBatch
     from enformer_vep.effects.memory import keep_freed_memory
     from enformer_vep.models.enformer.config import EnformerConfig
     from enformer_vep.models.enformer.network import Enformer
@@ -125,9 +125,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     """Run everything in turn and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--runs", type=int, default=3)

@@ -37,7 +37,7 @@ def write(path: Path, rows: int) -> str:
     from enformer_vep.genome.variants import Status, Variant
     from enformer_vep.resume.journal import JournalContent
     from enformer_vep.resume.names import Names
-    from enformer_vep.resume.table import open_resumable
+    from enformer_vep.resume.resumable import open_resumable
     from enformer_vep.tables.row import Layout, ScoredVariant, ValueBlock
     from enformer_vep.tables.writers import choose_writer
 

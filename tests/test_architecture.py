@@ -47,9 +47,6 @@ TOP = {"", "__main__", "api", "errors", "settings"}
 # A name says what a module is, and so means one module. A format has one where it is read and one where it is
 # written; Enformer has its own of what every family has.
 SHARED_NAMES = {"bcf", "engine", "network", "vcf"}
-# To be renamed, then to be taken out here.
-SHARED_FOR_NOW = {"batches", "table"}  # effects and scoring; tracks and resume
-
 # Third-party packages that stay behind one door.
 DOORS = {
     "cyvcf2": {"genome.bcf"},
@@ -193,8 +190,7 @@ def test_a_name_means_one_module():
     """Commands are named after what they call."""
     names = Counter(path.stem for path in MODULES if path.stem != "__init__" and path.parent.name != "cli")
     shared = {name for name, count in names.items() if count > 1}
-    assert shared <= SHARED_NAMES | SHARED_FOR_NOW
-    assert shared >= SHARED_NAMES, "nothing is listed that need not be"
+    assert shared == SHARED_NAMES
 
 
 def table_below(heading: str) -> list[list[str]]:

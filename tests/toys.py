@@ -2,7 +2,7 @@
 
 import torch
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.scoring.scorer import Scorer

@@ -24,9 +24,7 @@ import click
     type=click.FloatRange(min=0, min_open=True),
     help="Stop after so many minutes with a checkpoint that --resume continues from.",
 )
-@click.option(
-    "--bake", is_flag=True, help="Do not train: write the file that each [[data]] section calls `baked`."
-)
+@click.option("--bake", is_flag=True, help="Do not train: write the file that each [[data]] section calls `baked`.")
 def train(config: Path, output: Path | None, resume: bool, minutes: float | None, bake: bool) -> None:
     """Train a model, or fine-tune one, as CONFIG says.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 
-from enformer_vep.effects.batches import Portions
+from enformer_vep.effects.effect import Portions
 from enformer_vep.effects.network import Footprint
 from enformer_vep.errors import UsageError
 
@@ -15,13 +15,7 @@ LIVE_MAPS = 9
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn a user's word into a device.
-
-    Args:
-        name: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
-
-    Returns:
-        A device that exists.
+    """Turn a user's word into a device that exists: "auto" (a GPU when there is one), "cpu", "cuda" or "cuda:N".
 
     Raises:
         UsageError: When it does not.
@@ -36,23 +30,15 @@ def resolve_device(name: str) -> torch.device:
         raise UsageError(f"device {name} is not supported: use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
-        raise UsageError(
-            f"no device {name}: PyTorch {torch.__version__} sees {found} GPUs here; use --device cpu"
-        )
+        raise UsageError(f"no device {name}: PyTorch {torch.__version__} sees {found} GPUs here; use --device cpu")
     return device
 
 
 def resolve_devices(names: Iterable[str]) -> tuple[torch.device, ...]:
-    """Turn users' words into devices.
-
-    Args:
-        names: "all", or names as for `resolve_device`; none for no workers.
-
-    Returns:
-        Devices that exist.
+    """Turn users' words ("all", or as for `resolve_device`) into devices; none for no workers.
 
     Raises:
-        UsageError: When one does not.
+        UsageError: When one does not exist.
     """
     wanted = tuple(names)
     if wanted == ("all",):
@@ -65,26 +51,13 @@ def resolve_devices(names: Iterable[str]) -> tuple[torch.device, ...]:
 def automatic_batch_size(footprint: Footprint, device: torch.device) -> int:
     """How many alleles to hand to an engine at once.
 
-    Args:
-        footprint: Memory that the network takes.
-        device: Where it runs.
-
-    Returns:
-        1 on a CPU, where one allele already keeps every core busy; else as many as the convolutions take.
+    1 on a CPU, where one allele already keeps every core busy; else as many as the convolutions take.
     """
     return 1 if device.type == "cpu" else automatic_portions(footprint, device).references
 
 
 def automatic_portions(footprint: Footprint, device: torch.device) -> Portions:
-    """How much an engine may compute at a time.
-
-    Args:
-        footprint: Memory that the network takes.
-        device: Where it runs.
-
-    Returns:
-        One at a time on a CPU; on a GPU what its free memory allows.
-    """
+    """How much an engine may compute at a time: one on a CPU; on a GPU what its free memory allows."""
     if device.type == "cpu":
         return Portions()
     free, _ = torch.cuda.mem_get_info(device)

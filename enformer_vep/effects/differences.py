@@ -54,19 +54,10 @@ def softplus_difference(x: Tensor, change: Tensor) -> Tensor:
 
 
 def layer_norm_difference(x: Tensor, change: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-    """Change of LayerNorm over the last axis; its bias drops out.
+    """Change of LayerNorm over the last axis, of `x` and `change` [..., C] and `weight` [C]; its bias drops out.
 
     With c = x - mean(x), e = d - mean(d), s = sqrt(mean(c^2) + eps) and s' the same of c + e:
     (c + e) / s' - c / s = e / s' - c v / (s s' (s + s')), v = s'^2 - s^2 = mean(e (2 c + e)).
-
-    Args:
-        x: [..., C].
-        change: [..., C].
-        weight: [C].
-        epsilon: LayerNorm's epsilon.
-
-    Returns:
-        [..., C].
     """
     centred = x - x.mean(-1, keepdim=True)
     moved = change - change.mean(-1, keepdim=True)
@@ -112,22 +103,9 @@ def pool_difference(
     logit: Tensor,
     logit_change: Tensor,
 ) -> Tensor:
-    """Change of attention pooling, right + s(z) (left - right).
+    """Change of attention pooling, right + s(z) (left - right) of neighbours, z = W (left - right) their logit.
 
-    Args:
-        left: First of each pair of neighbours.
-        right: Second of each pair.
-        left_change: Change of `left`.
-        right_change: Change of `right`.
-        logit: z = W (left - right).
-        logit_change: Change of z, W (left_change - right_change).
-
-    Returns:
-        d_right + s(z + dz) (d_left - d_right) + (s(z + dz) - s(z)) (left - right), of the shape of `left`.
+    It is d_right + s(z + dz) (d_left - d_right) + (s(z + dz) - s(z)) (left - right), of the shape of `left`.
     """
     gate = torch.sigmoid(logit + logit_change)
-    return (
-        right_change
-        + gate * (left_change - right_change)
-        + sigmoid_difference(logit, logit_change) * (left - right)
-    )
+    return right_change + gate * (left_change - right_change) + sigmoid_difference(logit, logit_change) * (left - right)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from enformer_vep.effects.batches import Portions
+from enformer_vep.effects.effect import Portions
 from enformer_vep.effects.network import Network, one_hot
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.settings import Precision
@@ -73,18 +73,9 @@ class NetworkEngine(Generic[AnyNetwork]):
         self._head = SelectedHead.of(network, organism, tracks)
 
     def predict_windows(self, codes: Tensor) -> Tensor:
-        """Predict windows by plain forward passes.
-
-        Args:
-            codes: uint8 [W, L], on the engine's device.
-
-        Returns:
-            [W, bins, tracks].
-        """
+        """Predict windows by plain forward passes: uint8 [W, L] on the engine's device to [W, bins, tracks]."""
         with arithmetic(self._precision, self._head.device):
-            return torch.cat(
-                [self._predict_portion(part) for part in torch.split(codes, self._portions.references)]
-            )
+            return torch.cat([self._predict_portion(part) for part in torch.split(codes, self._portions.references)])
 
     def _predict_portion(self, codes: Tensor) -> Tensor:
         embedding = self._network.embed(one_hot(codes, self._head.dtype), self._bins)

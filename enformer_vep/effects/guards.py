@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
 from enformer_vep.errors import EnformerVepError
 
 logger = logging.getLogger(__name__)
@@ -17,11 +17,7 @@ Out = TypeVar("Out", Effect, Tensor)
 
 
 class MemoryGuard:
-    """Halves the batch when the device runs out of memory, instead of dying.
-
-    Args:
-        engine: The engine that does the work.
-    """
+    """Halves an engine's batch when the device runs out of memory, instead of dying."""
 
     def __init__(self, engine: EffectEngine) -> None:
         self._engine = engine
@@ -29,12 +25,6 @@ class MemoryGuard:
 
     def predict(self, batch: EffectBatch) -> Effect:
         """Predict, in parts where needed; what did not fit once is not tried again.
-
-        Args:
-            batch: Windows, on the engine's device.
-
-        Returns:
-            The engine's effect.
 
         Raises:
             EnformerVepError: When a single variant does not fit.

@@ -69,15 +69,7 @@ class Network(nn.Module):
         return softplus(logits)
 
     def require_head(self, organism: str, name: str) -> None:
-        """Refuse an organism that the network has no head for.
-
-        Args:
-            organism: Which head.
-            name: What messages call the model.
-
-        Raises:
-            UsageError: There is no such head.
-        """
+        """Raise UsageError for an organism that the network, called `name` in messages, has no head for."""
         if organism not in self.organisms:
             raise UsageError(f"model {name} has no {organism} head: choose from {', '.join(self.organisms)}")
 
@@ -97,20 +89,10 @@ def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def placed_on(network: Network, device: torch.device, dtype: torch.dtype | None = None) -> Network:
-    """The network on a device, in evaluation mode: itself if it is so already, else a copy: nobody's model changes.
-
-    Args:
-        network: Any network.
-        device: Where it is wanted.
-        dtype: Type of its numbers; None for what it has.
-
-    Returns:
-        The network; of a copy only the tensors that had to change are new.
-    """
+    """The network on a device, in evaluation mode: itself if it is so already, else a copy: nobody's model changes."""
     tensors: Sequence[Tensor] = [*network.parameters(), *network.buffers()]
     moved = {
-        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
-        for tensor in tensors
+        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else None) for tensor in tensors
     }
     in_place = all(moved[id(tensor)].data_ptr() == tensor.data_ptr() for tensor in tensors)
     if in_place and not any(module.training for module in network.modules()):

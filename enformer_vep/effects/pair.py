@@ -1,6 +1,6 @@
 """The plain, trusted engine: two forward passes and a subtraction. It works with any network."""
 
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.engine import NetworkEngine
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.precision import arithmetic
@@ -14,14 +14,7 @@ class PairEngine(NetworkEngine[Network]):
     """
 
     def predict(self, batch: EffectBatch) -> Effect:
-        """Run both passes.
-
-        Args:
-            batch: Windows, on the engine's device.
-
-        Returns:
-            Reference prediction and delta, [B, bins, tracks].
-        """
+        """Run both passes of windows on the engine's device: reference prediction and delta, [B, bins, tracks]."""
         reference = self.predict_windows(batch.reference)
         alternate = self.predict_windows(batch.alternate)
         with arithmetic(self._precision, self._head.device):

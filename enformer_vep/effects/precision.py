@@ -18,13 +18,6 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
     """Run a block without gradients, in the arithmetic asked for; restores torch's global switches after.
 
     float32 means float32: torch's default would let cuDNN round convolution inputs to TF32.
-
-    Args:
-        precision: The arithmetic.
-        device: Where the block computes.
-
-    Yields:
-        Nothing.
     """
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic

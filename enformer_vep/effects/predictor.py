@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect, EffectBatch, EffectEngine, reverse_complement
+from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, reverse_complement
 from enformer_vep.effects.stitching import Stitches, stitch
 
 T = TypeVar("T")
@@ -43,15 +43,9 @@ class Predictor:
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
 
     def predict(self, windows: Sequence[Tensor]) -> Tensor:
-        """Predict windows as they are.
-
-        Args:
-            windows: For each shift, uint8 [W, L] base codes.
-
-        Returns:
-            [W, bins, tracks], on the predictor's device.
-        """
-        return _mean(self._predictions(windows))[..., : self.tracks]
+        """Predict windows as they are: for each shift uint8 [W, L] to [W, bins, tracks], on the predictor's device."""
+        total, views = _sum(self._predictions(windows), torch.add)
+        return (total / views)[..., : self.tracks]
 
     def effect(self, batches: Sequence[EffectBatch], stitches: Sequence[Stitches] | None = None) -> Effect:
         """Predict what alternates change.
@@ -63,21 +57,15 @@ class Predictor:
         Returns:
             Mean reference prediction and mean delta, [B, bins, tracks], on the predictor's device.
         """
+        views = zip((batch.to(self.device) for batch in batches), self.views, strict=True)
         if stitches is None:
-            mean = mean_effect(
-                effect for batch, bins in self._each(batches) for effect in self._strands(batch, bins)
-            )
+            mean = _mean_effect(effect for batch, bins in views for effect in self._strands(batch, bins))
         else:
-            mean = mean_effect(
-                stitch(mean_effect(self._strands(batch, bins)), plan)
-                for (batch, bins), plan in zip(self._each(batches), stitches, strict=True)
+            mean = _mean_effect(
+                stitch(_mean_effect(self._strands(batch, bins)), plan)
+                for (batch, bins), plan in zip(views, stitches, strict=True)
             )
-        if self.tracks is None:
-            return mean
-        return mean.map(lambda values: values[..., : self.tracks])
-
-    def _each(self, batches: Sequence[EffectBatch]) -> Iterable[tuple[EffectBatch, slice]]:
-        return zip((batch.to(self.device) for batch in batches), self.views, strict=True)
+        return mean if self.tracks is None else mean.map(lambda values: values[..., : self.tracks])
 
     def _strands(self, batch: EffectBatch, bins: slice) -> Iterator[Effect]:
         yield self.engine.predict(batch).map(lambda values: values[:, bins])
@@ -98,15 +86,10 @@ class Predictor:
         return flipped if self.partners is None else flipped[..., self.partners]
 
 
-def mean_effect(effects: Iterable[Effect]) -> Effect:
+def _mean_effect(effects: Iterable[Effect]) -> Effect:
     """Mean of at least one effect of the same variants; holds two at a time."""
-    total, views = _sum(effects, lambda one, other: one.plus(other))
+    total, views = _sum(effects, Effect.plus)
     return total.map(lambda values: values / views)
-
-
-def _mean(predictions: Iterable[Tensor]) -> Tensor:
-    total, views = _sum(predictions, torch.add)
-    return total / views
 
 
 def _sum(items: Iterable[T], add: Callable[[T, T], T]) -> tuple[T, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect
+from enformer_vep.effects.effect import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,11 @@ class Stitches:
 
 
 def plan_stitches(alternates: Sequence[int], seams: Sequence[int]) -> Stitches:
-    """Number the alternates of variants that have one or two each.
+    """Number, on the CPU, the alternates of variants that have one, or two (left, right) one after the other.
 
     Args:
-        alternates: For each variant, how many alternates it has: 1, or 2 (left, right), one after the other.
+        alternates: For each variant, how many alternates it has.
         seams: For each variant, the bin of the last REF base.
-
-    Returns:
-        The plan, on the CPU.
     """
     counts = torch.tensor(alternates)
     ends = counts.cumsum(0)
@@ -46,15 +43,7 @@ def plan_stitches(alternates: Sequence[int], seams: Sequence[int]) -> Stitches:
 
 
 def stitch(effect: Effect, stitches: Stitches) -> Effect:
-    """Put effects of single alternates together.
-
-    Args:
-        effect: [alternates, N, T].
-        stitches: For V variants.
-
-    Returns:
-        Effect [V, N, T].
-    """
+    """Put effects of single alternates [alternates, N, T] together to those of variants [V, N, T]."""
     device = effect.delta.device
     left, right = stitches.left.to(device), stitches.right.to(device)
     bins = torch.arange(effect.delta.shape[1], device=device)

@@ -4,29 +4,25 @@ The plugin (Enformer.pm, github.com/Ensembl/VEP_plugins) splits INFO at these wo
 contigs to begin with "chr".
 """
 
-from collections.abc import Mapping
-
 from enformer_vep.errors import UsageError
 from enformer_vep.files.bgzf import ByteSink
 from enformer_vep.tables.formats import Format
-from enformer_vep.tables.lines import LineWriter
-from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.row import Contigs, Layout, ScoredVariant
+from enformer_vep.tables.score_writer import ScoreWriter
 from enformer_vep.tables.tabix import TabixIndex
 from enformer_vep.tables.vcf import refuse_genes
 
 _SCORES = ("SAD", "SAR")
 
 
-class VepWriter(LineWriter):
+class VepWriter(ScoreWriter):
     """Writes one record per scored allele, all values of a score in one field; BGZF with a tabix index.
 
     Raises:
         UsageError: There is no SAD, or the rows are of alleles and genes.
     """
 
-    def __init__(
-        self, sink: ByteSink, layout: Layout, contigs: Mapping[str, int | None], destination: str
-    ) -> None:
+    def __init__(self, sink: ByteSink, layout: Layout, contigs: Contigs, destination: str) -> None:
         refuse_genes(layout, destination, "the plugin's VCF")
         places, first = {}, 0
         for block in layout.blocks:
@@ -35,11 +31,11 @@ class VepWriter(LineWriter):
             raise UsageError(f"{destination}: the plugin reads SAD (and SAR); score with -s SAD,SAR")
         self._parts = [(score, places[score]) for score in _SCORES if score in places]
         index = TabixIndex(destination, Format.VCF)
-        super().__init__(sink, layout, self._made_header(contigs), compressed=True, index=index)
+        super().__init__(sink, layout, contigs, compressed=True, index=index)
 
-    def _made_header(self, contigs: Mapping[str, int | None]) -> bytes:
+    def _prepare(self) -> bytes:
         lines = ["##fileformat=VCFv4.2", "##source=enformer-vep"]
-        for name, length in contigs.items():
+        for name, length in self._contigs.items():
             lines.append(f"##contig=<ID={_chr(name)}{'' if length is None else f',length={length}'}>")
         lines += [
             f'##INFO=<ID={score},Number=.,Type=Float,Description="{score} of every track, in the table\'s order">'

@@ -10,18 +10,13 @@ from pathlib import Path
 
 from enformer_vep.errors import OutputError
 
-# An index belongs to the file beside it: it is made with it, and an old one does not outlive the file it
-# described.
+# An index belongs to the file beside it: made with it, and an old one does not outlive the file it described.
 INDEX_SUFFIXES = (".tbi", ".csi")
 
 _NEW_FILE_MODE = 0o664
-_OTHER_REMEDY = "choose another destination"
 _REMEDIES = {
-    errno.EACCES: "choose a folder that you may write to",
-    errno.EPERM: "choose a folder that you may write to",
-    errno.EROFS: "choose a folder that you may write to",
-    errno.ENOENT: "make the folder first",
-    errno.ENOTDIR: "make the folder first",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a folder that you may write to"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "make the folder first"),
     errno.EISDIR: "give a file name inside it",
     errno.ENOSPC: "free some space or choose another disk",
     errno.EDQUOT: "free some of your quota or choose another disk",
@@ -30,29 +25,16 @@ _REMEDIES = {
 }
 
 
-def output_error(error: OSError, destination: str | Path) -> OutputError:
-    """The one-line error for a failed operation on a destination.
-
-    Args:
-        error: What the operating system said.
-        destination: The name that the user gave.
-
-    Returns:
-        The error to raise; it names the destination and the remedy.
-    """
-    remedy = _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
-    return OutputError(f"{destination}: cannot write: {error.strerror or error}; {remedy}")
-
-
 @contextmanager
 def explained(destination: str | Path) -> Iterator[None]:
-    """Turns an OSError of the block into an OutputError; a closed pipe stays a BrokenPipeError."""
+    """Turns an OSError of the block into an OutputError with a remedy; a closed pipe stays a BrokenPipeError."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise output_error(error, destination) from error
+        remedy = _REMEDIES.get(error.errno or 0, "choose another destination")
+        raise OutputError(f"{destination}: cannot write: {error.strerror or error}; {remedy}") from error
 
 
 @contextmanager
@@ -89,11 +71,7 @@ def complete_or_absent(destination: str | Path) -> Iterator[Path]:
 
 
 def resolve_target(destination: str | Path) -> Path:
-    """The file that a destination stands for, symbolic links followed.
-
-    Raises:
-        OutputError: The destination is a folder, or its folder does not exist.
-    """
+    """The file that a destination stands for, links followed; OutputError if it is a folder or has none."""
     target = Path(destination).resolve()
     if target.is_dir():
         raise OutputError(f"{destination}: is a folder; give a file name inside it")
@@ -103,11 +81,7 @@ def resolve_target(destination: str | Path) -> Path:
 
 
 def create(temporary: Path, target: Path) -> None:
-    """Makes an empty file that respects the umask and has the permissions of the file it will replace.
-
-    Raises:
-        OSError: It is there already, or cannot be made.
-    """
+    """Makes a new, empty file that respects the umask and has the permissions of the file it will replace."""
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW_FILE_MODE)
     os.close(descriptor)
     if target.exists():
@@ -115,11 +89,7 @@ def create(temporary: Path, target: Path) -> None:
 
 
 def take_name(temporary: Path, target: Path) -> None:
-    """Renames a complete file, already on disk, and the indexes beside it; an old index goes.
-
-    Raises:
-        OSError: It cannot be renamed.
-    """
+    """Renames a complete file, already on disk, and the indexes beside it; an old index goes."""
     for stale in _indexes(target):
         stale.unlink(missing_ok=True)
     new_indexes = [path for path in _indexes(temporary) if path.exists()]
@@ -145,9 +115,6 @@ def write_complete(path: Path, content: bytes) -> None:
     """Writes a small file that is complete and on disk as soon as it has its name.
 
     Only one process may write it at a time. A kill may leave `path` + .new behind, which the next one takes.
-
-    Raises:
-        OutputError: It cannot be written.
     """
     temporary = path.with_name(path.name + ".new")
     with explained(path):

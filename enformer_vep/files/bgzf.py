@@ -7,10 +7,7 @@ reason of a failed write.
 
 import struct
 import zlib
-from pathlib import Path
 from typing import Protocol
-
-from enformer_vep.errors import InputError
 
 # The empty block that ends every complete BGZF file.
 EOF_MARKER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -20,8 +17,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 # htslib's choice: even incompressible, a block stays under the format's 65,536 bytes.
 _BLOCK_BYTES = 0xFF00
-# Digits of floats hardly compress: level 6 makes rows of 5,313 scores 9 % smaller and takes five times as
-# long.
+# Digits of floats hardly compress: level 6 makes rows of 5,313 scores 9 % smaller and takes five times as long.
 _LEVEL = 1
 _HEADER = struct.Struct("<4sLBBH2sHH")
 _TRAILER = struct.Struct("<LL")
@@ -36,51 +32,6 @@ def is_bgzf(head: bytes) -> bool:
     """Whether a file whose first 18 bytes are `head` is BGZF."""
     has_extra_field = len(head) >= HEAD_LENGTH and bool(head[3] & 4)
     return is_gzip(head) and has_extra_field and head[12:14] == b"BC"
-
-
-def read_head(path: Path, what: str) -> bytes:
-    """Reads the first bytes of a regular, non-empty, readable file.
-
-    Args:
-        path: The file.
-        what: What the file should be, for the message: "VCF", "FASTA".
-
-    Returns:
-        Up to 18 bytes.
-
-    Raises:
-        InputError: The file is missing, a directory, unreadable or empty.
-    """
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; give the {what} file inside it")
-    try:
-        with path.open("rb") as handle:
-            head = handle.read(HEAD_LENGTH)
-    except FileNotFoundError:
-        raise InputError(f"{what} file {path} does not exist; check the path") from None
-    except OSError as error:
-        reason = error.strerror
-        raise InputError(f"{what} file {path} cannot be read ({reason}); check its permissions") from None
-    if not head:
-        raise InputError(f"{what} file {path} is empty; check how it was made or copy it again")
-    return head
-
-
-def ends_with_marker(path: Path) -> bool:
-    """Whether a BGZF file ends with the empty block that marks a complete file."""
-    with path.open("rb") as handle:
-        size = handle.seek(0, 2)
-        handle.seek(max(size - len(EOF_MARKER), 0))
-        return handle.read() == EOF_MARKER
-
-
-def require_complete(path: Path, what: str) -> None:
-    """Raises `InputError` for a BGZF file without its end-of-file block."""
-    if not ends_with_marker(path):
-        raise InputError(
-            f"{what} file {path} is truncated (its BGZF end-of-file block is missing); "
-            "copy or compress it again"
-        )
 
 
 class ByteSink(Protocol):
@@ -131,14 +82,9 @@ class BgzfEncoder:
 
 
 def encode_block(content: bytes) -> bytes:
-    """Compresses at most 65,280 bytes into one BGZF block.
+    """Compresses at most 65,280 bytes into one BGZF block: a gzip member whose BC field holds its length - 1.
 
-    Args:
-        content: The block's uncompressed bytes.
-
-    Returns:
-        A gzip member whose BC extra field holds its own length - 1. No time and no name: the same content
-        gives the same block.
+    No time and no name: the same content gives the same block.
     """
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     deflated = compressor.compress(content) + compressor.flush()

@@ -1,14 +1,19 @@
-"""Byte streams from files and standard input: compression is recognised by content, cuts are noticed."""
+"""Byte streams from files, pipes and standard input: compression is recognised by content, cuts are noticed."""
 
 import gzip
 import io
+import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from enformer_vep.errors import InputError
 from enformer_vep.files import bgzf
+
+STANDARD_INPUT = "-"
 
 _CHUNK = 1 << 16
 _TAIL_LENGTH = len(bgzf.EOF_MARKER)
@@ -17,50 +22,104 @@ READ_ERRORS = (OSError, EOFError, ValueError, zlib.error)
 
 
 @contextmanager
-def damage_named(name: str, errors: tuple[type[Exception], ...] = READ_ERRORS) -> Iterator[None]:
-    """Turns what libraries raise about damaged data into one line of ours.
+def open_input(path: Path | str, what: str) -> Iterator["InputStream"]:
+    """Opens an input once; errors of reading in the block become one line of ours.
 
     Args:
-        name: What the message calls the input.
-        errors: What they raise.
+        path: A file, a named pipe or, if it is the text "-", standard input.
+        what: What it should be, for messages: "VCF", "FASTA".
+
+    Yields:
+        The decompressed stream.
 
     Raises:
-        InputError: One of them came.
+        InputError: It is missing, a directory, unreadable, empty, damaged or cut short. A BGZF file is known to
+            lack its last block before the block of code begins, a pipe when it was read to its end.
     """
+    name = f"{what} from standard input" if path == STANDARD_INPUT else f"{what} file {path}"
+    with _opened(path, what, name) as raw, damage_named(name):
+        file = Path(path) if path != STANDARD_INPUT and Path(path).is_file() else None
+        stream = InputStream(raw, name, file)
+        if file is not None and stream.is_bgzf:
+            size = file.stat().st_size
+            stream.require_marker(os.pread(raw.fileno(), _TAIL_LENGTH, max(size - _TAIL_LENGTH, 0)))
+        yield stream
+        stream.check_complete()
+
+
+@contextmanager
+def _opened(path: Path | str, what: str, name: str) -> Iterator[BinaryIO]:
+    if path == STANDARD_INPUT:
+        # Python has None in its place when the process was started without it, as by `<&-`.
+        if sys.stdin is None:
+            raise InputError(f"standard input is closed; pipe a {what} in or name a file")
+        yield sys.stdin.buffer
+        return
+    try:
+        handle = Path(path).open("rb")  # noqa: SIM115 (closed below)
+    except IsADirectoryError:
+        raise InputError(f"{path} is a directory; give the {what} file inside it") from None
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist; check the path") from None
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror}); check its permissions") from None
+    with handle:
+        yield cast(BinaryIO, handle)
+
+
+@contextmanager
+def damage_named(name: str, errors: tuple[type[Exception], ...] = READ_ERRORS) -> Iterator[None]:
+    """Turns what libraries raise about the damaged data of an input, by this name, into one `InputError`."""
     try:
         yield
     except InputError:
         raise
     except errors as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"{name} is damaged or truncated ({reason}); copy or make it again") from None
+        raise InputError(
+            f"{name} is damaged or truncated and cannot be read ({one_line(error)}); copy or make it again"
+        ) from None
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, fit for a place in one of our own messages."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 class InputStream:
-    """A file or pipe, decompressed if need be.
+    """A file or pipe, decompressed if need be; raises `InputError` when it is empty.
+
+    Args:
+        raw: Binary stream at its beginning; never seeked, so a pipe will do.
+        name: What messages call it.
+        file: The regular file that it is, if it is one.
 
     Attributes:
         name: What messages call it.
+        file: The regular file that it is, None for standard input and pipes.
+        head: Its first bytes, at most 18, as they are in the file.
         content: The decompressed bytes.
     """
 
-    def __init__(self, raw: BinaryIO, name: str) -> None:
-        """Looks at the first bytes and sets up decompression.
-
-        Args:
-            raw: Binary stream at its beginning; never seeked, so a pipe will do.
-            name: What messages call it.
-
-        Raises:
-            InputError: The stream is empty.
-        """
+    def __init__(self, raw: BinaryIO, name: str, file: Path | None = None) -> None:
         self.name = name
+        self.file = file
         self._watched = _Watched(raw)
-        if not self._watched.head:
+        self.head = self._watched.head
+        if not self.head:
             raise InputError(f"{name} is empty; check the command or file that it comes from")
         self.content = _buffered(self._watched)
-        if bgzf.is_gzip(self._watched.head):
+        if self.is_gzip:
             self.content = _buffered(cast(io.RawIOBase, gzip.GzipFile(fileobj=self.content)))
+
+    @property
+    def is_gzip(self) -> bool:
+        """Whether it is compressed: gzip, BGZF included."""
+        return bgzf.is_gzip(self.head)
+
+    @property
+    def is_bgzf(self) -> bool:
+        """Whether it is BGZF."""
+        return bgzf.is_bgzf(self.head)
 
     def peek(self, size: int) -> bytes:
         """Returns the first decompressed bytes without consuming them; only sensible before any read."""
@@ -73,8 +132,13 @@ class InputStream:
                 yield chunk
 
     def check_complete(self) -> None:
-        """Raises `InputError` when a BGZF stream, now read to its end, lacks its end-of-file block."""
-        if bgzf.is_bgzf(self._watched.head) and self._watched.tail != bgzf.EOF_MARKER:
+        """Raises `InputError` when a BGZF stream that was read to its end lacks its end-of-file block."""
+        if self.is_bgzf and self._watched.ended:
+            self.require_marker(self._watched.tail)
+
+    def require_marker(self, tail: bytes) -> None:
+        """Raises `InputError` unless the last 28 bytes are those of a complete BGZF."""
+        if tail != bgzf.EOF_MARKER:
             raise InputError(
                 f"{self.name} is truncated (its BGZF end-of-file block is missing); copy or compress it again"
             )
@@ -95,8 +159,8 @@ class _Watched(io.RawIOBase):
         self.head = b""
         while len(self.head) < bgzf.HEAD_LENGTH and (more := self._read(bgzf.HEAD_LENGTH - len(self.head))):
             self.head += more
-        self.tail = self.head
-        self._pending = self.head
+        self.tail = self._pending = self.head
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -110,6 +174,6 @@ class _Watched(io.RawIOBase):
         data = self._read(len(buffer))
         count = len(data)
         buffer[:count] = data
-        self.tail = self.tail + data[-_TAIL_LENGTH:]
-        self.tail = self.tail[-_TAIL_LENGTH:]
+        self.ended = not data
+        self.tail = (self.tail + data[-_TAIL_LENGTH:])[-_TAIL_LENGTH:]
         return count

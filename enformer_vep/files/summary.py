@@ -7,11 +7,7 @@ from enformer_vep.files.writing import open_stream
 
 
 def write_summary(destination: str, summary: Mapping[str, object]) -> None:
-    """Writes a run's summary as JSON: indented, keys in the mapping's order, a newline at the end.
-
-    Args:
-        destination: File name, or "-" for standard output. The file appears only when complete.
-        summary: What to write; values are JSON's own types, numbers finite.
+    """Writes a run's summary as JSON to a file, complete or absent, or "-": indented, keys in the mapping's order.
 
     Raises:
         OutputError: The destination cannot be written.

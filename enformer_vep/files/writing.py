@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from enformer_vep.errors import OutputError
-from enformer_vep.files.atomic import complete_or_absent, explained, output_error
+from enformer_vep.files.atomic import complete_or_absent, explained
 
 STANDARD_OUTPUT = "-"
 
@@ -22,12 +22,7 @@ def is_stream(destination: str) -> bool:
 
 
 class OutputStream:
-    """A destination that takes bytes and explains why it cannot.
-
-    Args:
-        handle: Open binary handle.
-        destination: The name that the user gave, for messages.
-    """
+    """An open destination that takes bytes and explains, by the name that the user gave it, why it cannot."""
 
     def __init__(self, handle: BinaryIO, destination: str) -> None:
         self._handle = handle
@@ -40,12 +35,8 @@ class OutputStream:
             OutputError: They cannot be written (full disk, quota, ...).
             BrokenPipeError: Nobody reads the other end any more.
         """
-        try:
+        with explained(self._destination):
             self._handle.write(data)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise output_error(error, self._destination) from error
 
     def flush(self) -> None:
         """Hands everything written so far to the operating system; raises as `write` does."""
@@ -62,10 +53,7 @@ class OutputStream:
 
 
 def require_writable(destination: str) -> None:
-    """Finds out that a destination cannot be written before any work is done for it.
-
-    Args:
-        destination: As for `open_stream`. What is there stays untouched.
+    """Finds out that a destination of `open_stream` cannot be written before any work is done; leaves all as it is.
 
     Raises:
         OutputError: Standard output is closed, the destination is a folder, or no file can be made there.

@@ -6,20 +6,17 @@ none of them names the line of a malformed record.
 """
 
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import bgzf
-from enformer_vep.files.reading import InputStream
+from enformer_vep.files.reading import open_input
 
 Attributes = dict[str, str]
 
 _COLUMNS = 9
-_READ_ERRORS = (OSError, EOFError, zlib.error)
 _IS_GFF3 = re.compile(r"\s*[^\s=\";]+=")
 _GTF_ATTRIBUTE = re.compile(r"([\w.-]+)\s+(?:\"([^\"]*)\"|([^\s;\"]+))")
 _ID_PREFIX = re.compile(r"gene[:-]")
@@ -38,10 +35,10 @@ class Feature(NamedTuple):
     Attributes:
         line: 1-based number of its line.
         contig: As the annotation writes it.
-        is_gene: Whether this is the gene itself, rather than something that belongs to one.
         start: 0-based first position.
         end: 0-based half-open end.
         strand: "+", "-", or "." when the annotation knows none.
+        is_gene: Whether this is the gene itself, rather than something that belongs to one.
         gene: What ties transcripts to genes: `gene_id` in GTF; `ID` of the gene, `Parent` of others in GFF3.
         transcript: What an exon is a part of; empty in genes and transcripts.
         identifier: The gene's identifier as written; empty in GFF3's features that are not genes.
@@ -51,15 +48,15 @@ class Feature(NamedTuple):
 
     line: int
     contig: str
-    is_gene: bool
     start: int
     end: int
     strand: str
-    gene: str
-    transcript: str
-    identifier: str
-    name: str
-    type: str
+    is_gene: bool = False
+    gene: str = ""
+    transcript: str = ""
+    identifier: str = ""
+    name: str = ""
+    type: str = ""
 
     @property
     def five_prime(self) -> int:
@@ -73,9 +70,6 @@ def read_features(path: Path) -> Iterator[Feature]:
     GTF and GFF3, plain, gzip or BGZF, are told apart by content. An annotation with neither genes nor
     transcripts is read again for its exons.
 
-    Args:
-        path: The annotation.
-
     Yields:
         In GTF, `gene` and `transcript` lines. In GFF3, every feature whose kind ends in "gene" and that has
         no parent, and every feature with a parent except exons, coding parts and the like; one with several
@@ -85,27 +79,23 @@ def read_features(path: Path) -> Iterator[Feature]:
         InputError: The file is missing, damaged, or a line cannot be understood; the message names it.
     """
     found = False
-    for feature in _read(path, exons=False):
-        found = True
-        yield feature
-    if not found:
-        yield from _read(path, exons=True)
-
-
-def _read(path: Path, exons: bool) -> Iterator[Feature]:
-    head = bgzf.read_head(path, "annotation")
-    if bgzf.is_bgzf(head):
-        bgzf.require_complete(path, "annotation")
-    try:
-        with path.open("rb") as raw:
-            yield from _parse(InputStream(raw, f"annotation file {path}").content, exons, str(path))
-    except _READ_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"annotation file {path} cannot be read ({reason}); copy it again") from None
+    with open_input(path, "annotation") as stream:
+        for feature in _parse(stream.content, exons=False, name=str(path)):
+            found = True
+            yield feature
+    if found:
+        return
+    if stream.file is None:
+        raise InputError(
+            f"annotation {path} has neither genes nor transcripts, and a pipe is not read again for its exons; "
+            "give a file"
+        )
+    with open_input(path, "annotation") as stream:
+        yield from _parse(stream.content, exons=True, name=str(path))
 
 
 def _parse(lines: Iterator[bytes], exons: bool, name: str) -> Iterator[Feature]:
-    interpret: Callable[[_Line], Iterator[Feature]] | None = None
+    interpret: Callable[[Feature, str, str], Iterator[Feature]] | None = None
     for number, line in enumerate(lines, start=1):
         if line.startswith(_FASTA_SECTION):
             return
@@ -115,107 +105,73 @@ def _parse(lines: Iterator[bytes], exons: bool, name: str) -> Iterator[Feature]:
             continue
         if line.startswith(b"#") or line.isspace():
             continue
-        parsed = _split(line, f"{name}, line {number}", number)
-        if interpret is None:
-            interpret = _from_gff3 if _IS_GFF3.match(parsed.attributes) else _from_gtf
-        yield from interpret(parsed)
+        try:
+            feature, word, attributes = _split(line, number)
+            interpret = interpret or (_from_gff3 if _IS_GFF3.match(attributes) else _from_gtf)
+            yield from interpret(feature, word, attributes)
+        except ValueError as error:
+            raise InputError(
+                f"{name}, line {number}: {error}; correct the line, or download the annotation again"
+            ) from None
 
 
-class _Line(NamedTuple):
-    place: str
-    number: int
-    contig: str
-    kind: str
-    start: int
-    end: int
-    strand: str
-    attributes: str
-
-
-def _split(raw: bytes, place: str, number: int) -> _Line:
+def _split(raw: bytes, number: int) -> tuple[Feature, str, str]:
+    """What a line says in either format, then its kind and its attributes as written; ValueError says why not."""
     try:
         fields = raw.decode("utf-8").rstrip("\r\n").split("\t")
     except UnicodeDecodeError:
-        raise _malformed(place, "it is not UTF-8 text") from None
+        raise ValueError("it is not UTF-8 text") from None
     if len(fields) != _COLUMNS:
-        raise _malformed(place, f"it has {len(fields)} columns separated by tabs, not nine")
+        raise ValueError(f"it has {len(fields)} columns separated by tabs, not nine")
     contig, _, kind, first, last, _, strand, _, attributes = fields
     if not (_is_number(first) and _is_number(last) and 1 <= int(first) <= int(last)):
-        raise _malformed(place, f"{first[:20]!r} to {last[:20]!r} is no stretch of a contig")
+        raise ValueError(f"{first[:20]!r} to {last[:20]!r} is no stretch of a contig")
     if strand not in ("+", "-", ".", "?"):
-        raise _malformed(place, f"strand {strand[:20]!r} is none of + - . ?")
-    known_strand = strand if strand in ("+", "-") else "."
-    return _Line(place, number, unquote(contig), kind, int(first) - 1, int(last), known_strand, attributes)
+        raise ValueError(f"strand {strand[:20]!r} is none of + - . ?")
+    strand = strand.replace("?", ".")
+    return Feature(number, unquote(contig), int(first) - 1, int(last), strand), kind, attributes
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _malformed(place: str, reason: str) -> InputError:
-    return InputError(f"{place}: {reason}; correct the line, or download the annotation again")
-
-
-def _from_gtf(line: _Line) -> Iterator[Feature]:
-    if line.kind not in ("gene", "transcript", "exon"):
+def _from_gtf(feature: Feature, kind: str, text: str) -> Iterator[Feature]:
+    if kind not in ("gene", "transcript", "exon"):
         return
     attributes: Attributes = {}
-    for key, quoted, bare in _GTF_ATTRIBUTE.findall(line.attributes):
+    for key, quoted, bare in _GTF_ATTRIBUTE.findall(text):
         attributes.setdefault(key, quoted or bare)
     gene = attributes.get("gene_id", "")
     if not gene:
-        raise _malformed(line.place, f"the {line.kind} has no gene_id")
+        raise ValueError(f"the {kind} has no gene_id")
     # Transcripts stand for themselves, exons have to be joined.
-    transcript = (attributes.get("transcript_id") or gene) if line.kind == "exon" else ""
+    transcript = (attributes.get("transcript_id") or gene) if kind == "exon" else ""
     name = _first(attributes, "gene_name", "gene")
-    yield _feature(line, line.kind == "gene", gene, transcript, gene, name, attributes)
+    yield Feature(*feature[:5], kind == "gene", gene, transcript, gene, name, _type(attributes))
 
 
-def _from_gff3(line: _Line) -> Iterator[Feature]:
-    attributes = _gff3_attributes(line)
+def _from_gff3(feature: Feature, kind: str, text: str) -> Iterator[Feature]:
+    # As written: `%2C` and the like are decoded only after lists are split at their commas.
+    pairs = [pair.partition("=") for pair in text.split(";") if pair.strip()]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError("its attributes are not key=value as in the lines before")
+    attributes = {key.strip(): value.strip() for key, _, value in pairs}
     parents = attributes.get("Parent", "")
     for parent in parents.split(",") if parents else ():
-        yield _feature(line, False, unquote(parent), "", "", "", {})
-    if parents or not line.kind.endswith("gene"):
+        yield feature._replace(gene=unquote(parent))
+    if parents or not kind.endswith("gene"):
         return
     key = unquote(attributes.get("ID", ""))
     identifier = unquote(attributes.get("gene_id", "")) or _ID_PREFIX.sub("", key, count=1)
     if not identifier:
-        raise _malformed(line.place, f"the {line.kind} has neither gene_id nor ID")
+        raise ValueError(f"the {kind} has neither gene_id nor ID")
     name = unquote(_first(attributes, "gene_name", "Name", "gene"))
-    yield _feature(line, True, key or identifier, "", identifier, name, attributes)
+    yield Feature(*feature[:5], True, key or identifier, "", identifier, name, _type(attributes))
 
 
-def _gff3_attributes(line: _Line) -> Attributes:
-    """Key and value as written: `%2C` and the like are decoded only after lists are split at their commas."""
-    pairs = [pair.partition("=") for pair in line.attributes.split(";") if pair.strip()]
-    if not all(equals for _, equals, _ in pairs):
-        raise _malformed(line.place, "its attributes are not key=value as in the lines before")
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _feature(
-    line: _Line,
-    is_gene: bool,
-    gene: str,
-    transcript: str,
-    identifier: str,
-    name: str,
-    attributes: Attributes,
-) -> Feature:
-    return Feature(
-        line=line.number,
-        contig=line.contig,
-        is_gene=is_gene,
-        start=line.start,
-        end=line.end,
-        strand=line.strand,
-        gene=gene,
-        transcript=transcript,
-        identifier=identifier,
-        name=name,
-        type=unquote(_first(attributes, "gene_type", "gene_biotype", "biotype")),
-    )
+def _type(attributes: Attributes) -> str:
+    return unquote(_first(attributes, "gene_type", "gene_biotype", "biotype"))
 
 
 def _first(attributes: Attributes, *keys: str) -> str:

@@ -39,14 +39,7 @@ class Bcf:
         self.contigs: list[str] = vcf.seqnames
 
     def records(self, first: int = 0) -> Iterator[Record]:
-        """Reads on to the end.
-
-        Args:
-            first: Records to pass over before.
-
-        Yields:
-            Records, in the order of the file.
-        """
+        """Reads records on to the end, in the order of the file, after passing over `first`."""
         for _ in range(first):
             if next(self._vcf, None) is None:
                 return
@@ -56,18 +49,12 @@ class Bcf:
         """Reads from the first record whose REF overlaps a region to the last that begins in it.
 
         The index only finds the first one: from there the file is read on record by record, because only so
-        damage is told from the region's end.
-
-        Args:
-            region: The region, by the name of the contig that the file has.
-
-        Yields:
-            Records, in the order of the file.
+        damage is told from the region's end. The region's contig is named as in the file.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # cyvcf2 only warns when it cannot look for a region
             found = self._vcf(f"{{{region.contig}}}:{region.start + 1}-{region.end}")
-            first = next((one for one in map(self._record, found) if _end(one) > region.start), None)
+            first = next((one for one in map(self._record, found) if one.end > region.start), None)
         if first is None:
             next(self._vcf, None)  # raises when it was damage that ended the search
             return
@@ -94,10 +81,6 @@ class Bcf:
         return InputError(
             f"{self._name}, record at position {found.start + 1}: {reason}; correct it or make the file again"
         )
-
-
-def _end(record: Record) -> int:
-    return record.position - 1 + len(record.reference)
 
 
 @contextmanager

@@ -1,45 +1,22 @@
 """Why a variant cannot be scored, found without running a model."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from enformer_vep.genome.variants import Status, Variant
+
+if TYPE_CHECKING:
+    from enformer_vep.genome.fasta import Genome
 
 _BASES = frozenset("ACGTN")
 
 # IUPAC ambiguity letters and the bases that each stands for, in alphabetical order (NC-IUB 1984).
 _AMBIGUITY = {
-    "R": "AG",
-    "Y": "CT",
-    "S": "CG",
-    "W": "AT",
-    "K": "GT",
-    "M": "AC",
-    "B": "CGT",
-    "D": "AGT",
-    "H": "ACT",
-    "V": "ACG",
-}
+    "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
+    "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG",
+}  # fmt: skip
 
 
-class CheckedGenome(Protocol):
-    """What the checks need of a genome; `Genome` has it."""
-
-    @property
-    def contigs(self) -> Mapping[str, int]:
-        """Length in bp of every contig."""
-        ...
-
-    def resolve(self, name: str) -> str | None:
-        """Returns the genome's own name of a contig, or None."""
-        ...
-
-    def fetch(self, contig: str, start: int, end: int) -> bytes:
-        """Returns the upper-case letters of [start, end), 0-based half-open."""
-        ...
-
-
-def check_variant(variant: Variant, genome: CheckedGenome, window_length: int) -> Status:
+def check_variant(variant: Variant, genome: "Genome", window_length: int) -> Status:
     """Decides whether a variant can be scored.
 
     The alleles are looked at first, then where they lie, then how long they are, then the genome; the first
@@ -68,15 +45,7 @@ def check_variant(variant: Variant, genome: CheckedGenome, window_length: int) -
 
 
 def check_alleles(reference: str, alternate: str) -> Status:
-    """Decides what REF and ALT alone tell.
-
-    Args:
-        reference: REF as written.
-        alternate: One ALT allele as written.
-
-    Returns:
-        `Status.OK` or the reason.
-    """
+    """Decides what REF and one ALT allele, as written, tell by themselves: `Status.OK` or the reason."""
     if alternate == ".":
         return Status.MISSING_ALT
     if _is_symbolic(alternate) or _is_symbolic(reference):
@@ -90,17 +59,10 @@ def check_alleles(reference: str, alternate: str) -> Status:
 
 
 def reference_matches(reference: str, letters: str) -> bool:
-    """Compares REF with the genome, ignoring case.
+    """Compares REF, whatever its case, with the genome's upper-case letters at the same place.
 
     Where the genome has an ambiguity letter, which a VCF cannot have, REF may be N or the alphabetically
     first base that the letter stands for (VCF 4.3, section 1.6.1, on REF).
-
-    Args:
-        reference: REF as written.
-        letters: The genome's letters at the same place, upper case.
-
-    Returns:
-        Whether every letter agrees.
     """
     reference = reference.upper()
     if reference == letters:
@@ -114,6 +76,5 @@ def _letter_matches(base: str, letter: str) -> bool:
 
 def _is_symbolic(allele: str) -> bool:
     """Whether an allele is `<...>`, a breakend (`G]17:198982]`) or a single breakend (`G.`, `.G`)."""
-    if "<" in allele or "[" in allele or "]" in allele:
-        return True
-    return len(allele) > 1 and (allele.startswith(".") or allele.endswith("."))
+    single = len(allele) > 1 and "." in (allele[0], allele[-1])
+    return single or "<" in allele or "[" in allele or "]" in allele

@@ -9,14 +9,7 @@ _MITOCHONDRIAL = ("chrM", "MT", "chrMT", "M")
 
 
 def other_names(contig: str) -> tuple[tuple[str, str], ...]:
-    """Lists what else a contig may be called.
-
-    Args:
-        contig: A contig name, such as "1", "chr1" or "MT".
-
-    Returns:
-        Pairs of (kind of mapping in words, other name), the likelier first.
-    """
+    """What else a contig may be called: pairs of (kind of mapping in words, name), the likelier first."""
     if contig in _MITOCHONDRIAL:
         return tuple(("mitochondrial names", other) for other in _MITOCHONDRIAL if other != contig)
     if contig.startswith("chr"):
@@ -30,15 +23,7 @@ def all_names(contig: str) -> tuple[str, ...]:
 
 
 def named_alike(contigs: Mapping[str, int], example: str) -> dict[str, int]:
-    """Renames a genome's contigs after the habit of a file.
-
-    Args:
-        contigs: Names and lengths in bp.
-        example: A contig name of the file.
-
-    Returns:
-        The same lengths; names with or without "chr" as the example has it.
-    """
+    """Renames a genome's contigs, given with lengths in bp: with or without "chr" as a file's example has it."""
     if example in contigs:
         return dict(contigs)
     prefixed = example.startswith("chr")

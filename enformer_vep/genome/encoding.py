@@ -36,13 +36,6 @@ def encode(sequence: bytes | str) -> Codes:
 
 
 def reverse_complement(codes: Codes) -> Codes:
-    """Reads the other strand.
-
-    Args:
-        codes: uint8 [..., L] base codes.
-
-    Returns:
-        uint8 [..., L]: the last axis reversed, A and T, C and G exchanged, 4 kept.
-    """
+    """Reads the other strand of uint8 [..., L] base codes: last axis reversed, A and T, C and G exchanged, 4 kept."""
     complement: Codes = _COMPLEMENT[codes[..., ::-1]]
     return complement

@@ -1,6 +1,5 @@
 """Reference sequence from an indexed FASTA, plain or BGZF. The only user of pyfaidx."""
 
-import gzip
 import logging
 import os
 import shutil
@@ -9,14 +8,13 @@ import threading
 import weakref
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import pyfaidx
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import bgzf
+from enformer_vep.files.reading import READ_ERRORS, one_line, open_input
 from enformer_vep.genome.contigs import other_names
 
 logger = logging.getLogger(__name__)
@@ -24,7 +22,7 @@ logger = logging.getLogger(__name__)
 _COMPRESSED_SUFFIXES = (".gz", ".bgz")
 _SNIFFED_BYTES = 1 << 20
 _READ_AHEAD = 1 << 20
-_READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError, zlib.error, pyfaidx.FetchError)
+_FETCH_ERRORS = (*READ_ERRORS, RuntimeError, pyfaidx.FetchError)
 
 
 class Genome:
@@ -48,10 +46,8 @@ class Genome:
             InputError: The file is missing, empty, truncated, not a FASTA, or not fit for random access.
         """
         self.path = Path(path)
-        self._compressed = _check_format(self.path)
-        _check_line_ends(self.path, self._compressed)
-        index, temporary = _current_index(self.path, self._compressed)
-        self._index = index
+        compressed = _check_format(self.path)
+        self._index, temporary = _current_index(self.path, compressed)
         if temporary is not None:
             weakref.finalize(self, _remove_folder, temporary, os.getpid())
         self._local = threading.local()
@@ -68,14 +64,7 @@ class Genome:
         return self._contigs
 
     def resolve(self, name: str) -> str | None:
-        """Finds a contig under the FASTA's own name.
-
-        Args:
-            name: A contig name, with or without `chr`; `M` and `MT` mean the same.
-
-        Returns:
-            The FASTA's name, or None when it has no such contig.
-        """
+        """The FASTA's own name of a contig, with or without `chr`, `M` for `MT`; None when it has no such contig."""
         if name in self._contigs:
             return name
         for kind, candidate in other_names(name):
@@ -108,20 +97,20 @@ class Genome:
 
     def _read(self, contig: str, start: int, end: int) -> bytes:
         """Letters from the block at hand, else from the file; windows that move along a contig read ahead."""
-        block: _Stretch | None = getattr(self._local, "block", None)
-        if block is None or not block.covers(contig, start, end):
-            follows = block is not None and block.overlaps(contig, start)
+        block_contig, first, letters = getattr(self._local, "block", ("", 0, b""))
+        follows = contig == block_contig and first <= start <= first + len(letters)
+        if not follows or end > first + len(letters):
             ahead = min(end + _READ_AHEAD, self._contigs[contig]) if follows else end
-            block = _Stretch(contig, start, self._read_file(contig, start, ahead))
-            self._local.block = block
-        return block.letters[start - block.start : end - block.start]
+            first, letters = start, self._read_file(contig, start, ahead)
+            self._local.block = (contig, first, letters)
+        return letters[start - first : end - first]
 
     def _read_file(self, contig: str, start: int, end: int) -> bytes:
         try:
             letters: bytes = self._handle().fetch(contig, start + 1, end).encode("ascii", "replace").upper()
-        except _READ_ERRORS as error:
+        except _FETCH_ERRORS as error:
             raise InputError(
-                f"FASTA file {self.path} cannot be read at {contig}:{start + 1}-{end} ({_one_line(error)}); "
+                f"FASTA file {self.path} cannot be read at {contig}:{start + 1}-{end} ({one_line(error)}); "
                 "copy or compress it again"
             ) from None
         if len(letters) != end - start or b">" in letters:
@@ -144,51 +133,29 @@ class Genome:
             logger.info("Contig names are matched (%s): %r is %r in %s", kind, name, candidate, self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Letters of a contig that were read last."""
-
-    contig: str
-    start: int
-    letters: bytes
-
-    def covers(self, contig: str, start: int, end: int) -> bool:
-        return self.overlaps(contig, start) and end <= self.start + len(self.letters)
-
-    def overlaps(self, contig: str, start: int) -> bool:
-        return contig == self.contig and self.start <= start <= self.start + len(self.letters)
-
-
 def _check_format(path: Path) -> bool:
     """Raises `InputError` unless the file can be a FASTA with random access; tells whether it is BGZF."""
-    head = bgzf.read_head(path, "FASTA")
     named_compressed = path.suffix.lower() in _COMPRESSED_SUFFIXES
-    if bgzf.is_gzip(head):
-        if not bgzf.is_bgzf(head):
+    with open_input(path, "FASTA") as stream:
+        if stream.file is None:
+            raise InputError(f"FASTA file {path} is a pipe, which has no random access; give a file")
+        if stream.is_gzip and not stream.is_bgzf:
             raise InputError(
                 f"FASTA file {path} is plain gzip, which has no random access; "
                 "run `gunzip` on it, then `bgzip` (or leave it uncompressed)"
             )
-        if not named_compressed:
+        if stream.is_bgzf and not named_compressed:
             raise InputError(f"FASTA file {path} is compressed; rename it to end in .gz")
-        bgzf.require_complete(path, "FASTA")
-    elif named_compressed:
-        raise InputError(f"FASTA file {path} is not compressed; run `bgzip` or drop the {path.suffix}")
-    elif head[:1] not in (b">", b";", b"\n", b"\r"):
-        raise InputError(f"{path} is not a FASTA file (no '>' at its start); give the genome's FASTA")
-    return named_compressed
-
-
-def _check_line_ends(path: Path, compressed: bool) -> None:
-    try:
-        with gzip.open(path) if compressed else path.open("rb") as handle:
-            start = handle.read(_SNIFFED_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"FASTA file {path} is damaged ({_one_line(error)}); copy it again") from None
+        if named_compressed and not stream.is_bgzf:
+            raise InputError(f"FASTA file {path} is not compressed; run `bgzip` or drop the {path.suffix}")
+        if stream.head[:1] not in (b">", b";", b"\n", b"\r") and not stream.is_bgzf:
+            raise InputError(f"{path} is not a FASTA file (no '>' at its start); give the genome's FASTA")
+        start = stream.content.read(_SNIFFED_BYTES)
     carriage_return = start.find(b"\r")
     if carriage_return >= 0:
         line = start.count(b"\n", 0, carriage_return) + 1
         raise _windows_line_ends(path, f"line {line}")
+    return named_compressed
 
 
 def _windows_line_ends(path: Path, where: str) -> InputError:
@@ -212,46 +179,39 @@ def _current_index(path: Path, compressed: bool) -> tuple[tuple[Path, ...], Path
     reason = f"{stale[0].name} is older than the FASTA" if stale else "there is no index yet"
     logger.info("Indexing %s: %s (about 15 s for a human genome, a minute when compressed)", path, reason)
     try:
-        _build_beside(path, beside)
+        # In a scratch folder beside the FASTA, and into place when it is whole.
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.index-", dir=path.parent) as scratch:
+            for source, target in zip(_build(path, compressed, Path(scratch)), beside, strict=True):
+                source.replace(target)
         return beside, None
     except OSError as error:
-        folder = Path(tempfile.mkdtemp(prefix="enformer-vep-index-"))
-        reason = error.strerror or str(error)
         logger.info(
             "The index of %s is kept in a temporary folder: no file can be made beside it (%s)",
-            path,
-            reason,
+            *(path, error.strerror or error),
         )
-    private = _index_files(path, compressed, folder)
+    folder = Path(tempfile.mkdtemp(prefix="enformer-vep-index-"))
     try:
-        _build(path, private)
-    except (OSError, InputError) as error:
+        return _build(path, compressed, folder), folder
+    except OSError as error:
         _remove_folder(folder, os.getpid())
-        if isinstance(error, InputError):
-            raise
-        reason = _one_line(error)
+        reason = one_line(error)
         raise InputError(f"FASTA file {path} cannot be indexed ({reason}); run `samtools faidx`") from None
-    return private, folder
+    except InputError:
+        _remove_folder(folder, os.getpid())
+        raise
 
 
-def _build_beside(path: Path, beside: tuple[Path, ...]) -> None:
-    """Builds the index in a scratch folder beside the FASTA and moves it into place when it is whole."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.index-", dir=path.parent) as scratch:
-        built = tuple(Path(scratch) / file.name for file in beside)
-        _build(path, built)
-        for source, target in zip(built, beside, strict=True):
-            source.replace(target)
-
-
-def _build(path: Path, index: tuple[Path, ...]) -> None:
+def _build(path: Path, compressed: bool, folder: Path) -> tuple[Path, ...]:
+    index = _index_files(path, compressed, folder)
     try:
         pyfaidx.Faidx(str(path), indexname=str(index[0]), gzi_indexname=str(index[-1])).close()
     except (pyfaidx.FastaIndexingError, UnicodeDecodeError, ValueError, RuntimeError, zlib.error) as error:
         raise InputError(
-            f"FASTA file {path} cannot be indexed: {_one_line(error)}; "
+            f"FASTA file {path} cannot be indexed: {one_line(error)}; "
             "every line of a contig but its last needs the same length and every contig its own name "
             "(`seqtk seq -l 60` rewraps)"
         ) from None
+    return index
 
 
 def _open(path: Path, index: tuple[Path, ...]) -> pyfaidx.Faidx:
@@ -265,11 +225,10 @@ def _open(path: Path, index: tuple[Path, ...]) -> pyfaidx.Faidx:
             build_index=False,
         )
     except OSError as error:
-        raise InputError(f"FASTA file {path} cannot be opened ({_one_line(error)}); check the path") from None
+        raise InputError(f"FASTA file {path} cannot be opened ({one_line(error)}); check the path") from None
     except Exception as error:  # pyfaidx lets whatever a damaged index provokes through
         raise InputError(
-            f"FASTA file {path} has an index that cannot be used ({_one_line(error)}); "
-            f"delete {index[0]} and run again"
+            f"FASTA file {path} has an index that cannot be used ({one_line(error)}); delete {index[0]} and run again"
         ) from None
     if len(index) > 1:
         faidx.gzi_index = [_Block(*block) for block in faidx.gzi_index]
@@ -301,7 +260,3 @@ def _remove_folder(folder: Path, owner: int) -> None:
     # A forked child must not remove what its parent still reads.
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -64,11 +64,7 @@ class GeneIndex:
     __slots__ = ("_genes", "_sites", "_sites_and_tss", "fingerprint")
 
     def __init__(self, genes: Iterable[Gene]) -> None:
-        """Sorts the start sites.
-
-        Args:
-            genes: Any genes, in any order.
-        """
+        """Sorts the start sites of any genes, in any order."""
         self._genes = tuple(genes)
         self.fingerprint = _fingerprint(self._genes)
         self._sites = _sorted_sites(self._genes, lambda gene: gene.starts)
@@ -97,12 +93,7 @@ class GeneIndex:
         return self._find(self._sites, contig, start, end)
 
     def with_tss_within(self, contig: str, start: int, end: int) -> tuple[Gene, ...]:
-        """Finds the genes whose own TSS lies in a stretch.
-
-        Args:
-            contig: The genome's own name of the contig.
-            start: 0-based first position.
-            end: 0-based half-open end.
+        """Finds the genes whose own TSS lies in a stretch, given as to `within`.
 
         Returns:
             Every gene with its `tss` in [start, end), once, ordered by the first of its `tss` and `starts`
@@ -164,34 +155,17 @@ def read_genes(path: Path, resolve: Callable[[str], str | None], *, types: Colle
     return GeneIndex(_select(drafts, path, resolve, types))
 
 
-class _Span(NamedTuple):
-    line: int
-    start: int
-    end: int
-    strand: str
-
-    @property
-    def five_prime(self) -> int:
-        return self.end - 1 if self.strand == "-" else self.start
-
-
 class _Draft(NamedTuple):
     """A gene before its contig is known to exist; `record` names it and has its extent and strand."""
 
     record: Feature
-    spans: list[_Span]
+    spans: list[Feature]
 
     def gene(self, contig: str) -> Gene:
         record = self.record
         starts = sorted({span.five_prime for span in self.spans}) or [record.five_prime]
-        return Gene(
-            identifier=record.identifier,
-            name=record.name or record.identifier,
-            contig=contig,
-            forward=record.strand == "+",
-            tss=record.five_prime,
-            starts=tuple(starts),
-        )
+        name, forward = record.name or record.identifier, record.strand == "+"
+        return Gene(record.identifier, name, contig, forward, record.five_prime, tuple(starts))
 
 
 class _Locus:
@@ -202,7 +176,7 @@ class _Locus:
     def __init__(self) -> None:
         self.record: Feature | None = None
         self.first: Feature | None = None  # of what is not the gene itself
-        self.spans: dict[str | int, _Span] = {}
+        self.spans: dict[str | int, Feature] = {}
 
     def add(self, feature: Feature, path: Path) -> None:
         if not feature.is_gene:
@@ -221,7 +195,8 @@ class _Locus:
         start, end = feature.start, feature.end
         if name in self.spans:
             start, end = min(start, self.spans[name].start), max(end, self.spans[name].end)
-        self.spans[name] = _Span(feature.line, start, end, feature.strand)
+        # Without the names, which many transcripts would keep alive.
+        self.spans[name] = Feature(feature.line, "", start, end, feature.strand)
 
     def drafts(self, path: Path) -> Iterator[_Draft]:
         if self.record is not None:
@@ -233,7 +208,7 @@ class _Locus:
                 start, end = min(span.start for span in spans), max(span.end for span in spans)
                 yield _Draft(self.first._replace(start=start, end=end, strand=strand), spans)
 
-    def _spans_of(self, record: Feature, path: Path) -> Iterator[_Span]:
+    def _spans_of(self, record: Feature, path: Path) -> Iterator[Feature]:
         for span in self.spans.values():
             if span.strand == record.strand:
                 yield span
@@ -250,15 +225,10 @@ def _select(
     wanted = [draft for draft in drafts if not types or draft.record.type in types]
     if not wanted:
         found = ", ".join(sorted({draft.record.type for draft in drafts} - {""})) or "none"
-        raise InputError(
-            f"annotation file {path} has no gene of type {', '.join(types)}; its types are: {found}"
-        )
+        raise InputError(f"annotation file {path} has no gene of type {', '.join(types)}; its types are: {found}")
     contigs = {name: resolve(name) for name in dict.fromkeys(draft.record.contig for draft in wanted)}
-    genes = []
-    for draft in wanted:
-        contig = contigs[draft.record.contig]
-        if contig is not None and draft.record.strand != ".":
-            genes.append(draft.gene(contig))
+    placed = ((draft, contigs[draft.record.contig]) for draft in wanted if draft.record.strand != ".")
+    genes = [draft.gene(contig) for draft, contig in placed if contig is not None]
     _log_left_out(path, wanted, contigs)
     if not genes:
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Protocol
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.windows import centre_index
+from enformer_vep.genome.windows import centre_index, window_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Placed:
 
     def window_start(self, length: int) -> int:
         """0-based start of its window of `length` bp."""
-        return self.variant.start - centre_index(length) + self.shift
+        return window_start(self.variant.start, length, self.shift)
 
 
 class Placer(Protocol):
@@ -89,36 +89,29 @@ class GenesAround:
 
     def place(self, variant: Variant) -> tuple[Placed, ...]:
         """One window, a row for each gene in reach; no window when there is none."""
-        placed = Placed(variant)
-        start = placed.window_start(self.geometry.window)
+        start = Placed(variant).window_start(self.geometry.window)
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
-        readouts = tuple(
-            _readout(gene, gene.starts, variant, start, self.geometry, self.tss_bins) for gene in genes
-        )
+        readouts = tuple(self._readout(gene, gene.starts, variant, start) for gene in genes)
         return (Placed(variant, 0, readouts),) if readouts else ()
+
+    def _readout(self, gene: Gene, starts: Sequence[int], variant: Variant, start: int) -> Readout:
+        bins = transcription_bins(starts, start, self.geometry, self.tss_bins)
+        return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
 
 
 @dataclass(frozen=True, slots=True)
-class GeneWindows:
+class GeneWindows(GenesAround):
     """For each gene in reach a window with the gene's TSS in the middle, where a variant's first REF base would be.
 
     A gene is in reach when the whole REF lies in its window, under every shift. Its own TSS is one of its starts,
     even if no transcript of the annotation begins there.
 
     Attributes:
-        geometry: Of the model.
-        genes: The annotation.
-        resolve: The genome's own name of a contig.
-        tss_bins: Bins per transcription start, itself in the middle.
         shifts: Shifts that windows are averaged over, in bp.
     """
 
-    geometry: Geometry
-    genes: GeneIndex
-    resolve: Callable[[str], str | None]
-    tss_bins: int
     shifts: Sequence[int]
 
     def place(self, variant: Variant) -> tuple[Placed, ...]:
@@ -133,22 +126,12 @@ class GeneWindows:
         return tuple(one for one in placed if one.readouts[0].bins)
 
     def _placed(self, variant: Variant, gene: Gene) -> Placed:
-        start = gene.tss - centre_index(self.geometry.window)
-        starts = (*gene.starts, gene.tss)
-        readout = _readout(gene, starts, variant, start, self.geometry, self.tss_bins)
+        start = window_start(gene.tss, self.geometry.window)
+        readout = self._readout(gene, (*gene.starts, gene.tss), variant, start)
         return Placed(variant, gene.tss - variant.start, (readout,))
 
 
-def _readout(
-    gene: Gene, starts: Sequence[int], variant: Variant, start: int, geometry: Geometry, tss_bins: int
-) -> Readout:
-    bins = transcription_bins(starts, start, geometry, tss_bins)
-    return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
-
-
-def transcription_bins(
-    starts: Sequence[int], window_start: int, geometry: Geometry, tss_bins: int
-) -> tuple[int, ...]:
+def transcription_bins(starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int) -> tuple[int, ...]:
     """The distinct bins of a gene's transcription starts and their neighbours.
 
     A start outside the bins in use counts for nothing, even where its neighbours would be inside; neighbours
@@ -156,14 +139,14 @@ def transcription_bins(
 
     Args:
         starts: 0-based positions on the genome.
-        window_start: 0-based start of the window.
+        window: 0-based start of the window.
         geometry: Of the model.
         tss_bins: Bins per start, odd.
 
     Returns:
         Ascending bins, each once.
     """
-    own = {geometry.bin_of(start - window_start) for start in starts}
+    own = {geometry.bin_of(start - window) for start in starts}
     half = tss_bins // 2
     every = {near for one in own if 0 <= one < geometry.bins for near in range(one - half, one + half + 1)}
     return tuple(sorted(near for near in every if 0 <= near < geometry.bins))

@@ -1,11 +1,8 @@
 """Regions that a user asks for, from the command line or a file."""
 
-import gzip
 import itertools
 import re
-import zlib
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.files import bgzf
+from enformer_vep.files.reading import open_input
 from enformer_vep.genome.contigs import all_names
 
 CONTIG_END = 2**31 - 1
@@ -82,8 +79,10 @@ def read_regions_file(path: Path | str) -> tuple[Region, ...]:
     """
     path = Path(path)
     is_bed = path.name.lower().endswith(_BED_SUFFIXES)
+    with open_input(path, "regions") as stream:
+        lines = stream.content.read().decode().splitlines()
     regions = []
-    for number, line in enumerate(_read_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith(_SKIPPED_PREFIXES):
             regions.append(_parse_line(line, is_bed, f"{path}, line {number}"))
     if not regions:
@@ -94,27 +93,25 @@ def read_regions_file(path: Path | str) -> tuple[Region, ...]:
 def merge_regions(regions: Iterable[Region]) -> tuple[Region, ...]:
     """Joins regions that overlap or touch.
 
-    Args:
-        regions: Any regions, in any order.
-
     Returns:
         Disjoint regions, sorted by start within a contig; contigs in the order of their first appearance.
     """
-    by_contig: dict[str, list[Region]] = defaultdict(list)
-    for region in regions:
-        by_contig[region.contig].append(region)
-    return tuple(itertools.chain.from_iterable(_merge_sorted(group) for group in by_contig.values()))
+    regions = tuple(regions)
+    by_contig: dict[str, list[Region]] = {region.contig: [] for region in regions}
+    for region in sorted(regions, key=lambda region: region.start):
+        merged = by_contig[region.contig]
+        if merged and region.start <= merged[-1].end:
+            merged[-1] = Region(region.contig, merged[-1].start, max(merged[-1].end, region.end))
+        else:
+            merged.append(region)
+    return tuple(itertools.chain.from_iterable(by_contig.values()))
 
 
 class RegionFilter:
     """Tells whether a stretch overlaps any of some regions; contig names are matched both ways."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
-        """Sorts and merges the regions.
-
-        Args:
-            regions: Any regions, in any order.
-        """
+        """Sorts and merges any regions, in any order."""
         self._intervals: dict[str, tuple[list[int], list[int]]] = {}
         renamed = merge_regions(Region(_canonical(r.contig), r.start, r.end) for r in regions)
         for contig, group in itertools.groupby(renamed, key=lambda region: region.contig):
@@ -132,16 +129,7 @@ class RegionFilter:
         return index >= 0 and ends[index] > start
 
     def covered(self, contig: str, start: int, end: int) -> npt.NDArray[np.bool_]:
-        """Tells which positions lie in a region.
-
-        Args:
-            contig: Contig name, matched both ways.
-            start: 0-based first position, may be negative.
-            end: 0-based half-open end.
-
-        Returns:
-            bool [end - start].
-        """
+        """Which positions of [start, end), 0-based and maybe negative, lie in a region: bool [end - start]."""
         result = np.zeros(end - start, dtype=np.bool_)
         starts, ends = self._intervals.get(_canonical(contig), ((), ()))
         for index in range(bisect_right(ends, start), bisect_right(starts, end - 1)):
@@ -159,50 +147,21 @@ def _canonical(contig: str) -> str:
     return min(all_names(contig))
 
 
-def _merge_sorted(regions: list[Region]) -> list[Region]:
-    merged: list[Region] = []
-    for region in sorted(regions, key=lambda region: region.start):
-        if merged and region.start <= merged[-1].end:
-            merged[-1] = Region(region.contig, merged[-1].start, max(merged[-1].end, region.end))
-        else:
-            merged.append(region)
-    return merged
-
-
-def _read_lines(path: Path) -> list[str]:
-    if path.is_file() or path.is_dir() or not path.exists():  # a pipe gives its bytes once
-        bgzf.read_head(path, "regions")
-    try:
-        content = path.read_bytes()
-        text = gzip.decompress(content) if bgzf.is_gzip(content) else content
-        return text.decode().splitlines()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"regions file {path} cannot be read ({reason}); give a text file") from None
-
-
 def _parse_line(line: str, is_bed: bool, place: str) -> Region:
     fields = line.split("\t") if "\t" in line else line.split()
     try:
-        return _parse_bed(fields) if is_bed else _parse_one_based(fields)
+        return _parse_fields(fields, is_bed)
     except (ValueError, IndexError, UsageError):
         wanted = "BED (CHROM START END)" if is_bed else "CHROM POS, CHROM BEG END or chr22:1000-2000"
         raise InputError(f"{place}: {line[:60]!r} is not a region; expected {wanted}") from None
 
 
-def _parse_bed(fields: Sequence[str]) -> Region:
-    return _checked(Region(fields[0], int(fields[1]), int(fields[2])))
-
-
-def _parse_one_based(fields: Sequence[str]) -> Region:
-    if len(fields) == 1:
+def _parse_fields(fields: Sequence[str], is_bed: bool) -> Region:
+    if len(fields) == 1 and not is_bed:
         return parse_region(fields[0])
     first = int(fields[1])
-    has_end = len(fields) > 2 and fields[2].strip().isdecimal()
-    return _checked(Region(fields[0], first - 1, int(fields[2]) if has_end else first))
-
-
-def _checked(region: Region) -> Region:
+    has_end = is_bed or (len(fields) > 2 and fields[2].strip().isdecimal())
+    region = Region(fields[0], first if is_bed else first - 1, int(fields[2]) if has_end else first)
     if not region.contig or not 0 <= region.start <= region.end:
         raise ValueError(region)
     return region

@@ -34,33 +34,23 @@ def group_by_window(variants: Iterable[Variant], within: int) -> Iterator[list[V
 
 
 class WindowCounter:
-    """Says as variants pass which of them need a new window.
-
-    Args:
-        within: As for `group_by_window`.
-    """
+    """Says as variants pass which of them need a new window; `within` as for `group_by_window`."""
 
     def __init__(self, within: int) -> None:
         self.count = 0
         self._within = within
-        self._contig, self._low, self._high, self._alleles = "", 0, 0, 0
+        self._group = ("", 0, 0, 0)  # contig, lowest and highest position, alleles
 
     def add(self, variant: Variant) -> int:
         """Take the next variant; returns the number of windows so far, its own included."""
-        low, high = min(self._low, variant.position), max(self._high, variant.position)
-        joins = (
-            variant.contig == self._contig and high - low <= self._within and self._alleles < LARGEST_GROUP
-        )
-        if self.count and joins:
-            self._low, self._high, self._alleles = low, high, self._alleles + 1
+        contig, low, high, alleles = self._group
+        low, high = min(low, variant.position), max(high, variant.position)
+        near = variant.contig == contig and high - low <= self._within
+        if self.count and near and alleles < LARGEST_GROUP:
+            self._group = (contig, low, high, alleles + 1)
         else:
             self.count += 1
-            self._contig, self._low, self._high, self._alleles = (
-                variant.contig,
-                variant.position,
-                variant.position,
-                1,
-            )
+            self._group = (variant.contig, variant.position, variant.position, 1)
         return self.count
 
 

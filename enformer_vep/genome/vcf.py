@@ -7,18 +7,14 @@ region's end; BCF is read by cyvcf2, with many samples twice as fast as by pysam
 
 import itertools
 import logging
-import stat
-import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import pysam
 
 from enformer_vep.errors import InputError
-from enformer_vep.files import bgzf
-from enformer_vep.files.reading import InputStream, damage_named
+from enformer_vep.files.reading import STANDARD_INPUT, InputStream, open_input
 from enformer_vep.genome.bcf import MAGIC, open_bcf, spooled
 from enformer_vep.genome.contigs import all_names
 from enformer_vep.genome.regions import Region, RegionFilter, merge_regions
@@ -28,7 +24,10 @@ from enformer_vep.genome.vcf_text import Header, Record, parse_record, read_head
 
 logger = logging.getLogger(__name__)
 
-STANDARD_INPUT = "-"
+
+def reads_once(path: str) -> bool:
+    """Whether an input is no regular file, and so can be read once only."""
+    return path == STANDARD_INPUT or not Path(path).is_file()
 
 
 def read_variants(
@@ -69,8 +68,7 @@ def read_variants(
         wanted = None if end_record is None else max(end_record - first_record, 0)
         records = itertools.islice(_read(path, (), (), first_record), wanted)
     variants = _explode(records, first_record)
-    first = tuple(itertools.islice(variants, 1))
-    return itertools.chain(first, variants)
+    return itertools.chain(tuple(itertools.islice(variants, 1)), variants)
 
 
 def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
@@ -80,46 +78,15 @@ def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
             yield Variant(contig, position, identifier, reference, alternate, ordinal, allele)
 
 
-def _read(
-    path: str, regions: Sequence[Region], known_contigs: Collection[str], first: int = 0
-) -> Iterator[Record]:
-    name = "VCF from standard input" if path == STANDARD_INPUT else f"VCF file {path}"
-    file = None if _is_pipe(path) else Path(path)
-    head = b"" if file is None else bgzf.read_head(file, "VCF")
-    if file is not None and bgzf.is_bgzf(head):
-        bgzf.require_complete(file, "VCF")
-    with damage_named(name), _open(path) as raw:
-        stream = InputStream(raw, name)
+def _read(path: str, regions: Sequence[Region], known: Collection[str], first: int = 0) -> Iterator[Record]:
+    with open_input(path, "VCF") as stream:
+        # Only BGZF has an index. htslib does not look at the checksum of plain gzip: such BCF is spooled like a pipe.
         if stream.peek(len(MAGIC)) == MAGIC:
-            # htslib does not look at the checksum of plain gzip: such a file is spooled as a pipe is.
-            direct = file if bgzf.is_bgzf(head) or not bgzf.is_gzip(head) else None
-            yield from _read_bcf(stream, direct, regions, known_contigs, first)
+            direct = stream.file if stream.is_bgzf or not stream.is_gzip else None
+            yield from _read_bcf(stream, direct, regions, known, first)
         else:
-            indexable = file if bgzf.is_bgzf(head) else None
-            yield from _read_text(stream, indexable, regions, known_contigs, first)
-
-
-def _is_pipe(path: str) -> bool:
-    """Whether it can be read once only: standard input, `<(...)`, a named pipe."""
-    if path == STANDARD_INPUT:
-        return True
-    try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-@contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    if path == STANDARD_INPUT:
-        # Python has None in its place when the process was started without it, as by `<&-`.
-        if sys.stdin is None:
-            raise InputError("standard input is closed; pipe a VCF in or name a file")
-        yield sys.stdin.buffer
-    else:
-        with Path(path).open("rb") as handle:
-            yield cast(BinaryIO, handle)
+            indexable = stream.file if stream.is_bgzf else None
+            yield from _read_text(stream, indexable, regions, known, first)
 
 
 def _read_bcf(
@@ -158,7 +125,6 @@ def _read_text(
     passed = skip_records(stream.content, first)
     records = read_records(stream.content, header, stream.name, passed)
     yield from _select(records, regions, header.contigs, known, stream.name)
-    stream.check_complete()
 
 
 def _read_from(path: Path, start: ContigStart, header: Header, skipped: int, name: str) -> Iterator[Record]:
@@ -209,21 +175,16 @@ def _select(
     seen = {*declared, *known}
     for record in records:
         seen.add(record.contig)
-        if wanted.overlaps(record.contig, record.position - 1, record.position - 1 + len(record.reference)):
+        if wanted.overlaps(record.contig, record.position - 1, record.end):
             yield record
     _require_contigs(regions, seen, name)
 
 
 def _visits(regions: Sequence[Region], contigs: Sequence[str]) -> Iterator[tuple[Region, Region | None]]:
     """Merged regions under the file's contig names and in its order, each with the one before it."""
-    own_names = set(contigs)
-    renamed = (
-        Region(contig, region.start, region.end)
-        for region in regions
-        for contig in all_names(region.contig)
-        if contig in own_names
-    )
     order = {contig: rank for rank, contig in enumerate(contigs)}
+    names = ((name, region) for region in regions for name in all_names(region.contig))
+    renamed = (Region(name, region.start, region.end) for name, region in names if name in order)
     merged = sorted(merge_regions(renamed), key=lambda region: (order[region.contig], region.start))
     for earlier, region in zip([None, *merged], merged, strict=False):
         yield region, earlier if earlier is not None and earlier.contig == region.contig else None
@@ -231,11 +192,9 @@ def _visits(regions: Sequence[Region], contigs: Sequence[str]) -> Iterator[tuple
 
 def _new_in(region: Region, earlier: Region | None, records: Iterator[Record]) -> Iterator[Record]:
     """Records that overlap a region by their REF and did not already come with the region before it."""
-    already_read = earlier.end if earlier is not None else None
+    already_read = earlier.end if earlier is not None else -1
     for record in records:
-        start = record.position - 1
-        overlaps = start < region.end and start + len(record.reference) > region.start
-        if overlaps and (already_read is None or start >= already_read):
+        if already_read < record.position <= region.end and record.end > region.start:
             yield record
 
 

@@ -8,7 +8,6 @@ import logging
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +18,10 @@ _CHUNK_SIZE = 16
 
 
 def find_index(path: Path, suffixes: Sequence[str] = (".tbi", ".csi")) -> Path | None:
-    """Finds the index of a VCF or BCF.
-
-    Args:
-        path: The VCF or BCF.
-        suffixes: What an index of it may end in; a BCF has `.csi` only.
+    """Finds the index beside a VCF or BCF (which has `.csi` only).
 
     Returns:
-        The first that is beside it; None when there is none, or when it is older than the file and so may
-        point to the wrong places.
+        The first there is; None when there is none that is as new as the file: it may point to wrong places.
     """
     for suffix in suffixes:
         index = path.with_name(path.name + suffix)
@@ -38,8 +32,7 @@ def find_index(path: Path, suffixes: Sequence[str] = (".tbi", ".csi")) -> Path |
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class ContigStart:
+class ContigStart(NamedTuple):
     """Where a contig's records begin.
 
     Attributes:
@@ -52,14 +45,7 @@ class ContigStart:
 
 
 def count_indexed(index: Path) -> int | None:
-    """Counts the records of an indexed file.
-
-    Args:
-        index: A `.tbi` or `.csi` file.
-
-    Returns:
-        The number of records; None when the index does not say or cannot be read.
-    """
+    """Counts the records of an indexed file; None when its .tbi or .csi does not say or cannot be read."""
     contigs = _read_contigs(index)
     return None if contigs is None else sum(contig.records for contig in contigs)
 

@@ -28,6 +28,11 @@ class Record(NamedTuple):
     reference: str
     alternates: tuple[str, ...]
 
+    @property
+    def end(self) -> int:
+        """0-based half-open end of REF."""
+        return self.position - 1 + len(self.reference)
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -45,14 +50,7 @@ class Header:
 
 
 def read_header(lines: Iterator[bytes], name: str) -> Header:
-    """Consumes the header.
-
-    Args:
-        lines: Lines of a VCF, from its first.
-        name: What messages call the VCF.
-
-    Returns:
-        The header.
+    """Consumes the header of a VCF, from its first line; messages call the VCF by `name`.
 
     Raises:
         InputError: There is no `##fileformat` line, no `#CHROM` line, or its columns are not a VCF's.
@@ -63,22 +61,15 @@ def read_header(lines: Iterator[bytes], name: str) -> Header:
         if number == 1:
             _check_first_line(line, name)
         if line.startswith(b"##contig=<"):
-            contigs.add(_contig_id(line))
+            identifier = line.partition(b"ID=")[2].partition(b",")[0].removesuffix(b">")
+            contigs.add(identifier.decode("utf-8", "replace"))
         elif not line.startswith(b"##"):
             return Header(frozenset(contigs), _count_columns(line, number, name), number)
     raise InputError(f"{name} has no #CHROM line; the file is cut short or is not a VCF")
 
 
 def skip_records(lines: Iterator[bytes], count: int) -> int:
-    """Passes over rows without parsing them.
-
-    Args:
-        lines: Lines of a VCF, from a row on.
-        count: Rows to pass over, if there are so many; blank lines are no rows.
-
-    Returns:
-        How many lines that was.
-    """
+    """Passes over `count` rows, if there are so many, without parsing them; returns how many lines that was."""
     passed = 0
     while count and (line := next(lines, b"")):
         passed += 1
@@ -112,18 +103,10 @@ def read_records(lines: Iterator[bytes], header: Header, name: str, passed: int 
 
 
 def parse_record(line: bytes, columns: int, place: str) -> Record:
-    """Parses one row.
-
-    Args:
-        line: The row without its line end.
-        columns: Number of columns that it must have.
-        place: Where the row is, for messages.
-
-    Returns:
-        The record, its alleles as written.
+    """Parses a row without its line end, which must have so many columns.
 
     Raises:
-        InputError: The row cannot be understood.
+        InputError: The row cannot be understood; the message names its place.
     """
     if line.count(b"\t") != columns - 1 or line.startswith(b"#") or b"\0" in line:
         raise _malformed_row(line, columns, place)
@@ -149,11 +132,6 @@ def _check_first_line(line: bytes, name: str) -> None:
             f"{name} is not a VCF: line 1 does not begin with ##fileformat=VCF; "
             "give a VCF or BCF, or put the line back, such as ##fileformat=VCFv4.2"
         )
-
-
-def _contig_id(line: bytes) -> str:
-    content = line.partition(b"ID=")[2]
-    return content.partition(b",")[0].removesuffix(b">").decode("utf-8", "replace")
 
 
 def _count_columns(line: bytes, number: int, name: str) -> int:

@@ -5,35 +5,15 @@ where it holds N.
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from enformer_vep.genome.encoding import Codes, encode
 from enformer_vep.genome.variants import Variant
 
-
-class SequenceSource(Protocol):
-    """Anything that can hand out reference sequence, such as `Genome`."""
-
-    def fetch(self, contig: str, start: int, end: int) -> bytes:
-        """Returns end - start upper-case letters of [start, end), N past the contig's ends."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of one contig.
-
-    Attributes:
-        contig: Contig name as in the FASTA.
-        start: 0-based first position; negative when the window begins before the contig.
-        end: 0-based half-open end; may lie past the contig's end.
-    """
-
-    contig: str
-    start: int
-    end: int
+if TYPE_CHECKING:
+    from enformer_vep.genome.fasta import Genome
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +44,21 @@ def centre_index(length: int) -> int:
     return length // 2 - 1
 
 
-def centred_window(contig: str, variant_start: int, length: int, shift: int = 0) -> Window:
+def window_start(variant_start: int, length: int, shift: int = 0) -> int:
     """Places a window so that the first REF base sits at its centre index.
 
     Args:
-        contig: Contig name as in the FASTA.
         variant_start: 0-based position of the first REF base.
         length: Window length L in bp, even.
         shift: How far the window moves along the genome, in bp; the variant moves the other way inside it.
 
     Returns:
-        The window, exactly `length` bp long.
+        0-based first position; negative when the window begins before the contig.
     """
-    start = variant_start - centre_index(length) + shift
-    return Window(contig, start, start + length)
+    return variant_start - centre_index(length) + shift
 
 
-def allele_pair(
-    genome: SequenceSource, variant: Variant, contig: str, length: int, shift: int = 0
-) -> AllelePair:
+def allele_pair(genome: "Genome", variant: Variant, contig: str, length: int, shift: int = 0) -> AllelePair:
     """Cuts the reference and the alternate window of a variant.
 
     The left edge is the same for both. An insertion pushes the right flank out of the alternate window, a
@@ -93,7 +69,7 @@ def allele_pair(
         variant: The variant; REF is not compared with the genome here.
         contig: The variant's contig as the genome names it.
         length: Window length L in bp, even.
-        shift: See `centred_window`.
+        shift: See `window_start`.
 
     Returns:
         The pair of base code arrays and where they may differ.
@@ -101,49 +77,39 @@ def allele_pair(
     Raises:
         ValueError: `shift` moves the variant's first base out of the window.
     """
-    window = centred_window(contig, variant.start, length, shift)
-    edit_start = variant.start - window.start
+    start = window_start(variant.start, length, shift)
+    edit_start = variant.start - start
     if not 0 <= edit_start < length:
         raise ValueError(f"a shift of {shift} bp moves the variant out of a window of {length} bp")
     reference_length, alternate_length = len(variant.reference), len(variant.alternate)
     flank_needed = max(length - edit_start - alternate_length, 0)
-    fetch_end = max(window.end, variant.end + flank_needed)
-    codes = encode(genome.fetch(contig, window.start, fetch_end))
+    codes = encode(genome.fetch(contig, start, max(start + length, variant.end + flank_needed)))
     edit = (codes[:edit_start], encode(variant.alternate), codes[edit_start + reference_length :])
-    return AllelePair(
-        reference=codes[:length],
-        alternate=np.concatenate(edit)[:length],
-        edit_start=edit_start,
-        reference_length=reference_length,
-        alternate_length=alternate_length,
-    )
+    alternate = np.concatenate(edit)[:length]
+    return AllelePair(codes[:length], alternate, edit_start, reference_length, alternate_length)
 
 
-def right_anchored(
-    plain: AllelePair, genome: SequenceSource, variant: Variant, contig: str, shift: int = 0
-) -> AllelePair:
+def right_anchored(plain: AllelePair, genome: "Genome", variant: Variant, contig: str, shift: int = 0) -> AllelePair:
     """Keeps the right edge of an alternate window in place instead of its left one.
 
     What follows REF stays where it is; an insertion pushes the left flank out of the alternate window, a
     deletion pulls real genome in from the left.
 
     Args:
-        plain: The variant's pair from `allele_pair`.
+        plain: The variant's pair from `allele_pair`; the other arguments are those that it was made from.
         genome: Where the sequence comes from.
         variant: The variant.
         contig: The variant's contig as the genome names it.
-        shift: That of the plain pair, in bp; see `centred_window`.
+        shift: In bp.
 
     Returns:
         The same pair with another alternate, uint8 [L].
     """
     length = len(plain.reference)
-    window = centred_window(contig, variant.start, length, shift)
+    plain_start = window_start(variant.start, length, shift)
     longer = plain.alternate_length - plain.reference_length
-    start = window.start - max(-longer, 0)
-    codes = encode(genome.fetch(contig, start, max(window.end, variant.end)))
-    edited = np.concatenate(
-        (codes[: variant.start - start], encode(variant.alternate), codes[variant.end - start :])
-    )
-    first = max(longer, 0)
+    start = plain_start - max(-longer, 0)
+    codes = encode(genome.fetch(contig, start, max(plain_start + length, variant.end)))
+    edit = (codes[: variant.start - start], encode(variant.alternate), codes[variant.end - start :])
+    edited, first = np.concatenate(edit), max(longer, 0)
     return replace(plain, alternate=edited[first : first + length])

@@ -36,9 +36,7 @@ class _Background:
         """Batches end with their piece."""
 
 
-def calibrate_file(
-    request: ScoreRequest, destination: str, components: int, progress: Progress
-) -> RunSummary:
+def calibrate_file(request: ScoreRequest, destination: str, components: int, progress: Progress) -> RunSummary:
     """Score a background of variants and keep how its scores are distributed.
 
     Args:
@@ -46,9 +44,6 @@ def calibrate_file(
         destination: File to write.
         components: Principal components to fit; 0 for none.
         progress: Shows how far it is.
-
-    Returns:
-        Counts and speed.
 
     Raises:
         EnformerVepError: On bad input, options, weights, an unwritable destination, or too small a background.

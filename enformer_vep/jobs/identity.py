@@ -7,7 +7,6 @@ from pathlib import Path
 from enformer_vep import __version__
 from enformer_vep.errors import InputError
 from enformer_vep.files import bgzf
-from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import calibration_path
@@ -27,24 +26,16 @@ def run_identity(
 ) -> dict[str, object]:
     """Everything that fixes the bytes of a run's output, as flat JSON values.
 
-    No path and no time is in it, so files may be copied and moved. Device and automatic batch size are not
-    either: they change rounding only.
-
-    Args:
-        request: The run.
-        regions: Its regions.
-        reference: Its genome and genes.
-        scorer: Its model, made ready.
-
-    Returns:
-        Names in the words of the command line, to say what differs.
+    Names are in the words of the command line, to say what differs. No path and no time is in it, so files may
+    be copied and moved. Device and automatic batch size are not either: they change rounding only.
     """
     compute, layout = request.compute, scorer.layout
     return {
         "version": __version__,
         "input": fingerprint(Path(request.variants)),
         "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
-        "genome": genome_fingerprint(reference.genome),
+        # A masked copy counts as the same genome.
+        "genome": _digest(f"{name}\t{length}" for name, length in reference.genome.contigs.items()),
         "genes": reference.genes.fingerprint if reference.genes else "none",
         "model": scorer.sha256,
         "window": scorer.geometry.window,
@@ -60,13 +51,7 @@ def run_identity(
 
 
 def fingerprint(path: Path) -> str:
-    """Tells one input file from another by its content.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its size and a sha256: of all of it, or of samples where it is compressed and large.
+    """Tells one input file from another by its size and a sha256, of samples where it is compressed and large.
 
     Raises:
         InputError: It cannot be read.
@@ -84,11 +69,6 @@ def fingerprint(path: Path) -> str:
             return f"{size} bytes, sha256 {hashlib.file_digest(handle, 'sha256').hexdigest()}"
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its disk") from None
-
-
-def genome_fingerprint(genome: Genome) -> str:
-    """Names and lengths of a genome's contigs, as a hash: a masked copy counts as the same genome."""
-    return _digest(f"{name}\t{length}" for name, length in genome.contigs.items())
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -3,13 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from enformer_vep.errors import InputError
 from enformer_vep.files.atomic import write_complete
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.shards import Shard
+from enformer_vep.resume.journal import read_counts
+from enformer_vep.resume.resumable import FileFacts
 
 _FORMAT = 1
 SUFFIX = ".manifest.json"
@@ -20,51 +22,40 @@ class Manifest:
     """A finished shard.
 
     Attributes:
-        file: Name of its file, in the manifest's own folder.
+        file: Its file, beside which the manifest lies.
         shard: Which one it is.
         identity: What fixes the run's bytes; the same in all shards of a run but for "shard".
-        computed: Batch size and device.
         counts: Rows by status.
-        size: Bytes of the file.
-        sha256: Of them.
-        header: Bytes before the first row.
-        trailer: Bytes after the last row.
+        facts: What its bytes are, and how they were computed.
     """
 
-    file: str
+    file: Path
     shard: Shard
     identity: Mapping[str, object]
-    computed: Mapping[str, object]
     counts: Counter[Status]
-    size: int
-    sha256: str
-    header: int
-    trailer: int
+    facts: FileFacts
 
     @property
     def run(self) -> dict[str, object]:
         """The identity of the whole run that the shard is a part of."""
-        return {name: value for name, value in self.identity.items() if name != "shard"} | {
-            "shards": self.shard.count
-        }
+        return {name: value for name, value in self.identity.items() if name != "shard"} | {"shards": self.shard.count}
 
-    def write(self, folder: Path) -> None:
-        """Writes the manifest into the folder of its file; raises OutputError when that fails."""
+    def write(self) -> None:
+        """Writes the manifest beside its file; raises OutputError when that fails."""
+        facts = asdict(self.facts)
+        computed = facts.pop("computed")
         values = {
             "manifest": _FORMAT,
-            "file": self.file,
+            "file": self.file.name,
             "shard": self.shard.number,
             "shards": self.shard.count,
             "rows": self.counts.total(),
             "counts": self.counts,
-            "size": self.size,
-            "sha256": self.sha256,
-            "header": self.header,
-            "trailer": self.trailer,
+            **facts,
             "run": self.identity,
-            "computed": self.computed,
+            "computed": computed,
         }
-        write_complete(manifest_path(folder / self.file), json.dumps(values, indent=2).encode() + b"\n")
+        write_complete(manifest_path(self.file), json.dumps(values, indent=2).encode() + b"\n")
 
 
 def manifest_path(file: Path) -> Path:
@@ -73,13 +64,7 @@ def manifest_path(file: Path) -> Path:
 
 
 def read_manifest(file: Path) -> Manifest | None:
-    """Reads the manifest beside a file.
-
-    Args:
-        file: A shard's output.
-
-    Returns:
-        The manifest; None when there is none.
+    """Reads the manifest beside a shard's file; None when there is none.
 
     Raises:
         InputError: It is no manifest, or it speaks of a file anywhere but beside itself.
@@ -89,25 +74,24 @@ def read_manifest(file: Path) -> Manifest | None:
         values = json.loads(path.read_bytes())
         if values["manifest"] != _FORMAT:
             raise ValueError("another format")
+        named = str(values["file"])
         manifest = Manifest(
-            file=str(values["file"]),
+            file=file,
             shard=Shard(int(values["shard"]), int(values["shards"])),
             identity=dict(values["run"]),
-            computed=dict(values["computed"]),
-            counts=Counter({Status(name): int(count) for name, count in values["counts"].items()}),
-            size=int(values["size"]),
-            sha256=str(values["sha256"]),
-            header=int(values["header"]),
-            trailer=int(values["trailer"]),
+            counts=read_counts(values["counts"]),
+            facts=FileFacts(
+                *(int(values["size"]), str(values["sha256"]), int(values["header"]), int(values["trailer"])),
+                computed=dict(values["computed"]),
+            ),
         )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be read as a manifest ({error}); run that shard again") from None
-    if manifest.file != file.name:
-        raise InputError(
-            f"{path} is the manifest of {manifest.file!r}, not of {file.name}; run that shard again"
-        )
-    if not 1 <= manifest.shard.number <= manifest.shard.count or not 0 <= manifest.header <= manifest.size:
+    if named != file.name:
+        raise InputError(f"{path} is the manifest of {named!r}, not of {file.name}; run that shard again")
+    facts = manifest.facts
+    if not 1 <= manifest.shard.number <= manifest.shard.count or not 0 <= facts.header <= facts.size:
         raise InputError(f"{path} contradicts itself; run that shard again")
     return manifest

@@ -14,7 +14,8 @@ from enformer_vep.jobs.manifest import Manifest, manifest_path, read_manifest
 from enformer_vep.jobs.shards import as_array
 from enformer_vep.resume.journal import differences
 from enformer_vep.tables.formats import FormatChoice, choose_format, parse_format
-from enformer_vep.tables.writers import index_table
+from enformer_vep.tables.row import counts_report
+from enformer_vep.tables.tabix import TabixIndex
 
 logger = logging.getLogger(__name__)
 
@@ -22,21 +23,12 @@ _CHUNK = 1 << 20
 
 
 class IncompleteError(EnformerVepError):
-    """Shards are missing or stale.
-
-    Attributes:
-        numbers: Which, from 1.
-    """
+    """Shards, by their numbers from 1, are missing or stale."""
 
     exit_code = 3
 
     def __init__(self, numbers: Iterable[int], count: int) -> None:
-        """Makes the message.
-
-        Args:
-            numbers: Shards to run again.
-            count: Shards that there should be.
-        """
+        """Takes the shards to run again, and how many there should be."""
         self.numbers = tuple(sorted(numbers))
         super().__init__(
             f"{len(self.numbers)} of {count} shards are missing or stale: run shards {self.array} again "
@@ -51,30 +43,14 @@ class IncompleteError(EnformerVepError):
 
 @dataclass(frozen=True, slots=True)
 class MergeSummary:
-    """What was joined.
-
-    Attributes:
-        shards: How many.
-        counts: Rows by status.
-    """
+    """How many shards were joined, and their rows by status."""
 
     shards: int
     counts: Counter[Status]
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
-        return {
-            "shards": self.shards,
-            "alleles": self.counts.total(),
-            "scored": self.counts[Status.OK],
-            "by_status": {status.value: self.counts[status] for status in Status if self.counts[status]},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    path: Path
-    manifest: Manifest
+        return {"shards": self.shards, **counts_report(self.counts)}
 
 
 def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> MergeSummary:
@@ -87,9 +63,6 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
         shards: Outputs of `score --shard`, in any order; each has its manifest beside it.
         destination: File name, or "-" for standard output.
         tabix: Also write an index.
-
-    Returns:
-        What was joined.
 
     Raises:
         IncompleteError: Shards are missing, damaged, or of another run than most.
@@ -104,10 +77,10 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
             "give outputs of enformer-vep score --shard"
         )
     complete = _select(found)
-    choice = _check_destination(destination, complete[0].manifest, tabix)
-    bad: list[int] = []
+    choice = _check_destination(destination, complete[0], tabix)
+    index = TabixIndex(destination, choice.format).build if tabix else None
     try:
-        with open_stream(destination, finish=index_table(destination, choice) if tabix else None) as stream:
+        with open_stream(destination, finish=index) as stream:
             bad = _join(complete, stream)
             if bad:
                 raise IncompleteError(bad, len(complete))
@@ -115,11 +88,11 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
         if tabix and "order" in str(error):
             raise OutputError(f"{error}; the shards are whole: merge without --tabix") from None
         raise
-    counts = sum((one.manifest.counts for one in complete), Counter[Status]())
+    counts = sum((one.counts for one in complete), Counter[Status]())
     return MergeSummary(len(complete), counts)
 
 
-def _find(path: Path) -> _Found | None:
+def _find(path: Path) -> Manifest | None:
     try:
         manifest = read_manifest(path)
     except InputError as error:
@@ -127,40 +100,36 @@ def _find(path: Path) -> _Found | None:
         return None
     if manifest is None:
         logger.warning("%s has no manifest: its shard is not finished", path)
-        return None
-    return _Found(path, manifest)
+    return manifest
 
 
-def _select(found: Sequence[_Found]) -> list[_Found]:
+def _select(found: Sequence[Manifest]) -> list[Manifest]:
     """All shards of the run that most files belong to, in order."""
-    runs = [one.manifest.run for one in found]
+    runs = [one.run for one in found]
     run = max(runs, key=runs.count)
-    count = found[runs.index(run)].manifest.shard.count
-    current: dict[int, _Found] = {}
+    count = found[runs.index(run)].shard.count
+    current: dict[int, Manifest] = {}
     for one in found:
-        differing = differences(one.manifest.run, run)
+        differing = differences(one.run, run)
         if differing:
-            logger.warning("%s is of another run than most: %s", one.path, "; ".join(differing))
-        elif not _has_size(one):
-            logger.warning("%s is not the file that its manifest describes", one.path)
-        elif one.manifest.shard.number in current:
-            other = current[one.manifest.shard.number].path
-            raise InputError(f"{other} and {one.path} are the same shard; give it once")
+            logger.warning("%s is of another run than most: %s", one.file, "; ".join(differing))
+        elif not one.file.is_file() or one.file.stat().st_size != one.facts.size:
+            logger.warning("%s is not the file that its manifest describes", one.file)
+        elif one.shard.number in current:
+            other = current[one.shard.number].file
+            raise InputError(f"{other} and {one.file} are the same shard; give it once")
         else:
-            current[one.manifest.shard.number] = one
+            current[one.shard.number] = one
     missing = set(range(1, count + 1)) - set(current)
     if missing:
         raise IncompleteError(missing, count)
-    _warn_of_mixture([one.manifest for one in current.values()])
+    _warn_of_mixture(current.values())
     return [current[number] for number in sorted(current)]
 
 
-def _has_size(one: _Found) -> bool:
-    return one.path.is_file() and one.path.stat().st_size == one.manifest.size
-
-
 def _warn_of_mixture(manifests: Iterable[Manifest]) -> None:
-    kinds = {f"{m.computed.get('device')}, batches of {m.computed.get('batch-size')}" for m in manifests}
+    ways = [one.facts.computed for one in manifests]
+    kinds = {f"{way.get('device')}, batches of {way.get('batch-size')}" for way in ways}
     if len(kinds) > 1:
         logger.warning(
             "shards were computed in different ways (%s): one run on one kind of device may differ from "
@@ -182,25 +151,25 @@ def _check_destination(destination: str, first: Manifest, tabix: bool) -> Format
     return choice
 
 
-def _join(shards: Sequence[_Found], stream: OutputStream) -> list[int]:
+def _join(shards: Sequence[Manifest], stream: OutputStream) -> list[int]:
     """Header of the first, rows of all, trailer of the last; gives the numbers of damaged shards."""
     damaged = []
     for position, one in enumerate(shards):
-        manifest = one.manifest
-        begin = 0 if position == 0 else manifest.header
-        end = manifest.size - (0 if position == len(shards) - 1 else manifest.trailer)
+        facts = one.facts
+        begin = 0 if position == 0 else facts.header
+        end = facts.size - (0 if position == len(shards) - 1 else facts.trailer)
         if not _copy(one, begin, end, stream):
-            logger.warning("%s was changed after it was written", one.path)
-            damaged.append(manifest.shard.number)
+            logger.warning("%s was changed after it was written", one.file)
+            damaged.append(one.shard.number)
     return damaged
 
 
-def _copy(one: _Found, begin: int, end: int, stream: OutputStream) -> bool:
+def _copy(one: Manifest, begin: int, end: int, stream: OutputStream) -> bool:
     """Copies [begin, end) of a shard and tells whether all of it is as its manifest says."""
     running, position = hashlib.sha256(), 0
-    with one.path.open("rb") as handle:
+    with one.file.open("rb") as handle:
         while chunk := handle.read(_CHUNK):
             running.update(chunk)
             stream.write(chunk[max(begin - position, 0) : max(end - position, 0)])
             position += len(chunk)
-    return running.hexdigest() == one.manifest.sha256
+    return running.hexdigest() == one.facts.sha256

@@ -19,14 +19,7 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A measured speed.
-
-    Attributes:
-        hardware: Device, by name.
-        engine: Effect engine.
-        precision: Arithmetic.
-        alleles_per_second: SNVs, one strand, no shifts, full-size model.
-    """
+    """A measured speed, of SNVs on one strand, without shifts, in the full-size model."""
 
     hardware: str
     engine: str
@@ -89,17 +82,6 @@ class Plan:
 def make_plan(source: Source, window: int, columns: int, views: int, hours: float, piece_size: int) -> Plan:
     """Reads and checks every allele; runs no model.
 
-    Args:
-        source: Variants and genome.
-        window: Window length in bp.
-        columns: Value columns per row.
-        views: Predictions per allele.
-        hours: Hours that a shard may take.
-        piece_size: Records per piece.
-
-    Returns:
-        The plan.
-
     Raises:
         InputError: The input is bad.
     """
@@ -116,6 +98,5 @@ def read_benchmarks() -> tuple[Benchmark, ...]:
     text = files("enformer_vep").joinpath("data/benchmarks.tsv").read_text(encoding="utf-8")
     rows = csv.DictReader((line for line in text.splitlines() if not line.startswith("##")), delimiter="\t")
     return tuple(
-        Benchmark(row["hardware"], row["engine"], row["precision"], float(row["alleles_per_second"]))
-        for row in rows
+        Benchmark(row["hardware"], row["engine"], row["precision"], float(row["alleles_per_second"])) for row in rows
     )

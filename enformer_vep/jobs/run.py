@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from enformer_vep import __version__
 from enformer_vep.files.signals import StopRequest
@@ -15,7 +14,7 @@ from enformer_vep.scoring.batches import Table, score_variants, write_rows
 from enformer_vep.scoring.inputs import Source
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.scoring.workers import DevicePool
-from enformer_vep.settings import ScoreRequest, ScoreSettings
+from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 logger = logging.getLogger(__name__)
@@ -48,19 +47,21 @@ class Run:
     def provenance(self) -> dict[str, object]:
         """What the run is made with, for the log and `--summary`."""
         request, scorer = self.request, self.scorer
+        settings = scorer.settings.to_dict()
         return {
             "version": __version__,
             "genome": str(request.genome),
             "model": {"name": scorer.model, "sha256": scorer.sha256, "window": scorer.geometry.window},
             "settings": {
-                **_described(scorer.settings),
+                "bins": settings.pop("centre_bins"),
+                **settings,
                 "tracks": len(scorer.tracks),
                 "columns": [block.score for block in scorer.layout.blocks],
                 "batch_size": scorer.batch_size,
             },
             "device": self.device,
-            "genes": _name(request.genes),
-            "calibration": _name(request.calibration),
+            "genes": str(request.genes) if request.genes else None,
+            "calibration": str(request.calibration) if request.calibration else None,
         }
 
     @property
@@ -77,18 +78,9 @@ def prepare_run(
     progress: Progress,
     stop: StopRequest,
 ) -> Run:
-    """Load the model and fix everything else.
+    """Load the model and fix everything else of a run.
 
-    Args:
-        request: The whole run.
-        source: Its input.
-        shard: Its block of the input; None for all.
-        batch_size: What an interrupted run found automatically: another size would change its rounding.
-        progress: Shows how far it is.
-        stop: Says whether somebody asked this process to end.
-
-    Returns:
-        The run.
+    An interrupted run goes on with the `batch_size` that it found automatically: another would change its rounding.
 
     Raises:
         EnformerVepError: On bad options, weights or calibration.
@@ -109,7 +101,7 @@ def write_run(
     total: int | None,
     skipped_batches: int,
 ) -> None:
-    """Score variants, on one device or several, and hand their rows to a table.
+    """Score variants, on one device or several, and hand their rows to a table; counts go into `summary`.
 
     Args:
         run: The run.
@@ -128,12 +120,3 @@ def write_run(
         else:
             rows = score_variants(variants, reference, run.scorer, size, skipped_batches)
             write_rows(rows, table, summary, advance)
-
-
-def _described(settings: ScoreSettings) -> dict[str, object]:
-    values = settings.to_dict()
-    return {"bins": values.pop("centre_bins"), **values}
-
-
-def _name(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -4,7 +4,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from enformer_vep.jobs.run import Progress, Run, prepare_run, write_run
 from enformer_vep.jobs.shards import Shard, parse_shard
 from enformer_vep.resume.journal import JournalContent, differences, read_journal
 from enformer_vep.resume.names import Names, was_completed
-from enformer_vep.resume.table import FileFacts, ResumableTable, open_resumable
+from enformer_vep.resume.resumable import open_resumable
 from enformer_vep.scoring.batches import check_variants
 from enformer_vep.scoring.inputs import Source, open_source
 from enformer_vep.settings import ScoreRequest
@@ -37,13 +37,6 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
 
     Cheap checks come first: input, genome and options fail before weights are loaded. A run that writes a
     file and was interrupted goes on where it stopped.
-
-    Args:
-        request: The whole run.
-        progress: Shows how far it is.
-
-    Returns:
-        Counts and speed.
 
     Raises:
         EnformerVepError: On bad input, options, weights or an unwritable destination; `StoppedError` when a
@@ -129,26 +122,25 @@ def _write_stream(run: Run, variants: Iterator[Variant]) -> RunSummary:
 def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSummary:
     output, size = run.request.output, run.request.compute.piece_size
     make, variants = _writer(run, variants)
-    content = JournalContent(_identity(run), _computed(run), ())
+    identity = run_identity(run.request, run.source.regions, run.source.reference, run.scorer)
+    content = JournalContent(identity, {"batch-size": run.scorer.batch_size, "device": run.device}, ())
     done = None if output.overwrite else _already_complete(run, names, content)
     if done is not None:
         return done
     pieces, total = _pieces(run)
-    with open_resumable(
-        names,
-        content,
-        make,
-        run.stop,
-        first_piece=0 if pieces is None else pieces.start,
-        overwrite=output.overwrite,
-    ) as table:
+    begin = 0 if pieces is None else pieces.start
+    with open_resumable(names, content, make, run.stop, first_piece=begin, overwrite=output.overwrite) as table:
         first = table.piece * size
         if pieces is not None or first:
             variants = run.source.variants(first, None if pieces is None else pieces.stop * size)
         with run.stop.patience():
             left = None if total is None else max(total - first, 0)
             write_run(run, variants, table, table.summary, left, table.batches)
-        table.finish(_register(run, names, content, table) if run.shard else None)
+        facts, counts = table.complete(), table.summary.counts
+        if run.shard:
+            # Before the file has its name: a shard that is there has its manifest.
+            Manifest(names.target, run.shard, content.identity, counts, facts).write()
+        table.take_name()
         return table.summary
 
 
@@ -174,14 +166,6 @@ def _pieces(run: Run) -> tuple[range | None, int | None]:
     return pieces, min(pieces.stop * size, records)
 
 
-def _identity(run: Run) -> dict[str, object]:
-    return run_identity(run.request, run.source.regions, run.source.reference, run.scorer)
-
-
-def _computed(run: Run) -> dict[str, object]:
-    return {"batch-size": run.scorer.batch_size, "device": run.device}
-
-
 def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSummary | None:
     """The counts of a file that an earlier process completed; None when there is work to do."""
     counts = None
@@ -191,11 +175,8 @@ def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSum
             counts = found.checkpoints[-1].counts
     elif run.shard and names.target.is_file():
         manifest = read_manifest(names.target)
-        if (
-            manifest
-            and not differences(manifest.identity, content.identity)
-            and manifest.sha256 == sha256_of(names.target)
-        ):
+        same_run = manifest and not differences(manifest.identity, content.identity)
+        if manifest and same_run and manifest.facts.sha256 == sha256_of(names.target):
             counts = manifest.counts
     if counts is None:
         return None
@@ -204,32 +185,10 @@ def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSum
     return RunSummary(counts, counts.total())
 
 
-def _register(
-    run: Run, names: Names, content: JournalContent, table: ResumableTable
-) -> Callable[[FileFacts], None]:
-    def register(facts: FileFacts) -> None:
-        assert run.shard is not None
-        Manifest(
-            names.target.name,
-            run.shard,
-            content.identity,
-            facts.computed,
-            table.summary.counts,
-            facts.size,
-            facts.sha256,
-            facts.header,
-            facts.trailer,
-        ).write(names.target.parent)
-
-    return register
-
-
 def _report(summary: RunSummary, dry_run: bool) -> None:
     scored, alleles = summary.counts[Status.OK], summary.alleles
     reasons = [
-        f"{summary.counts[status]} {status}"
-        for status in Status
-        if status is not Status.OK and summary.counts[status]
+        f"{summary.counts[status]} {status}" for status in Status if status is not Status.OK and summary.counts[status]
     ]
     logger.info(
         "%d of %d alleles %s%s%s",

@@ -9,13 +9,7 @@ from enformer_vep.errors import UsageError
 # Scheduler, the variable with the task's number, and those with the first task's number, the number of tasks
 # and the step between numbers, where the scheduler tells. PBS_ARRAY_INDEX is PBS Pro's, PBS_ARRAYID Torque's.
 _SCHEDULERS = (
-    (
-        "SLURM",
-        "SLURM_ARRAY_TASK_ID",
-        "SLURM_ARRAY_TASK_MIN",
-        "SLURM_ARRAY_TASK_COUNT",
-        "SLURM_ARRAY_TASK_STEP",
-    ),
+    ("SLURM", *(f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "COUNT", "STEP"))),
     ("SGE", "SGE_TASK_ID", "SGE_TASK_FIRST", "", "SGE_TASK_STEPSIZE"),
     ("PBS", "PBS_ARRAY_INDEX", "", "", ""),
     ("PBS", "PBS_ARRAYID", "", "", ""),
@@ -26,12 +20,7 @@ _WORDS = "write I/N, such as 3/8, or auto/8 or auto within an array job"
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several blocks.
-
-    Attributes:
-        number: Which, from 1.
-        count: Of how many.
-    """
+    """One of several blocks: which, from 1, of how many."""
 
     number: int
     count: int
@@ -41,15 +30,7 @@ class Shard:
         return f"{self.number}/{self.count}"
 
     def pieces(self, total: int) -> range:
-        """The pieces of this shard.
-
-        Args:
-            total: Pieces of the whole input.
-
-        Returns:
-            Consecutive ordinals; all shards together have each exactly once, and their sizes differ by one at
-            most.
-        """
+        """The pieces of this shard, of `total`: each is in one shard, and their sizes differ by one at most."""
         return range((self.number - 1) * total // self.count, self.number * total // self.count)
 
 
@@ -59,13 +40,6 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     "auto" takes the number from the array job that this process belongs to. SLURM also tells how many tasks
     there are (its array must then be complete and begin anywhere); an array of a few of the tasks, to make up
     for lost ones, needs "auto/8" and numbers from 1 to 8.
-
-    Args:
-        text: What `--shard` was given.
-        environment: The process's environment variables.
-
-    Returns:
-        The shard.
 
     Raises:
         UsageError: It cannot be read, or no scheduler says which task this is.
@@ -90,9 +64,7 @@ def _from_environment(count: int | None, environment: Mapping[str, str]) -> Shar
                 return Shard(number, count)
             known = _tasks(environment, first, tasks, step)
             if known is None:
-                raise UsageError(
-                    f"--shard auto: {scheduler} does not say how many tasks the array has; write auto/N"
-                )
+                raise UsageError(f"--shard auto: {scheduler} does not say how many tasks the array has; write auto/N")
             return Shard((number - known.start) // known.step + 1, len(known))
     raise UsageError(
         "--shard auto: no array job is running here (no variable of SLURM, SGE, PBS or LSF is set); "

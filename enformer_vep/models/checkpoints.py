@@ -72,9 +72,6 @@ def load_model(
         target_length: Bins to predict, if not what the model says; -1 for no crop.
         offline: Use what is on this machine, never the network.
 
-    Returns:
-        The model.
-
     Raises:
         ModelError: When the weights are missing, damaged or do not fit.
         DependencyError: When reading them needs a package that is not installed.
@@ -148,11 +145,7 @@ def build_on_meta(family: Family, config: Configuration, organisms: Collection[s
 
 def tensor_shapes(network: Network) -> dict[str, Shape]:
     """Name and shape of every tensor that is a weight."""
-    return {
-        name: tuple(tensor.shape)
-        for name, tensor in network.state_dict().items()
-        if not name.endswith(_COUNTER)
-    }
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if not name.endswith(_COUNTER)}
 
 
 def count_parameters(shapes: Mapping[str, Shape]) -> int:
@@ -161,35 +154,19 @@ def count_parameters(shapes: Mapping[str, Shape]) -> int:
 
 
 def wanted_heads(checkpoint: Checkpoint, organisms: Collection[str] | None) -> tuple[str, ...]:
-    """Heads to load.
-
-    Args:
-        checkpoint: Open weights.
-        organisms: Heads that are asked for; all of them when None.
-
-    Returns:
-        Names of heads.
-
-    Raises:
-        ModelError: When the model does not have one.
-    """
+    """Heads to load, all of them when None; raises ModelError when the model does not have one."""
     present = tuple(checkpoint.config.output_tracks)
     wanted = present if organisms is None else tuple(organisms)
     absent = [organism for organism in wanted if organism not in present]
     if absent:
         raise ModelError(
-            f"model {checkpoint.name} has no {absent[0]} head, only {', '.join(present)}: "
-            f"use --organism {present[0]}"
+            f"model {checkpoint.name} has no {absent[0]} head, only {', '.join(present)}: use --organism {present[0]}"
         )
     return wanted
 
 
 def check_tensors(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> None:
     """Compare what the network needs with what the file holds.
-
-    Args:
-        checkpoint: Open weights.
-        shapes: Our name to our shape of every tensor of the network.
 
     Raises:
         ModelError: When a tensor is missing, extra, misshapen, or an alias that differs from its original.
@@ -237,9 +214,7 @@ def _read(checkpoint: Checkpoint, name: str, shape: Shape) -> Tensor:
     return tensor.to(torch.float32).contiguous()
 
 
-def _digest(
-    checkpoint: Checkpoint, shapes: Mapping[str, Shape], state: Mapping[str, Tensor]
-) -> dict[str, str]:
+def _digest(checkpoint: Checkpoint, shapes: Mapping[str, Shape], state: Mapping[str, Tensor]) -> dict[str, str]:
     """Digest what was loaded; take the rest from the file's record, or read it for this once."""
 
     def read(name: str) -> Tensor:

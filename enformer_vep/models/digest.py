@@ -20,15 +20,7 @@ def part_of(name: str) -> str:
 
 
 def digest_parts(names: Iterable[str], read: Callable[[str], Tensor]) -> dict[str, str]:
-    """Digest every part.
-
-    Args:
-        names: Tensor names, whole parts.
-        read: Name to float32 tensor on the CPU.
-
-    Returns:
-        Part to hexadecimal SHA-256.
-    """
+    """Digest every part, hexadecimal SHA-256 by part, of whole parts' names and what reads float32 on the CPU."""
     hashes: dict[str, hashlib._Hash] = {}
     for name in sorted(names):
         tensor = read(name)

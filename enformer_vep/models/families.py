@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from enformer_vep.effects.batches import EffectEngine
+from enformer_vep.effects.effect import EffectEngine
 from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
@@ -46,7 +46,7 @@ class Family:
         name: As in the files of its models.
         configuration: Type of its configurations (`Configuration`).
         network: Type of its networks, made of a configuration and, if not all are wanted, the heads.
-        engines: Its own engines, the default first (`enformer_vep.effects.batches.EffectEngine`).
+        engines: Its own engines, the default first (`enformer_vep.effects.effect.EffectEngine`).
     """
 
     name: str
@@ -55,17 +55,7 @@ class Family:
     engines: Mapping[Engine, Any]
 
     def choose_engine(self, wanted: Engine | None) -> Engine:
-        """The engine of a run.
-
-        Args:
-            wanted: What was asked for; None for the family's default.
-
-        Returns:
-            The engine.
-
-        Raises:
-            UsageError: The family has no such engine.
-        """
+        """The engine of a run, the family's default when None; raises UsageError when the family has no such engine."""
         if wanted is None:
             return next(iter(self.engines), Engine.PAIR)
         if wanted is not Engine.PAIR and wanted not in self.engines:
@@ -73,19 +63,13 @@ class Family:
         return wanted
 
     def make_engine(self, engine: Engine | None, network: Network, *wanted: Any) -> EffectEngine:
-        """Make an engine that survives a full device.
+        """Make an engine that survives a full device; raises UsageError as `choose_engine` does.
 
         Args:
             engine: Which; None for the family's default.
             network: The model, in eval mode, on the device that is to be used.
             wanted: Organism, tracks, bins, precision and portions: see
                 `enformer_vep.effects.engine.NetworkEngine`.
-
-        Returns:
-            The engine.
-
-        Raises:
-            UsageError: The family has no such engine.
         """
         kind = self.engines.get(self.choose_engine(engine), PairEngine)
         return MemoryGuard(kind(network, *wanted))
@@ -98,11 +82,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def find_family(name: str) -> Family:
-    """Look a family up by the name that a file gives.
-
-    Raises:
-        ModelError: This version does not know it.
-    """
+    """Look a family up by the name that a file gives; raises ModelError when this version does not know it."""
     if name not in FAMILIES:
         raise ModelError(f"models of the family {name} are not known here, only {', '.join(FAMILIES)}")
     return FAMILIES[name]

@@ -8,7 +8,6 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -44,27 +43,12 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """Where things are, from the environment."""
-
-    cache: Path
-    offline: bool
-
-    @classmethod
-    def from_environment(cls) -> "_Settings":
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        own = os.environ.get("ENFORMER_VEP_CACHE")
-        offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-        return cls(Path(own) if own else base / "enformer-vep", offline)
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def example_weights() -> Path:
-    """Path of the example model in this package.
-
-    Raises:
-        ModelError: When this installation has none.
-    """
+    """Path of the example model in this package; raises ModelError when this installation has none."""
     path = Path(str(resources.files("enformer_vep"))) / "data" / "example.safetensors"
     if not path.is_file():
         raise ModelError(
@@ -74,13 +58,9 @@ def example_weights() -> Path:
 
 
 def official_weights(*, offline: bool = False) -> Path:
-    """Directory of the official weights: from the hub's cache, or else from the hub.
+    """Directory of the official weights, hashes checked: from the hub's cache, or else from the hub.
 
-    Args:
-        offline: Never use the network (so do HF_HUB_OFFLINE and `HF_HOME` of huggingface_hub).
-
-    Returns:
-        A directory in the hub's layout. The files' hashes have been checked.
+    HF_HUB_OFFLINE and HF_HOME mean what they mean to huggingface_hub.
 
     Raises:
         ModelError: When the weights cannot be had, or are not what they should be.
@@ -88,9 +68,7 @@ def official_weights(*, offline: bool = False) -> Path:
     paths = [_official_file(name, offline=offline) for name in FILES]
     for path, expected in zip(paths, FILES.values(), strict=True):
         if sha256_of(path) != expected:
-            raise ModelError(
-                f"{path}: damaged, its SHA-256 is not {expected}: delete it and download it again"
-            )
+            raise ModelError(f"{path}: damaged, its SHA-256 is not {expected}: delete it and download it again")
     return paths[0].parent
 
 
@@ -104,7 +82,7 @@ def _official_file(name: str, *, offline: bool) -> Path:
     cached = _cached_file(name)
     if cached is not None:
         return cached
-    if offline or _Settings.from_environment().offline:
+    if offline or _is_offline():
         raise ModelError(f"{name} of {REPOSITORY} is not on this machine: {_REMEDY}")
     from huggingface_hub import hf_hub_download
 
@@ -134,19 +112,11 @@ def track_tables(organisms: Iterable[str], *, offline: bool = False) -> dict[str
 
 
 def fetch_targets(organism: str, *, offline: bool = False) -> str | None:
-    """Track table of the official weights.
-
-    Args:
-        organism: "human" or "mouse".
-        offline: Never use the network.
-
-    Returns:
-        The published table's text, or None, with a warning, when it cannot be had.
-    """
+    """The published track table of the official weights; None, with a warning, when it cannot be had."""
     text = cached_targets(organism)
     if text is None:
         try:
-            if offline or _Settings.from_environment().offline:
+            if offline or _is_offline():
                 raise OSError("offline")
             _download_table(organism, table_path(organism))
         except (OSError, ValueError, OutputError) as error:
@@ -169,7 +139,9 @@ def cached_targets(organism: str) -> str | None:
 
 def table_path(organism: str) -> Path:
     """Where an organism's track table is kept."""
-    return _Settings.from_environment().cache / f"targets_{organism}.txt"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    own = os.environ.get("ENFORMER_VEP_CACHE")
+    return (Path(own) if own else base / "enformer-vep") / f"targets_{organism}.txt"
 
 
 def _download_table(organism: str, path: Path) -> None:

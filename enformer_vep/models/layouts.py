@@ -34,12 +34,7 @@ class Layout:
 def translate_module(module: str, table: Mapping[str, str]) -> str:
     """Look up a module path in a table where `*` stands for a block's number or a head's organism.
 
-    Args:
-        module: Our module path, such as "tower.3.conv.norm".
-        table: Our path to the file's, such as "tower.*.conv.norm" to "conv_tower.*.0.0".
-
-    Returns:
-        The file's module path.
+    "tower.3.conv.norm" by "tower.*.conv.norm" to "conv_tower.*.0.0" is "conv_tower.3.0.0".
     """
     parts = module.split(".")
     if parts[0] not in _NUMBERED:

@@ -62,15 +62,7 @@ class Choice:
     target_length: int | None = None
 
     def complete(self, values: Mapping[str, Any], path: Path, family: Family) -> Configuration:
-        """Make the configuration.
-
-        Args:
-            values: Keyword arguments of the family's configuration from the file at `path`.
-            path: Named in errors.
-            family: Whose configuration it is.
-
-        Returns:
-            The configuration.
+        """Make the configuration of a family from what the file at `path` says.
 
         Raises:
             ModelError: When the result is no possible model.
@@ -100,9 +92,6 @@ def open_checkpoint(source: str | Path, choice: Choice, *, offline: bool = False
         choice: What to change about the sequence.
         offline: Never use the network.
 
-    Returns:
-        The open weights.
-
     Raises:
         ModelError: When there is no such model, or its configuration is damaged.
         DependencyError: When reading it needs a package that is not installed.
@@ -120,12 +109,6 @@ def default_target_length(tokens: int) -> int:
 
     DeepMind's checkpoint records no length. Its model crops 320 of 1,536 tokens on each side, and so do we
     when that leaves anything; of a shorter window the central two thirds are kept.
-
-    Args:
-        tokens: Bins of the whole window.
-
-    Returns:
-        Bins to predict.
     """
     return tokens - 2 * CROP if tokens > 2 * CROP else 2 * (tokens // 3)
 
@@ -137,9 +120,7 @@ def count_tokens(values: Mapping[str, Any]) -> int:
 
 
 def _check_integers(values: Mapping[str, Any], family: Family) -> None:
-    integers = [
-        item.name for item in fields(family.configuration) if item.type is int and item.name in values
-    ]
+    integers = [item.name for item in fields(family.configuration) if item.type is int and item.name in values]
     numbers = {name: values[name] for name in integers} | dict(values.get("output_tracks", {}))
     for name, value in numbers.items():
         if type(value) is not int:
@@ -160,9 +141,7 @@ def _open_path(path: Path, choice: Choice) -> Checkpoint:
             "name the model's own directory or file"
         )
     if not path.exists():
-        raise ModelError(
-            f"{path}: no such model: give enformer, example or a path (see `enformer-vep models`)"
-        )
+        raise ModelError(f"{path}: no such model: give enformer, example or a path (see `enformer-vep models`)")
     return _open_safetensors(path, choice) if path.suffix == ".safetensors" else _open_plain(path, choice)
 
 
@@ -170,18 +149,14 @@ def _open_hub_layout(directory: Path, choice: Choice) -> Checkpoint:
     for name in huggingface.WEIGHT_NAMES:
         if (directory / name).is_file():
             return replace(_open_plain(directory / name, choice), name=directory.resolve().name)
-    raise ModelError(
-        f"{directory}: no {' or '.join(huggingface.WEIGHT_NAMES)} beside config.json: copy it there"
-    )
+    raise ModelError(f"{directory}: no {' or '.join(huggingface.WEIGHT_NAMES)} beside config.json: copy it there")
 
 
 def _open_plain(path: Path, choice: Choice) -> Checkpoint:
     """Weights whose configuration stands in a file beside them."""
     config_path = path.with_name(huggingface.CONFIG_NAME)
     if not config_path.is_file():
-        raise ModelError(
-            f"{path}: neither a model of ours nor one with a config.json beside it: copy that file there"
-        )
+        raise ModelError(f"{path}: neither a model of ours nor one with a config.json beside it: copy that file there")
     config = choice.complete(huggingface.read_config(config_path), config_path, _ENFORMER)
     return Checkpoint(path.name, open_store(path), huggingface.HUGGING_FACE, _ENFORMER, config)
 

@@ -31,7 +31,7 @@ class WeightStore(Protocol):
 
 
 class SafetensorsStore:
-    """A .safetensors file.
+    """A .safetensors file; raises ModelError when it is not complete.
 
     Attributes:
         path: The file.
@@ -40,14 +40,6 @@ class SafetensorsStore:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file and read its header.
-
-        Args:
-            path: The file.
-
-        Raises:
-            ModelError: When it is not a complete safetensors file.
-        """
         self.path = path
         try:
             file: Any = safe_open(path, framework="pt")
@@ -60,11 +52,7 @@ class SafetensorsStore:
             raise _damaged(path, error) from error
 
     def read(self, name: str) -> Tensor:
-        """Read one tensor as it is stored.
-
-        Raises:
-            ModelError: When the file cannot be read.
-        """
+        """Read one tensor as it is stored; raises ModelError when the file cannot be read."""
         try:
             # A narrower type is copied into the network: a mapping of its own gives the pages back.
             mapped = self._file.get_slice(name).get_dtype() == "F32"
@@ -78,26 +66,18 @@ class SafetensorsStore:
 class TorchStore:
     """A state dict written by `torch.save`, read with `weights_only=True`.
 
+    Raises ModelError when it is damaged, or holds anything but named tensors.
+
     Attributes:
         path: The file.
         shapes: Tensor name to shape.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file.
-
-        Args:
-            path: The file.
-
-        Raises:
-            ModelError: When it is damaged, or holds anything but named tensors.
-        """
         self.path = path
         try:
             # The format before PyTorch 1.6 is not a zip archive and cannot be mapped.
-            self._tensors = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
+            self._tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except pickle.UnpicklingError as error:
             raise ModelError(
                 f"{path}: damaged, or holds more than tensors, which is never run: "
@@ -105,13 +85,10 @@ class TorchStore:
             ) from error
         except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
             raise _damaged(path, error) from error
-        if not isinstance(self._tensors, dict) or not all(
-            isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in self._tensors.items()
-        ):
+        some: Any = self._tensors.items() if isinstance(self._tensors, dict) else [(None, None)]
+        if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in some):
             raise ModelError(f"{path}: not a dictionary of named tensors: save its state_dict() alone")
-        self.shapes: Mapping[str, Shape] = {
-            name: tuple(tensor.shape) for name, tensor in self._tensors.items()
-        }
+        self.shapes: Mapping[str, Shape] = {name: tuple(tensor.shape) for name, tensor in some}
 
     def read(self, name: str) -> Tensor:
         """Read one tensor as it is stored."""
@@ -120,11 +97,7 @@ class TorchStore:
 
 
 def open_store(path: Path) -> SafetensorsStore | TorchStore:
-    """Open a weight file by its suffix.
-
-    Raises:
-        ModelError: When the file is damaged.
-    """
+    """Open a weight file by its suffix; raises ModelError when it is damaged."""
     return SafetensorsStore(path) if path.suffix == ".safetensors" else TorchStore(path)
 
 

@@ -10,9 +10,9 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import explained, write_complete
@@ -58,32 +58,21 @@ class Checkpoint:
 
     def to_json(self) -> bytes:
         """One line of the journal."""
-        values = {
-            "piece": self.piece,
-            "batches": self.batches,
-            "rows": self.counts.total(),
-            "size": self.size,
-            "sha256": self.sha256,
-            "counts": self.counts,
-            "state": self.state,
-            "finished": self.finished,
-        }
+        values = {name: getattr(self, name) for name in self.__slots__} | {"rows": self.counts.total()}
         return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes) -> "Checkpoint":
         """Reads a line; raises ValueError, KeyError or TypeError when it is none."""
         values = json.loads(line)
-        counts = Counter({Status(name): int(count) for name, count in values["counts"].items()})
-        return cls(
-            int(values["piece"]),
-            int(values["batches"]),
-            int(values["size"]),
-            str(values["sha256"]),
-            counts,
-            dict(values["state"]),
-            bool(values["finished"]),
-        )
+        piece, batches, size = (int(values[name]) for name in ("piece", "batches", "size"))
+        counts, state = read_counts(values["counts"]), dict(values["state"])
+        return cls(piece, batches, size, str(values["sha256"]), counts, state, bool(values["finished"]))
+
+
+def read_counts(values: Mapping[str, object]) -> Counter[Status]:
+    """Rows by status, as they stand in a journal or manifest; raises ValueError when they are none."""
+    return Counter({Status(name): int(cast(int, count)) for name, count in values.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +91,14 @@ class JournalContent:
 
 
 class Journal:
-    """Appends checkpoints.
-
-    Args:
-        path: The journal file.
-        content: What it holds from the start; whatever the file held before is replaced.
-    """
+    """Appends checkpoints to a file whose content, whatever it held before, is `content` from the start."""
 
     def __init__(self, path: Path, content: JournalContent) -> None:
         self._path, self._content = path, content
         self._rewrite()
 
     def append(self, checkpoint: Checkpoint) -> None:
-        """Adds a checkpoint; the bytes it speaks of must have been handed to the operating system.
-
-        Raises:
-            OutputError: It cannot be written.
-        """
+        """Adds a checkpoint, raising OutputError; its bytes must have been handed to the operating system."""
         line = checkpoint.to_json()
         with explained(self._path):
             self._handle.write(line)
@@ -139,8 +119,7 @@ class Journal:
 
     def _compact(self) -> None:
         self._handle.close()
-        content = self._content
-        self._content = JournalContent(content.identity, content.computed, tuple(self._ends_of_pieces))
+        self._content = replace(self._content, checkpoints=tuple(self._ends_of_pieces))
         self._rewrite()
 
     def _rewrite(self) -> None:
@@ -156,14 +135,9 @@ class Journal:
 
 
 def read_journal(path: Path) -> JournalContent | None:
-    """Reads what a run left behind.
+    """Reads what a run left behind: None without a journal, or when not even its first line can be read.
 
-    Args:
-        path: The journal file.
-
-    Returns:
-        Its content up to the first line that cannot be read (a kill may have cut the last one short); None
-        when there is no journal or not even its first line can be read.
+    It ends before the first line that cannot be read: a kill may have cut the last one short.
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
@@ -189,11 +163,7 @@ def _checkpoints(lines: list[bytes]) -> tuple[Checkpoint, ...]:
 
 
 def verify(part: BinaryIO, checkpoints: tuple[Checkpoint, ...]) -> tuple[int, "hashlib._Hash"]:
-    """Finds how many checkpoints the unfinished file bears out.
-
-    Args:
-        part: The file, at its beginning; read once.
-        checkpoints: Oldest first.
+    """Finds how many checkpoints the unfinished file, at its beginning and read once, bears out.
 
     Returns:
         The number of checkpoints, from the first, whose bytes are there unchanged, and the running hash as it

@@ -21,14 +21,7 @@ _BUFFER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The files of one run.
-
-    Attributes:
-        destination: The name that the user gave, for messages.
-        target: The complete file.
-        part: The unfinished one.
-        journal: How far it is.
-    """
+    """The files of one run: as the user named it, the complete one, the unfinished one, how far it is."""
 
     destination: str
     target: Path
@@ -39,12 +32,8 @@ class Names:
     def of(cls, destination: str) -> "Names":
         """Names beside the destination; raises OutputError when that cannot be a file."""
         target = resolve_target(destination)
-        return cls(
-            destination,
-            target,
-            target.with_name(target.name + ".part"),
-            target.with_name(target.name + ".journal"),
-        )
+        part, journal = (target.with_name(target.name + suffix) for suffix in (".part", ".journal"))
+        return cls(destination, target, part, journal)
 
 
 def was_completed(names: Names) -> bool:
@@ -53,20 +42,12 @@ def was_completed(names: Names) -> bool:
     if found is None or not found.checkpoints or names.part.exists() or not names.target.is_file():
         return False
     last = found.checkpoints[-1]
-    return (
-        last.finished and last.size == names.target.stat().st_size and last.sha256 == sha256_of(names.target)
-    )
+    return last.finished and last.size == names.target.stat().st_size and last.sha256 == sha256_of(names.target)
 
 
 @contextmanager
 def locked_part(names: Names) -> Iterator[BinaryIO]:
-    """Opens the unfinished file, made if need be, for this process alone.
-
-    Args:
-        names: The run's files.
-
-    Yields:
-        The file, open for reading and writing.
+    """Opens the unfinished file, made if need be, to be read and written by this process alone.
 
     Raises:
         OutputError: It cannot be opened, or another process writes it.
@@ -85,9 +66,7 @@ def locked_part(names: Names) -> Iterator[BinaryIO]:
 
 
 def _lock(handle: BinaryIO, names: Names) -> None:
-    busy = OutputError(
-        f"{names.destination}: another process is writing it; wait for it or choose another destination"
-    )
+    busy = OutputError(f"{names.destination}: another process is writing it; wait for it or choose another destination")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

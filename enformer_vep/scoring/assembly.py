@@ -36,13 +36,6 @@ logger = logging.getLogger(__name__)
 def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
     """Load the model of a run and make it ready.
 
-    Args:
-        request: The run.
-        reference: Its genome and genes.
-
-    Returns:
-        The scorer.
-
     Raises:
         EnformerVepError: On bad options, weights or calibration.
     """
@@ -54,16 +47,7 @@ def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
 
 
 def open_model(source: str, settings: ScoreSettings, compute: ComputeSettings) -> LoadedModel:
-    """Load only the head that a run needs.
-
-    Args:
-        source: What `--model` takes.
-        settings: Says which organism.
-        compute: Says which window.
-
-    Returns:
-        The model, on the CPU.
-    """
+    """Load, onto the CPU, only the head that a run needs."""
     return load_model(source, organisms=(settings.organism,), window=compute.window)
 
 
@@ -72,14 +56,13 @@ def make_scorer(
 ) -> Scorer:
     """Fix tracks, bins and engine.
 
+    Where `compute` names several devices, the scorer is on the CPU and knows what fits on all of them.
+
     Args:
         model: The network and its configuration; it stays where it is.
         settings: What to score.
         compute: Where, and in what portions.
         targets: Track table that takes precedence over the model's own.
-
-    Returns:
-        The scorer; where `compute` names several devices, one on the CPU that knows what fits on all of them.
 
     Raises:
         UsageError: When organism, tracks, bins, engine or device do not exist.
@@ -93,9 +76,7 @@ def make_scorer(
     tracks, groups = _select(settings, table, model.network.head(settings.organism).out_features)
     in_use, predictor = make_predictor(model, settings, tracks, table, device)
     layout = make_layout(settings, tracks, table, groups)
-    foreign = None
-    if table is not None and f"targets_{settings.organism}" not in model.metadata:
-        foreign = table.fingerprint
+    notes = run_notes(model.sha256, _foreign(table, model, settings.organism), in_use.window, settings)
     footprint = model.network.footprint
     fitting = min(automatic_batch_size(footprint, one) for one in several or (device,))
     overflows = settings.precision in SIXTEEN_BIT
@@ -103,9 +84,7 @@ def make_scorer(
     return Scorer(
         model=model.name,
         sha256=model.sha256,
-        layout=replace(
-            layout, notes=(*run_notes(model.sha256, foreign, in_use.window, settings), *layout.notes)
-        ),
+        layout=replace(layout, notes=(*notes, *layout.notes)),
         tracks=tracks,
         geometry=in_use,
         predictor=predictor,
@@ -123,7 +102,7 @@ def make_predictor(
     table: TrackTable | None,
     device: torch.device,
 ) -> tuple[Geometry, Predictor]:
-    """Fix bins and engine.
+    """Fix bins and engine; gives the bins in use, and what predicts them.
 
     Args:
         model: The network; it stays where it is.
@@ -131,17 +110,9 @@ def make_predictor(
         tracks: Rows of the head that are wanted.
         table: Says which tracks are of one strand; None when none is.
         device: Where to compute.
-
-    Returns:
-        The bins in use, and what predicts them.
     """
     output, both_strands = model.network.output, settings.reverse_complement
-    _require_variant_in_window(settings.shifts, output.window)
-    if settings.share_windows > output.predicted:
-        raise UsageError(
-            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
-            "or variants leave the bins that are predicted"
-        )
+    _require_variant_in_window(settings, output)
     plan = plan_bins(output, settings.centre_bins, settings.share_windows, settings.shifts, both_strands)
     predicted, partners = tracks, None
     if both_strands and table is not None:
@@ -162,6 +133,11 @@ def make_predictor(
     )
 
 
+def _foreign(table: TrackTable | None, model: LoadedModel, organism: str) -> str | None:
+    """Fingerprint of a table that the model does not carry itself."""
+    return None if table is None or f"targets_{organism}" in model.metadata else table.fingerprint
+
+
 def _select(
     settings: ScoreSettings, table: TrackTable | None, track_count: int
 ) -> tuple[tuple[int, ...], TrackGroups | None]:
@@ -172,11 +148,16 @@ def _select(
     return groups.tracks if groups else tuple(range(track_count)), groups
 
 
-def _require_variant_in_window(shifts: Sequence[int], window: int) -> None:
-    centre = centre_index(window)
-    for shift in shifts:
+def _require_variant_in_window(settings: ScoreSettings, output: Geometry) -> None:
+    window, centre = output.window, centre_index(output.window)
+    for shift in settings.shifts:
         if not 0 <= centre - shift < window:
             raise UsageError(
                 f"--shifts {shift} moves the variant out of the window of {window} bp: "
                 f"choose from {centre - window + 1} to {centre}"
             )
+    if settings.share_windows > output.predicted:
+        raise UsageError(
+            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
+            "or variants leave the bins that are predicted"
+        )

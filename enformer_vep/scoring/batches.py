@@ -62,10 +62,10 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Alleles whose rows are made together.
+    """Alleles whose rows are made together, in order.
 
     Attributes:
-        alleles: The alleles, in order.
+        alleles: The alleles.
         ends_piece: Whether it is the last of its piece.
         placed: Their windows, in the order of their rows.
         portions: What is computed at once: which of `placed`, and their windows.
@@ -116,20 +116,7 @@ def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Referenc
 def check_variants(
     variants: Iterable[Variant], reference: Reference, geometry: Geometry, settings: ScoreSettings
 ) -> Iterator[Checked]:
-    """Say of every allele whether it can be scored.
-
-    Args:
-        variants: ALT alleles.
-        reference: Genome and genes.
-        geometry: The model's window.
-        settings: What is asked for.
-
-    Yields:
-        Each allele with its status.
-
-    Raises:
-        InputError: On a REF that differs from the genome, when strict.
-    """
+    """Say of every allele whether it can be scored; raises InputError on a wrong REF, when strict."""
     placer = make_placer(geometry, settings, reference)
     for variant in variants:
         status = check_variant(variant, reference.genome, geometry.window)
@@ -159,9 +146,6 @@ def score_variants(
         scorer: The model, made ready.
         piece_size: Records per piece.
         skipped_batches: Batches of the first piece that are done already.
-
-    Yields:
-        Batches of rows.
     """
     return compute(ahead(make_batches(variants, reference, scorer, piece_size, skipped_batches)), scorer)
 
@@ -175,8 +159,7 @@ def make_batches(
 ) -> Iterator[Batch]:
     """Do what the device has no part in: check, place, cut windows. See `score_variants`.
 
-    Yields:
-        Batches; where all of the first piece is done already, an empty one ends it.
+    Where all of the first piece is done already, an empty batch ends it.
     """
     checked = check_variants(variants, reference, scorer.geometry, scorer.settings)
     for alleles, ends_piece in _cut(checked, scorer, piece_size):
@@ -193,13 +176,6 @@ def compute(batches: Iterable[Batch], scorer: Scorer) -> Iterator[ScoredBatch]:
     """Compute batches and put the rows of each into order.
 
     A GPU has the next batch before the rows of the last are made; a CPU would only make rows wait.
-
-    Args:
-        batches: From `make_batches`.
-        scorer: The model, made ready.
-
-    Yields:
-        Batches of rows.
     """
     waiting: tuple[Batch, list[Submitted]] | None = None
     for batch in batches:
@@ -222,11 +198,8 @@ def write_rows(
 ) -> None:
     """Write every row as it comes.
 
-    Args:
-        batches: Rows, in order.
-        table: Where rows go.
-        summary: Alleles are counted here, before the batch they belong to is reported to the table.
-        progress: Called after each row.
+    Alleles are counted in `summary` before the batch they belong to is reported to the table; `progress` is called
+    after each row.
     """
     variant = None
     for batch in batches:

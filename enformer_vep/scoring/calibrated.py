@@ -36,9 +36,6 @@ def with_calibration(
         additions: What to add; None for quantiles, z-scores, and components if they were fitted and all
             tracks that they need are scored.
 
-    Returns:
-        The scorer with further columns.
-
     Raises:
         InputError: When the file is no calibration.
         UsageError: When it was made with other settings, or lacks what is wanted.
@@ -48,9 +45,7 @@ def with_calibration(
     blocks = scorer.layout.blocks
     wanted = _default(calibration, blocks) if additions is None else parse_additions(",".join(additions))
     extension = calibration.extend(blocks, wanted)
-    return replace(
-        scorer, layout=replace(scorer.layout, blocks=blocks + extension.blocks), extension=extension
-    )
+    return replace(scorer, layout=replace(scorer.layout, blocks=blocks + extension.blocks), extension=extension)
 
 
 def calibration_path(path: Path) -> Path:

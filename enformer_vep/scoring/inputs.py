@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import read_genes
 from enformer_vep.genome.regions import Region, parse_region, read_regions_file
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.vcf import STANDARD_INPUT, read_variants
+from enformer_vep.genome.vcf import read_variants, reads_once
 from enformer_vep.genome.vcf_count import count_every_record, count_records
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.settings import ScoreRequest
@@ -36,7 +35,7 @@ class Source:
     @property
     def is_stream(self) -> bool:
         """Whether it can be read once only."""
-        return self.path == STANDARD_INPUT or not Path(self.path).is_file()
+        return reads_once(self.path)
 
     def variants(self, first_record: int = 0, end_record: int | None = None) -> Iterator[Variant]:
         """Reads alleles; see `read_variants`."""

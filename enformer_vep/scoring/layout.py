@@ -23,7 +23,7 @@ def make_layout(
     groups: TrackGroups | None = None,
 ) -> Layout:
     """Columns of a run: for each score all groups, or tracks, which without a table are named by their index."""
-    labels = _labels(tracks, table)
+    labels = tuple(table[track].identifier if table is not None else str(track) for track in tracks)
     titles: tuple[str, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     if groups is not None:
@@ -33,16 +33,11 @@ def make_layout(
     elif table is not None:
         titles = tuple(table[track].description for track in tracks)
     blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
-    return Layout(blocks, _context(settings), notes)
+    context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
+    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
 
 
-def _labels(tracks: Sequence[int], table: TrackTable | None) -> tuple[str, ...]:
-    return tuple(table[track].identifier if table is not None else str(track) for track in tracks)
-
-
-def run_notes(
-    sha256: str, targets: str | None, window: int, settings: ScoreSettings
-) -> tuple[tuple[str, str], ...]:
+def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
     """What numbers were made with, without paths and times.
 
     Args:
@@ -50,9 +45,6 @@ def run_notes(
         targets: Fingerprint of the track table, where the model does not say which track is which.
         window: Window length in bp.
         settings: What was asked for, with nothing left to choose.
-
-    Returns:
-        Names and values, for formats that carry such.
     """
     said_elsewhere = {} if targets is None else {"targets": targets}
     notes: dict[str, object] = {"model": sha256, **said_elsewhere, "window": window, **settings.describe()}
@@ -63,12 +55,4 @@ def run_notes(
     engine, precision = notes.pop("engine"), notes.pop("precision")
     genes = settings.genes
     notes["genes"] = f"{genes.tss_bins} bins per TSS, window on the {genes.centre}" if genes else "none"
-    return tuple(
-        (name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items()
-    )
-
-
-def _context(settings: ScoreSettings) -> tuple[ContextColumn, ...]:
-    if settings.genes:
-        return (GENE_ID, GENE_NAME, TSS_DISTANCE)
-    return (WINDOW_START,) if settings.share_windows else ()
+    return tuple((name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items())

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import Effect
+from enformer_vep.effects.effect import Effect
 from enformer_vep.genome.placing import Readout
 from enformer_vep.scoring.scores import compute_scores
 from enformer_vep.settings import Score

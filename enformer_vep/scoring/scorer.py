@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from enformer_vep.calibration import Extension
-from enformer_vep.effects.batches import Effect, EffectBatch, make_batch
+from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches
@@ -98,15 +98,7 @@ class Scorer:
         return self.predictor.device.type == "cuda"
 
     def prepare(self, placed: Sequence[Placed], genome: Genome) -> Work:
-        """Cut windows and put them together; the device has no part in it.
-
-        Args:
-            placed: Variants, on contigs that the genome has.
-            genome: The reference.
-
-        Returns:
-            What `effect` and `submit` take.
-        """
+        """Cut the windows of variants, on contigs that the genome has; the device has no part in it."""
         shifts = self.settings.shifts
         views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
         stitches = None
@@ -118,9 +110,6 @@ class Scorer:
     def effect(self, work: Work) -> Effect:
         """Predict, averaged over strands and shifts.
 
-        Args:
-            work: From `prepare`.
-
         Returns:
             Reference prediction and delta [B, bins, tracks or groups], on the scorer's device.
         """
@@ -130,14 +119,7 @@ class Scorer:
         return effect
 
     def submit(self, work: Work) -> Submitted:
-        """Have work computed, without waiting for a GPU.
-
-        Args:
-            work: From `prepare`.
-
-        Returns:
-            What `collect` takes.
-        """
+        """Have work computed, without waiting for a GPU; `collect` waits."""
         effect = self._effect(self.predictor, work)
         values, finite = self._scores(effect, work), None if self.fallback is None else is_finite(effect)
         if not self.is_asynchronous:
@@ -148,14 +130,7 @@ class Scorer:
         return Submitted(work, values, finite, done)
 
     def collect(self, submitted: Submitted) -> Floats:
-        """Wait for values.
-
-        Args:
-            submitted: From `submit`.
-
-        Returns:
-            float32 [rows, value columns], a row per readout.
-        """
+        """Wait for values: float32 [rows, value columns], a row per readout."""
         if submitted.done is not None:
             submitted.done.synchronize()
         scores = submitted.values
@@ -173,9 +148,7 @@ class Scorer:
         return effect.map(lambda values: values @ weights)
 
     def _repeated(self, predictor: Predictor, work: Work) -> Effect:
-        logger.warning(
-            "float16 overflowed in a batch of %d alleles: repeated in float32", len(work.batches[0])
-        )
+        logger.warning("float16 overflowed in a batch of %d alleles: repeated in float32", len(work.batches[0]))
         return self._effect(predictor, work)
 
     def _scores(self, effect: Effect, work: Work) -> Tensor:

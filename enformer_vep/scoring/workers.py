@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
 
 import torch
 
@@ -70,9 +69,7 @@ class DevicePool:
         make_scorer: Makes a worker's scorer.
     """
 
-    def __init__(
-        self, request: ScoreRequest, batch_size: int, make_scorer: ScorerFactory = scorer_of
-    ) -> None:
+    def __init__(self, request: ScoreRequest, batch_size: int, make_scorer: ScorerFactory = scorer_of) -> None:
         self._request = replace(request, compute=replace(request.compute, batch_size=batch_size))
         self._make_scorer = make_scorer
         self._workers: list[_Worker] = []
@@ -94,12 +91,7 @@ class DevicePool:
             self._workers.append(_Worker(device, process, ours))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Ends the workers, at once when something went wrong."""
         for worker in self._workers:
             worker.pipe.close()
@@ -112,9 +104,7 @@ class DevicePool:
                 worker.process.join()
         self._workers.clear()
 
-    def score(
-        self, variants: Iterable[Variant], piece_size: int, skipped_batches: int = 0
-    ) -> Iterator[ScoredBatch]:
+    def score(self, variants: Iterable[Variant], piece_size: int, skipped_batches: int = 0) -> Iterator[ScoredBatch]:
         """Scores pieces on whatever device is free.
 
         Args:

@@ -6,41 +6,27 @@ in the file; its score and its name tell the strongest.
 
 import numpy as np
 
-from enformer_vep.files.bgzf import ByteSink
-from enformer_vep.tables.lines import LineWriter
-from enformer_vep.tables.row import Layout, ScoredVariant
-from enformer_vep.tables.tabix import TabixIndex
+from enformer_vep.tables.row import ScoredVariant
+from enformer_vep.tables.score_writer import ScoreWriter
 
 _UP, _DOWN, _NOT_SCORED = "200,30,30", "30,60,200", "150,150,150"
 _LONGEST_ALLELE = 20
 
 
-class BedWriter(LineWriter):
+class BedWriter(ScoreWriter):
     """Writes BED9: contig, start, end (0-based, half-open), name, score, strand ".", start, end, colour.
 
     The strongest value is the one of the first score's columns that is largest in size, m. The score is
     1000 m / (1 + m), rounded: 500 for an effect of 1, whatever else is in the file. Red is up, blue is down.
     Rows that were not scored are grey, have score 0 and the reason in their name.
-
-    Args:
-        sink: Takes the file's bytes.
-        layout: What stands right of STATUS.
-        compressed: Write BGZF.
-        index: The index to be made of the file, if any.
     """
 
-    def __init__(
-        self,
-        sink: ByteSink,
-        layout: Layout,
-        *,
-        compressed: bool = False,
-        index: TabixIndex | None = None,
-    ) -> None:
-        super().__init__(sink, layout, b"", compressed=compressed, index=index)
+    def _prepare(self) -> bytes:
+        layout = self._layout
         self._columns = layout.blocks[0].columns if layout.blocks else ()
         names = [column.name for column in layout.context]
         self._gene = names.index("GENE_NAME") if "GENE_NAME" in names else None
+        return b""
 
     def _line(self, row: ScoredVariant) -> bytes:
         variant = row.variant

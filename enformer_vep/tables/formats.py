@@ -34,12 +34,7 @@ _NOT_WRITTEN = frozenset({".csv", ".json", ".bw", ".xlsx", ".zarr"})
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """A format, compressed or not.
-
-    Attributes:
-        format: Which.
-        compressed: Whether its lines are in BGZF blocks.
-    """
+    """A format, its lines in BGZF blocks (`compressed`) or not."""
 
     format: Format
     compressed: bool = False
@@ -56,11 +51,7 @@ FORMAT_NAMES = tuple(
 
 
 def parse_format(text: str) -> FormatChoice:
-    """Reads a format's name, such as "vcf.gz".
-
-    Raises:
-        UsageError: There is no such format.
-    """
+    """Reads a format's name, such as "vcf.gz"; raises UsageError when there is no such format."""
     name, _, compression = text.lower().partition(".")
     choice = FormatChoice(_SUFFIXES.get(f".{name}", Format.TSV), bool(compression))
     if f".{name}" not in _SUFFIXES or text.lower() not in (*FORMAT_NAMES, "hdf5", "pq"):
@@ -75,9 +66,6 @@ def choose_format(destination: str, wanted: str | None = None) -> FormatChoice:
         destination: "-" for standard output, else a file name. `.gz` and `.bgz` mean BGZF; a name whose
             suffix says nothing gets a table.
         wanted: The format's name, which then decides; None to go by the destination's name.
-
-    Returns:
-        The format.
 
     Raises:
         UsageError: There is no such format, or the name promises one that is not written.
@@ -100,15 +88,7 @@ def choose_format(destination: str, wanted: str | None = None) -> FormatChoice:
 
 
 def require_joinable(destination: str, wanted: str | None = None) -> None:
-    """Refuses shards in a format that is not joined by joining bytes.
-
-    Args:
-        destination: The shard's file.
-        wanted: As for `choose_format`.
-
-    Raises:
-        UsageError: The format is no text.
-    """
+    """Raises UsageError for a shard's file in a format that is not joined by joining bytes; see `choose_format`."""
     choice = choose_format(destination, wanted)
     if not choice.format.is_text:
         raise UsageError(

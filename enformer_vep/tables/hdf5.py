@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from enformer_vep.errors import DependencyError
-from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.row import Layout, ScoredVariant, context_column
 from enformer_vep.tables.rowlog import RowLog
 
 if TYPE_CHECKING:
@@ -48,10 +48,6 @@ def write_hdf5(rows: RowLog, path: Path) -> None:
     [targets]: `target_ids`, `target_labels`; [variants, targets]: one float32 dataset per score, NaN where an
     allele was not scored. A score with other targets than the first has its own `SCORE_ids`.
 
-    Args:
-        rows: The rows.
-        path: The file.
-
     Raises:
         DependencyError: h5py is not installed.
         OSError: It cannot be written.
@@ -64,8 +60,8 @@ def write_hdf5(rows: RowLog, path: Path) -> None:
 
 
 def _strings(row: ScoredVariant) -> tuple[bytes, ...]:
-    one = row.variant
-    return tuple(text.encode() for text in (one.id, one.contig, one.reference, one.alternate, row.status))
+    contig, _, name, reference, alternate, status = row.identity
+    return tuple(text.encode() for text in (name, contig, reference, alternate, status))
 
 
 def _measure(rows: RowLog) -> tuple[int, dict[str, int]]:
@@ -123,10 +119,8 @@ def _put(file: "h5py.File", layout: Layout, start: int, rows: list[ScoredVariant
         file[name][place] = np.array(texts, file[name].dtype)
     file["pos"][place] = np.array([row.variant.position for row in rows], np.uint32)
     for number, column in enumerate(layout.context):
-        cells = [row.context[number] if row.context else None for row in rows]
-        file[column.name.lower()][place] = np.array(
-            [-1 if cell is None else cell for cell in cells], np.int64
-        )
+        cells = [-1 if cell is None else cell for cell in context_column(rows, number)]
+        file[column.name.lower()][place] = np.array(cells, np.int64)
     values = np.full((len(rows), len(layout.values)), np.nan, np.float32)
     for number, row in enumerate(rows):
         if row.values is not None:

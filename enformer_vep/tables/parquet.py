@@ -11,7 +11,7 @@ import numpy as np
 
 from enformer_vep.errors import DependencyError
 from enformer_vep.genome.variants import Status
-from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant, context_column
 from enformer_vep.tables.rowlog import RowLog
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ FOOTER_BYTES = 830
 LARGEST_GROUP = 1 << 16
 # Rows that are turned into columns at once: as many as caches hold.
 _TURNED = 64
-VARIANT_FIELDS = ("CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 METADATA_KEY = b"enformer_vep"
 
 
@@ -49,10 +48,6 @@ def write_parquet(rows: RowLog, path: Path) -> None:
     Columns are those of the table: `CHROM POS ID REF ALT STATUS`, context, values. POS and whole numbers are
     int64, values float32, and null where an allele was not scored (NaN is a computed value). The layout's
     notes are in the file's metadata, descriptions in that of the columns.
-
-    Args:
-        rows: The rows.
-        path: The file.
 
     Raises:
         DependencyError: pyarrow is not installed.
@@ -86,13 +81,8 @@ def _write_groups(writer: "pq.ParquetWriter", rows: RowLog, schema: "pa.Schema",
 def group_rows(columns: int, rows: int = 0) -> int:
     """Rows per row group.
 
-    Args:
-        columns: Value columns.
-        rows: Rows of the whole table.
-
-    Returns:
-        As many as keep the memory of the group and that of the footer together smallest, but no fewer than
-        fill `GROUP_BYTES`, as far as `LARGEST_GROUP`.
+    As many as keep the memory of the group and that of the footer together smallest, but no fewer than fill
+    `GROUP_BYTES`, as far as `LARGEST_GROUP`.
     """
     row_bytes = 4 * max(columns, 1)
     balanced = math.sqrt(FOOTER_BYTES * columns * rows / row_bytes)
@@ -103,7 +93,8 @@ def _schema(layout: Layout) -> "pa.Schema":
     import pyarrow as pa
 
     kinds = {int: pa.int64(), str: pa.string()}
-    fields = [pa.field(name, pa.int64() if name == "POS" else pa.string(), False) for name in VARIANT_FIELDS]
+    names = (name.lstrip("#") for name in VARIANT_COLUMNS)
+    fields = [pa.field(name, pa.int64() if name == "POS" else pa.string(), False) for name in names]
     fields += [
         pa.field(column.name, kinds[column.kind], metadata={"description": column.description})
         for column in layout.context
@@ -151,25 +142,12 @@ class _Group:
         self._turn(count - count % _TURNED, count)
         missing = np.fromiter((row.status is not Status.OK for row in self.rows), bool, count)
         mask = missing if missing.any() else None
-        cells = zip(_cells(self.rows, len(self._layout.context)), self._schema, strict=False)
-        arrays = [pa.array(column, field.type) for column, field in cells]
+        columns: list[Sequence[object]] = list(zip(*(row.identity for row in self.rows), strict=True))
+        columns += [context_column(self.rows, number) for number in range(len(self._layout.context))]
+        arrays = [pa.array(one, field.type) for one, field in zip(columns, self._schema, strict=False)]
         arrays += [pa.array(column[:count], pa.float32(), mask=mask) for column in self._columns]
         self.rows = []
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
     def _turn(self, start: int, end: int) -> None:
         self._columns[:, start:end] = self._turning[: end - start].T
-
-
-def _cells(rows: Sequence[ScoredVariant], context: int) -> list[Sequence[object]]:
-    """Columns left of the values."""
-    variants = [row.variant for row in rows]
-    return [
-        [one.contig for one in variants],
-        [one.position for one in variants],
-        [one.id for one in variants],
-        [one.reference for one in variants],
-        [one.alternate for one in variants],
-        [row.status.value for row in rows],
-        *([row.context[number] if row.context else None for row in rows] for number in range(context)),
-    ]

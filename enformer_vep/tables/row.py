@@ -1,6 +1,7 @@
 """The one result type that travels from the pipeline to every output format, and the count of them."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,10 @@ from enformer_vep.genome.variants import Status, Variant
 
 VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 """What every table begins with."""
+
+Contigs = Mapping[str, int | None]
+"""Contigs in order with their lengths in bp; None for a length that is not known."""
+NO_CONTIGS: Contigs = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,23 @@ class ScoredVariant:
     values: npt.NDArray[np.float32] | None
     context: tuple[int | str | None, ...] = ()
 
+    @property
+    def identity(self) -> tuple[str, int, str, str, str, str]:
+        """Cells of `VARIANT_COLUMNS`."""
+        one = self.variant
+        return one.contig, one.position, one.id, one.reference, one.alternate, self.status.value
+
+
+def context_column(rows: Sequence[ScoredVariant], number: int) -> list[int | str | None]:
+    """One context column of some rows."""
+    return [row.context[number] if row.context else None for row in rows]
+
+
+def counts_report(counts: Counter[Status]) -> dict[str, object]:
+    """Alleles, in all and by status, as plain values for `--summary`."""
+    by_status = {status.value: counts[status] for status in Status if counts[status]}
+    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status}
+
 
 @dataclass
 class RunSummary:
@@ -128,9 +150,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
         return {
-            "alleles": self.alleles,
-            "scored": self.counts[Status.OK],
-            "by_status": {status.value: self.counts[status] for status in Status if self.counts[status]},
+            **counts_report(self.counts),
             "resumed_after": self.resumed,
             "seconds": round(self.seconds, 3),
             "alleles_per_second": round(self.rate, 3),

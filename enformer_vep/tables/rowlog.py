@@ -7,13 +7,14 @@ stand back to back, so a log of them can be cut after any frame and continued th
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.row import Contigs, Layout, ScoredVariant
 
 MAGIC = b"enformer-vep rows 1\n"
 
@@ -23,16 +24,7 @@ _BUFFER_BYTES = 1 << 20
 
 
 def check_row(row: ScoredVariant, columns: int, context: int) -> None:
-    """Refuses a row that does not fit its status or the layout.
-
-    Args:
-        row: The row.
-        columns: Number of value columns.
-        context: Number of context columns.
-
-    Raises:
-        ValueError: Saying what does not fit.
-    """
+    """Raises ValueError for a row that does not fit its status or the numbers of value and context columns."""
     if (row.status is Status.OK) == (row.values is None):
         raise ValueError(f"{row.variant}: values do not fit status {row.status}")
     if row.values is not None and row.values.shape != (columns,):
@@ -57,14 +49,9 @@ def pack(row: ScoredVariant) -> bytes:
 
 
 def unpack(handle: BinaryIO, *, with_values: bool = True) -> Iterator[ScoredVariant]:
-    """Reads frames to the end of a file.
+    """Reads frames to the end of a binary file, seekable unless values are read.
 
-    Args:
-        handle: Binary file, at a frame; seekable unless values are read.
-        with_values: Read the values; without, those of every row are None.
-
-    Yields:
-        Rows. Rows of one allele that follow each other share its object.
+    Rows of one allele that follow each other share its object.
 
     Raises:
         ValueError: The file ends within a frame.
@@ -85,21 +72,19 @@ def unpack(handle: BinaryIO, *, with_values: bool = True) -> Iterator[ScoredVari
         yield ScoredVariant(variant, Status(status), values, tuple(context))
 
 
+@dataclass(frozen=True, slots=True)
 class RowLog:
     """A complete log of rows, which can be gone through as often as needed.
 
     Attributes:
+        path: The log.
         layout: What stands in its rows.
+        contigs: Their contigs, as far as they are known beforehand.
     """
 
-    def __init__(self, path: Path, layout: Layout) -> None:
-        """Remembers where it is.
-
-        Args:
-            path: The log.
-            layout: What stands in its rows.
-        """
-        self._path, self.layout = path, layout
+    path: Path
+    layout: Layout
+    contigs: Contigs
 
     def __iter__(self) -> Iterator[ScoredVariant]:
         """Its rows."""
@@ -110,9 +95,9 @@ class RowLog:
         return self._read(with_values=False)
 
     def _read(self, *, with_values: bool) -> Iterator[ScoredVariant]:
-        with self._path.open("rb", buffering=_BUFFER_BYTES) as handle:
+        with self.path.open("rb", buffering=_BUFFER_BYTES) as handle:
             if handle.read(len(MAGIC)) != MAGIC:
-                raise ValueError(f"{self._path} is no log of rows")
+                raise ValueError(f"{self.path} is no log of rows")
             yield from unpack(handle, with_values=with_values)
 
 

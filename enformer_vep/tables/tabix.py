@@ -23,13 +23,9 @@ _State = tuple[list[str], str | None, int, int]
 
 
 class TabixIndex:
-    """Checks the order of rows as they come and indexes the complete table.
+    """Checks the order of rows as they come and indexes the complete table, `destination` in messages.
 
     Rows that could not be indexed are refused at the first of them, rather than all at the end of a long run.
-
-    Args:
-        destination: The name that the user gave, for messages.
-        format: What the file is.
     """
 
     def __init__(self, destination: str, format: Format = Format.TSV) -> None:
@@ -45,7 +41,8 @@ class TabixIndex:
         Raises:
             OutputError: It comes before its predecessor, or its contig was left before.
         """
-        if not self._follows(variant):
+        same = variant.contig == self._contig
+        if variant.position < self._position if same else variant.contig in self._contigs:
             raise OutputError(
                 f"{self._destination}: {variant.contig}:{variant.position} is out of order and tabix needs "
                 "sorted rows; sort the VCF first (bcftools sort) or leave out --tabix"
@@ -67,9 +64,6 @@ class TabixIndex:
     def build(self, path: Path) -> None:
         """Writes the index beside a complete file, as `path` + .tbi (.csi for BCF and positions beyond 2^29).
 
-        Args:
-            path: BGZF lines or BCF.
-
         Raises:
             OutputError: The index cannot be written.
         """
@@ -83,8 +77,3 @@ class TabixIndex:
                 keep_original=True,
                 **_PLACES[self._format],
             )
-
-    def _follows(self, variant: Variant) -> bool:
-        if variant.contig == self._contig:
-            return variant.position >= self._position
-        return variant.contig not in self._contigs

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from enformer_vep.errors import UsageError
-from enformer_vep.files.bgzf import ByteSink
-from enformer_vep.tables.lines import LineWriter
-from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.row import Layout, ScoredVariant, context_column
 from enformer_vep.tables.rowlog import pack, unpack
-from enformer_vep.tables.tabix import TabixIndex
+from enformer_vep.tables.score_writer import ScoreWriter
 
 _TAKEN = ("STATUS", "END")
 _END = '##INFO=<ID=END,Number=1,Type=Integer,Description="POS, for lack of a length of the symbolic allele">'
@@ -22,12 +20,7 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9_.]")
 def info_keys(columns: Iterable[str]) -> tuple[str, ...]:
     """Makes INFO keys of column names: legal (VCF 4.3, 1.6.1) and different from each other.
 
-    Args:
-        columns: Names of columns.
-
-    Returns:
-        The names with every character that a key must not have as "_"; a name that is taken gets "_2", "_3"
-        and so on.
+    Every character that a key must not have becomes "_"; a name that is taken gets "_2", "_3" and so on.
     """
     keys: dict[str, None] = dict.fromkeys(_TAKEN)
     for column in columns:
@@ -40,67 +33,34 @@ def info_keys(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(keys)[len(_TAKEN) :]
 
 
-def vcf_header(layout: Layout, contigs: Mapping[str, int | None], *, end: bool = False) -> bytes:
-    """The header.
-
-    Args:
-        layout: What stands right of STATUS.
-        contigs: Names, in order, with lengths in bp; None for a length that is not known.
-        end: Declare END.
-
-    Returns:
-        Its lines.
-    """
-    lines = ["##fileformat=VCFv4.3", "##source=enformer-vep"]
-    if layout.notes:
-        notes = "; ".join(f"{name}: {value}" for name, value in layout.notes)
-        lines.append(f"##enformer_vep={' '.join(notes.split())}")
-    for name, length in contigs.items():
-        lines.append(f"##contig=<ID={name}{'' if length is None else f',length={length}'}>")
-    described = [("STATUS", "String", "ok, or why the allele has no values")]
-    names = [*(column.name for column in layout.context), *layout.values]
-    descriptions = [*(column.description for column in layout.context), *_descriptions(layout)]
-    kinds = ["Integer"] * len(layout.context) + ["Float"] * len(layout.values)
-    described += list(zip(info_keys(names), kinds, descriptions, strict=True))
-    lines += [
-        f'##INFO=<ID={key},Number=A,Type={kind},Description="{_quoted(text)}">'
-        for key, kind, text in described
-    ]
-    lines += [_END] * end
-    return "\n".join((*lines, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")).encode()
-
-
-class VcfWriter(LineWriter):
+class VcfWriter(ScoreWriter):
     """Writes one record for every record of the input, with all its ALT alleles.
 
     A value that is not finite is written as `nan`, `inf` or `-inf`; "." stands for alleles that were not
     scored. A record none of whose alleles was scored has STATUS only.
-
-    Args:
-        sink: Takes the file's bytes.
-        layout: What stands right of STATUS.
-        contigs: For the header.
-        compressed: Write BGZF.
-        index: The index to be made of the file, if any.
-        end: Declare END in the header.
     """
 
-    def __init__(
-        self,
-        sink: ByteSink,
-        layout: Layout,
-        contigs: Mapping[str, int | None],
-        *,
-        compressed: bool = False,
-        index: TabixIndex | None = None,
-        end: bool = False,
-    ) -> None:
-        header = vcf_header(layout, contigs, end=end)
-        super().__init__(sink, layout, header, compressed=compressed, index=index)
-        keys = info_keys(layout.columns)
-        self._context_keys, self._keys = keys[: len(layout.context)], keys[len(layout.context) :]
+    declares_end = False
+    """Whether the header declares END."""
+
+    def _prepare(self) -> bytes:
+        keys, count = info_keys(self._layout.columns), len(self._layout.context)
+        self._context_keys, self._keys = keys[:count], keys[count:]
         self._held: list[ScoredVariant] = []
         self._templates: dict[tuple[bool, ...], bytes] = {}
+        lines = ["##fileformat=VCFv4.3", "##source=enformer-vep"]
+        if self._layout.notes:
+            notes = "; ".join(f"{name}: {value}" for name, value in self._layout.notes)
+            lines.append(f"##enformer_vep={' '.join(notes.split())}")
+        for name, length in self._contigs.items():
+            lines.append(f"##contig=<ID={name}{'' if length is None else f',length={length}'}>")
+        kinds = ["String", *["Integer"] * count, *["Float"] * len(self._keys)]
+        lines += [
+            f'##INFO=<ID={key},Number=A,Type={kind},Description="{_quoted(text)}">'
+            for key, kind, text in zip(("STATUS", *keys), kinds, _descriptions(self._layout), strict=True)
+        ]
+        lines += [_END] * self.declares_end
+        return "\n".join((*lines, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")).encode()
 
     def end_piece(self) -> None:
         """Writes the record at hand, which is complete, and ends the BGZF block."""
@@ -135,18 +95,16 @@ class VcfWriter(LineWriter):
             self._held = []
 
     def _record(self, rows: Sequence[ScoredVariant]) -> bytes:
-        first = rows[0].variant
+        one = rows[0].variant
         alternates = ",".join(row.variant.alternate for row in rows)
-        fields = (first.contig, str(first.position), first.id, first.reference, alternates)
         status = ",".join(row.status for row in rows)
-        return "\t".join((*fields, f".\t.\tSTATUS={status}{self._context(rows)}")).encode() + self._values(
-            rows
-        )
+        fields = f"{one.contig}\t{one.position}\t{one.id}\t{one.reference}\t{alternates}\t.\t.\tSTATUS={status}"
+        return f"{fields}{self._context(rows)}".encode() + self._values(rows)
 
     def _context(self, rows: Sequence[ScoredVariant]) -> str:
         text = ""
         for number, key in enumerate(self._context_keys):
-            cells = [row.context[number] if row.context else None for row in rows]
+            cells = context_column(rows, number)
             if any(cell is not None for cell in cells):
                 text += f";{key}={','.join('.' if cell is None else str(cell) for cell in cells)}"
         return text
@@ -167,6 +125,12 @@ class VcfWriter(LineWriter):
         return "".join(f";{key}={cells}" for key in self._keys).encode() + b"\n"
 
 
+class EndVcfWriter(VcfWriter):
+    """A VCF that declares END, which readers of BCF make up for symbolic alleles."""
+
+    declares_end = True
+
+
 def refuse_genes(layout: Layout, destination: str, kind: str) -> None:
     """Raises UsageError when a layout has several rows per allele and the format has one."""
     if any(column.name == "GENE_ID" for column in layout.context):
@@ -177,7 +141,8 @@ def refuse_genes(layout: Layout, destination: str, kind: str) -> None:
 
 
 def _descriptions(layout: Layout) -> list[str]:
-    texts = []
+    """What STATUS, context and values are."""
+    texts = ["ok, or why the allele has no values", *(column.description for column in layout.context)]
     for block in layout.blocks:
         titles = block.titles or block.labels
         texts += [": ".join(filter(None, (block.description or block.score, title))) for title in titles]

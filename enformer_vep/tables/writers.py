@@ -1,10 +1,9 @@
 """What every output format offers, and which one a destination asks for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from enformer_vep.errors import UsageError
 from enformer_vep.files.atomic import explained, take_name
@@ -16,86 +15,49 @@ from enformer_vep.tables.converted import Converter, RowLogWriter
 from enformer_vep.tables.formats import Format, FormatChoice, choose_format
 from enformer_vep.tables.hdf5 import require_h5py, write_hdf5
 from enformer_vep.tables.parquet import require_pyarrow, write_parquet
-from enformer_vep.tables.row import Layout, ScoredVariant
+from enformer_vep.tables.row import NO_CONTIGS, Contigs, Layout
+from enformer_vep.tables.score_writer import ScoreWriter
 from enformer_vep.tables.tabix import TabixIndex
 from enformer_vep.tables.tsv import TsvWriter
 from enformer_vep.tables.vcf import VcfWriter, refuse_genes
 
-NO_CONTIGS: Mapping[str, int | None] = {}
-
-
-class ScoreWriter(Protocol):
-    """Turns rows, one at a time and in input order, into the bytes of one file.
-
-    A file is `begin`, pieces of rows, `finish`. Its bytes depend on the rows and on where pieces end, on
-    nothing else. Between two pieces nothing is held back: the bytes so far can be cut off there, and pieces
-    that were written by different processes can be joined. Anywhere else, `state` says what a new writer
-    needs to go on.
-    """
-
-    @property
-    def trailer_bytes(self) -> int:
-        """How many bytes `finish` adds."""
-
-    def begin(self) -> None:
-        """Writes what comes before the first row."""
-
-    def write(self, row: ScoredVariant) -> None:
-        """Writes one row.
-
-        Args:
-            row: One ALT allele; its values, if any, are as many as the columns.
-
-        Raises:
-            OutputError: The destination cannot take it.
-            BrokenPipeError: Nobody reads the other end any more.
-        """
-
-    def end_piece(self) -> None:
-        """Hands on whatever is held back."""
-
-    def finish(self) -> None:
-        """Writes what comes after the last row."""
-
-    def complete(self, path: Path) -> Path:
-        """Called with all bytes on disk, just before the file takes its name.
-
-        Args:
-            path: Where they are.
-
-        Returns:
-            The file that takes the name, an index beside it if one is wanted: `path` itself, or another file
-            made from it.
-        """
-
-    def state(self) -> Mapping[str, object]:
-        """Plain JSON values from which `restore` goes on, given the bytes handed on so far."""
-
-    def restore(self, state: Mapping[str, object]) -> None:
-        """Goes on from a state; called in place of `begin`."""
-
-
 WriterFactory = Callable[[ByteSink], ScoreWriter]
 """Makes the writer, given where its bytes go."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatWriter:
+    """How a format is written: either row by row, or from a log of all rows.
+
+    Attributes:
+        lines: The writer, row by row.
+        convert: What makes the file of a log.
+        require: Imports a package that need not be installed; raises DependencyError.
+        one_row_per_allele: Whether it cannot hold a row per allele and gene.
+    """
+
+    lines: type[ScoreWriter] | None = None
+    convert: Converter | None = None
+    require: Callable[[], object] = lambda: None
+    one_row_per_allele: bool = False
+
+
+WRITERS: dict[Format, FormatWriter] = {
+    Format.TSV: FormatWriter(TsvWriter),
+    Format.VCF: FormatWriter(VcfWriter, one_row_per_allele=True),
+    Format.BED: FormatWriter(BedWriter),
+    Format.BCF: FormatWriter(convert=write_bcf, one_row_per_allele=True),
+    Format.PARQUET: FormatWriter(convert=write_parquet, require=require_pyarrow),
+    Format.HDF5: FormatWriter(convert=write_hdf5, require=require_h5py, one_row_per_allele=True),
+}
+"""The one place where a format is plugged in, beside its name (`Format`)."""
 
 
 class OpenTable:
     """A writer with the stream that its bytes go to, which is flushed after each batch."""
 
     def __init__(self, writer: ScoreWriter, flush: Callable[[], None]) -> None:
-        self._writer, self._flush = writer, flush
-
-    def write(self, row: ScoredVariant) -> None:
-        """Writes one row."""
-        self._writer.write(row)
-
-    def end_batch(self) -> None:
-        """Hands the rows written so far on to whoever reads the destination."""
-        self._flush()
-
-    def end_piece(self) -> None:
-        """Ends a piece of rows."""
-        self._writer.end_piece()
+        self.write, self.end_piece, self.end_batch = writer.write, writer.end_piece, flush
 
 
 def choose_writer(
@@ -104,7 +66,7 @@ def choose_writer(
     *,
     tabix: bool = False,
     wanted: str | None = None,
-    contigs: Mapping[str, int | None] = NO_CONTIGS,
+    contigs: Contigs = NO_CONTIGS,
 ) -> WriterFactory:
     """Chooses the writer by the destination's name.
 
@@ -113,11 +75,7 @@ def choose_writer(
         layout: What stands right of STATUS.
         tabix: Also write an index.
         wanted: Name of the format, which then decides instead.
-        contigs: Contigs and lengths in bp for a VCF's header, named as in the rows; None for a length that is
-            not known.
-
-    Returns:
-        A function that makes the writer, given where its bytes go.
+        contigs: For a VCF's header, named as in the rows.
 
     Raises:
         UsageError: A name that promises a format that is not written, a format that cannot be streamed or
@@ -126,46 +84,24 @@ def choose_writer(
     """
     choice = choose_format(destination, wanted)
     _check(choice, destination, layout, tabix)
-    converter = _converter(choice.format, contigs)
+    kind = WRITERS[choice.format]
 
     def make(sink: ByteSink) -> ScoreWriter:
         index = TabixIndex(destination, choice.format) if tabix else None
-        if converter is not None:
-            return RowLogWriter(sink, layout, converter, destination, index)
-        if choice.format is Format.VCF:
-            return VcfWriter(sink, layout, contigs, compressed=choice.compressed, index=index)
-        lines = BedWriter if choice.format is Format.BED else TsvWriter
-        return lines(sink, layout, compressed=choice.compressed, index=index)
+        if kind.lines is not None:
+            return kind.lines(sink, layout, contigs, compressed=choice.compressed, index=index)
+        assert kind.convert is not None
+        return RowLogWriter(sink, layout, contigs, kind.convert, destination, index)
 
     return make
 
 
-def index_table(destination: str, choice: FormatChoice) -> Callable[[Path], None]:
-    """What makes the index of a file that was not written row by row, when its rows are sorted.
-
-    Args:
-        destination: The name that the user gave, for messages.
-        choice: Its format.
-
-    Returns:
-        A function that takes the complete file, which may still have a temporary name.
-    """
-    return TabixIndex(destination, choice.format).build
-
-
 @contextmanager
 def open_table(destination: str, make: WriterFactory) -> Iterator[OpenTable]:
-    """Opens a file that is written in one go.
+    """Opens a file that is written in one go, its header written.
 
     A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing
     there (and a file that was there before untouched).
-
-    Args:
-        destination: As for `choose_writer`.
-        make: What `choose_writer` gave.
-
-    Yields:
-        The table, its header written.
 
     Raises:
         OutputError: The destination cannot be opened, written or completed.
@@ -192,21 +128,8 @@ def _check(choice: FormatChoice, destination: str, layout: Layout, tabix: bool) 
         raise UsageError(f".{choice} cannot be streamed: give -o a file name, or stream tsv, vcf or bed")
     indexable = choice.compressed or choice.format is Format.BCF
     if tabix and (not indexable or is_stream(destination)):
-        raise UsageError(
-            f"--tabix cannot index {destination}; give -o a file name that ends in .gz, or in .bcf"
-        )
-    if choice.format in (Format.VCF, Format.BCF, Format.HDF5):
+        raise UsageError(f"--tabix cannot index {destination}; give -o a file name that ends in .gz, or in .bcf")
+    kind = WRITERS[choice.format]
+    if kind.one_row_per_allele:
         refuse_genes(layout, destination, choice.format.name)
-    if choice.format is Format.PARQUET:
-        require_pyarrow()
-    elif choice.format is Format.HDF5:
-        require_h5py()
-
-
-def _converter(format: Format, contigs: Mapping[str, int | None]) -> Converter | None:
-    converters: dict[Format, Converter] = {
-        Format.PARQUET: write_parquet,
-        Format.HDF5: write_hdf5,
-        Format.BCF: partial(write_bcf, contigs=contigs),
-    }
-    return converters.get(format)
+    kind.require()

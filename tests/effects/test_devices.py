@@ -3,8 +3,8 @@ import logging
 import pytest
 import torch
 
-from enformer_vep.effects.batches import Effect, EffectBatch
 from enformer_vep.effects.devices import automatic_batch_size, resolve_device
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Footprint
 from enformer_vep.errors import EnformerVepError, UsageError

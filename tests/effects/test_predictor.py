@@ -2,7 +2,7 @@
 
 import torch
 
-from enformer_vep.effects.batches import Effect, EffectBatch, make_batch
+from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.windows import AllelePair

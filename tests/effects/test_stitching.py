@@ -2,7 +2,7 @@
 
 import torch
 
-from enformer_vep.effects.batches import Effect
+from enformer_vep.effects.effect import Effect
 from enformer_vep.effects.stitching import plan_stitches, stitch
 
 

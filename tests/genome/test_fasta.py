@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,9 +132,7 @@ def test_missing_index_is_made_once_and_logged(path, caplog):
         Genome(path)
         assert not caplog.records
     files = {file.name for file in path.parent.iterdir()}
-    assert files == {path.name, f"{path.name}.fai"} | (
-        {f"{path.name}.gzi"} if path.suffix == ".gz" else set()
-    )
+    assert files == {path.name, f"{path.name}.fai"} | ({f"{path.name}.gzi"} if path.suffix == ".gz" else set())
 
 
 def test_stale_index_is_made_again(path, caplog):
@@ -150,10 +149,10 @@ def test_stale_index_is_made_again(path, caplog):
 
 @pytest.fixture
 def read_only(monkeypatch):
-    def refuse(*arguments):
+    def refuse(**arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(fasta, "_build_beside", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
 
 
 @pytest.mark.usefixtures("read_only")

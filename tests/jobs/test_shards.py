@@ -1,5 +1,7 @@
 """Shards have every piece once, find their number, and join to the bytes of one run."""
 
+import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.jobs.manifest import read_manifest
 from enformer_vep.jobs.merge import IncompleteError, merge
 from enformer_vep.jobs.shards import Shard, parse_shard
 from enformer_vep.settings import ScoreSettings
@@ -77,9 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]
 
 
 @pytest.fixture
-def shards(
-    request_for: Request, made: dict[str, dict[str, bytes]], tmp_path: Path
-) -> Callable[[str], list[Path]]:
+def shards(request_for: Request, made: dict[str, dict[str, bytes]], tmp_path: Path) -> Callable[[str], list[Path]]:
     """All shards of the usual run, in a folder of this test."""
 
     def make(suffix: str) -> list[Path]:
@@ -159,9 +160,7 @@ def test_stale_and_damaged_shards_are_named(
 
 
 @pytest.mark.parametrize("name", ["../outside.tsv", "/etc/passwd", "2.tsv"])
-def test_a_manifest_speaks_of_its_own_file_only(
-    shards: Callable[[str], list[Path]], name: str, tmp_path: Path
-) -> None:
+def test_a_manifest_speaks_of_its_own_file_only(shards: Callable[[str], list[Path]], name: str, tmp_path: Path) -> None:
     paths = shards("tsv")
     manifest = paths[0].with_name("1.tsv.manifest.json")
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "file": name}))
@@ -179,9 +178,7 @@ def test_the_name_says_what_the_shards_are(shards: Callable[[str], list[Path]], 
         merge(shards("tsv"), str(tmp_path / "all.tsv.gz"))
 
 
-def test_the_command(
-    shards: Callable[[str], list[Path]], command: Callable[..., Outcome], tmp_path: Path
-) -> None:
+def test_the_command(shards: Callable[[str], list[Path]], command: Callable[..., Outcome], tmp_path: Path) -> None:
     paths = shards("tsv")
     outcome = command("merge", *paths, "-o", tmp_path / "all.tsv", "--summary", tmp_path / "all.json")
     assert outcome.code == 0
@@ -194,3 +191,18 @@ def test_the_command(
 @pytest.mark.parametrize("change", [{"shard": "1/2", "tabix": True}, {"shard": "1/2", "variants": "-"}])
 def test_shards_need_files(request_for: Request, change: dict[str, object], tmp_path: Path) -> None:
     assert complete(request_for(tmp_path / "x.tsv.gz", **change)).code in (1, 2)
+
+
+def test_a_shard_has_its_manifest_before_its_name(request_for: Request, tmp_path: Path) -> None:
+    """Whatever a kill leaves, a shard that has its name is one that `merge` knows."""
+    shard = tmp_path / "shard.tsv.gz"
+    request = request_for(shard, shard="2/4")
+    assert complete(request, Toy(crash_in="take_name")).code == 77
+    assert read_manifest(shard)
+    assert not shard.exists()
+    assert complete(request).code == 0
+    manifest, data = read_manifest(shard), shard.read_bytes()
+    assert manifest
+    assert (manifest.facts.size, manifest.facts.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    header = b"".join(line for line in gzip.decompress(data).splitlines(keepends=True) if line[:1] == b"#")
+    assert gzip.decompress(data[: manifest.facts.header]) == header

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import torch
 
-from enformer_vep.effects.batches import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.jobs import run as jobs_run
 from enformer_vep.jobs import score
-from enformer_vep.resume import table as resumable
+from enformer_vep.resume import resumable
 from enformer_vep.scoring import workers
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Engine, ScoreRequest
@@ -37,7 +37,7 @@ class Toy:
 
     Attributes:
         delay: Seconds per batch.
-        crash_in: Name in `enformer_vep.resume.table` or "Path.unlink"; the process dies when it is called.
+        crash_in: Name in `enformer_vep.resume.resumable` or "Path.unlink"; the process dies when it is called.
         after: Calls of it that still succeed.
         dies_with: A file; a worker that finds it removes it and dies.
         always_dies: Whoever predicts dies.

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from enformer_vep.effects.batches import Effect
+from enformer_vep.effects.effect import Effect
 from enformer_vep.genome.placing import Readout
 from enformer_vep.scoring.readout import read_out
 from enformer_vep.scoring.scores import compute_scores

@@ -13,9 +13,9 @@ import pytest
 from enformer_vep.errors import DependencyError, OutputError, UsageError
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables import hdf5, parquet
-from enformer_vep.tables.formats import choose_format, parse_format, require_joinable
+from enformer_vep.tables.formats import Format, choose_format, parse_format, require_joinable
 from enformer_vep.tables.row import GENE_ID, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
-from enformer_vep.tables.writers import choose_writer
+from enformer_vep.tables.writers import WRITERS, FormatWriter, choose_writer
 from tests.tables.rows import LAYOUT, ROWS, SAD, open_writer
 
 VALUES = np.array([np.full(4, np.nan) if row.values is None else row.values for row in ROWS], np.float32)
@@ -72,9 +72,7 @@ def test_row_groups_are_bounded(tmp_path, monkeypatch):
 def test_row_groups_grow_with_the_square_root_of_the_table():
     assert parquet.group_rows(5313) == parquet.group_rows(5313, 100_000) == (128 << 20) // (4 * 5313)
     # Four times as many rows, twice as many in a group.
-    assert parquet.group_rows(5313, 4_000_000) == pytest.approx(
-        2 * parquet.group_rows(5313, 1_000_000), rel=1e-3
-    )
+    assert parquet.group_rows(5313, 4_000_000) == pytest.approx(2 * parquet.group_rows(5313, 1_000_000), rel=1e-3)
     assert parquet.group_rows(1, 10**9) == parquet.LARGEST_GROUP
     assert parquet.group_rows(0) == parquet.LARGEST_GROUP
 
@@ -202,3 +200,18 @@ def test_what_cannot_be_done_is_refused():
     with pytest.raises(UsageError, match=r"shards of a \.h5 file cannot be joined"):
         require_joinable("x.h5")
     require_joinable("x.vcf.gz")
+
+
+def test_a_format_is_one_entry(tmp_path, monkeypatch):
+    """Every format has its writer, and whatever stands in the table is what writes the file."""
+    assert set(WRITERS) == set(Format)
+
+    def convert(rows, path):
+        path.write_text(f"{list(rows.contigs)} {len(list(rows))} rows")
+
+    monkeypatch.setitem(WRITERS, Format.BCF, FormatWriter(convert=convert))
+    with open_writer(str(tmp_path / "x.bcf"), LAYOUT, contigs={"chr1": None}) as writer:
+        for row in ROWS:
+            writer.write(row)
+    assert (tmp_path / "x.bcf").read_text() == f"['chr1'] {len(ROWS)} rows"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.bcf"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.batches import EffectBatch
+from enformer_vep.effects.effect import EffectBatch
 from enformer_vep.models.enformer.config import EnformerConfig
 
 STEM_REACH = 7

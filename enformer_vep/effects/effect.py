@@ -112,15 +112,9 @@ class EffectEngine(Protocol):
 
 
 def make_batch(pairs: Sequence[AllelePair]) -> EffectBatch:
-    """Stack windows, keeping each distinct reference window once.
+    """Stack windows of one length, at least one, on the CPU, keeping each distinct reference window once.
 
     Neighbours only are compared: alleles of one record, or of one shared window, follow each other.
-
-    Args:
-        pairs: Windows of the batch's variants, all of one length; at least one.
-
-    Returns:
-        The batch, on the CPU.
     """
     references: list[np.ndarray] = []
     owner: list[int] = []

@@ -5,10 +5,9 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from enformer_vep.files.atomic import explained, take_name
@@ -25,7 +24,7 @@ from enformer_vep.resume.journal import (
 )
 from enformer_vep.resume.names import Names, locked_part
 from enformer_vep.tables.row import RunSummary, ScoredVariant
-from enformer_vep.tables.writers import ScoreWriter, WriterFactory
+from enformer_vep.tables.writers import WriterFactory
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class _HashedStream:
 
 
 class ResumableTable:
-    """Takes rows from where the last process stopped (`enformer_vep.scoring.pieces.Table`).
+    """Takes rows from where the last process stopped (`enformer_vep.scoring.batches.Table`).
 
     Attributes:
         summary: Rows so far; whoever writes rows counts them here.
@@ -84,37 +83,28 @@ class ResumableTable:
         stop: StopRequest,
         first_piece: int,
     ) -> None:
-        """Goes on from the last checkpoint that the unfinished file bears out.
-
-        Args:
-            names: The run's files.
-            handle: The unfinished file, locked and open for reading and writing.
-            content: The run's journal.
-            make: Makes the writer.
-            stop: Looked at after each batch.
-            first_piece: Where the run begins.
-        """
+        """Goes on from the last checkpoint that the unfinished file bears out; see `open_resumable`."""
         self._names, self._handle, self._stop = names, handle, stop
         self._computed = content.computed
-        points = tuple(point for point in content.checkpoints if not point.finished)
-        good, running = verify(handle, points)
-        _warn_of_damage(names, points, good)
-        points = points[:good]
+        points, running = _sound(names, handle, content)
         self._stream = OutputStream(handle, names.destination)
         self._sink = _HashedStream(self._stream, running, points[-1].size if points else 0)
         with explained(names.destination):
             handle.seek(self._sink.size)
             handle.truncate()
-        self._writer: ScoreWriter = make(self._sink)
+        self._writer = make(self._sink)
         self._journal = Journal(names.journal, JournalContent(content.identity, content.computed, points))
         self.summary = RunSummary()
         self._last_checkpoint = self._last_sync = time.monotonic()
         self.piece, self.batches = first_piece, 0
+        self._final = names.part
         if points:
             self._header = points[0].size
             self._go_on(points[-1])
         else:
-            self._begin()
+            self._writer.begin()
+            self._header = self._sink.size
+            self._checkpoint()
 
     def write(self, row: ScoredVariant) -> None:
         """Takes one row."""
@@ -143,44 +133,30 @@ class ResumableTable:
         self.piece, self.batches = self.piece + 1, 0
         self._checkpoint()
 
-    def finish(self, register: Callable[[FileFacts], None] | None = None) -> None:
-        """Completes the file and gives it its name.
-
-        Args:
-            register: Called with the facts of the complete file before it has its name.
-        """
+    def complete(self) -> FileFacts:
+        """Completes the file, which is then on disk but for its name, and tells its facts, for a manifest."""
         self._writer.finish()
         self._checkpoint(finished=True)
         with explained(self._names.destination):
             os.fsync(self._handle.fileno())
         self._journal.sync()
-        final = self._writer.complete(self._names.part)
-        if final != self._names.part:
-            self._journal_final(final)
-        if register:
-            register(
-                FileFacts(
-                    self._sink.size,
-                    self._sink.running.hexdigest(),
-                    self._header,
-                    self._writer.trailer_bytes,
-                    self._computed,
-                )
-            )
+        self._final = self._writer.complete(self._names.part)
+        if self._final != self._names.part:
+            self._journal_final()
+        sha256 = self._sink.running.hexdigest()
+        return FileFacts(self._sink.size, sha256, self._header, self._writer.trailer_bytes, self._computed)
+
+    def take_name(self) -> None:
+        """Gives the complete file its name; what led to it goes."""
         with explained(self._names.destination):
-            take_name(final, self._names.target)
-            if final != self._names.part:
+            take_name(self._final, self._names.target)
+            if self._final != self._names.part:
                 self._names.part.unlink()
             self._names.journal.unlink()
 
     def close(self) -> None:
         """Closes the journal."""
         self._journal.close()
-
-    def _begin(self) -> None:
-        self._writer.begin()
-        self._header = self._sink.size
-        self._checkpoint()
 
     def _go_on(self, point: Checkpoint) -> None:
         self._writer.restore(point.state)
@@ -189,12 +165,10 @@ class ResumableTable:
         self.summary.resumed = point.counts.total()
         logger.info("%s: going on after row %d", self._names.destination, self.summary.resumed)
 
-    def _journal_final(self, final: Path) -> None:
+    def _journal_final(self) -> None:
         """Notes which file was made of the unfinished one, so that it is known when a kill leaves it alone."""
-        counts, size = Counter(self.summary.counts), final.stat().st_size
-        self._journal.append(
-            Checkpoint(self.piece, self.batches, size, sha256_of(final), counts, finished=True)
-        )
+        counts, size = Counter(self.summary.counts), self._final.stat().st_size
+        self._journal.append(Checkpoint(self.piece, self.batches, size, sha256_of(self._final), counts, finished=True))
         self._journal.sync()
 
     def _checkpoint(self, finished: bool = False) -> None:
@@ -225,8 +199,9 @@ def open_resumable(
 ) -> Iterator[ResumableTable]:
     """Opens a file for as many rows as this process lives to write.
 
-    The caller writes the rows from `piece` and `batches` on and calls `finish`. Whatever ends the block
-    otherwise, a kill included, leaves what the same call needs to go on; nothing when there is no row yet.
+    The caller writes the rows from `piece` and `batches` on, then calls `complete` and `take_name`. Whatever
+    ends the block otherwise, a kill included, leaves what the same call needs to go on; nothing when there is
+    no row yet.
 
     Args:
         names: The run's files.
@@ -235,9 +210,6 @@ def open_resumable(
         stop: Looked at after each batch.
         first_piece: Where the run begins.
         overwrite: Forget what an earlier process left.
-
-    Yields:
-        The table.
 
     Raises:
         OutputError: The file cannot be written, another process writes it, or it belongs to another run.
@@ -266,7 +238,10 @@ def _start_anew(names: Names, handle: BinaryIO, overwrite: bool) -> None:
         handle.truncate(0)
 
 
-def _warn_of_damage(names: Names, points: tuple[Checkpoint, ...], good: int) -> None:
+def _sound(names: Names, handle: BinaryIO, content: JournalContent) -> tuple[tuple[Checkpoint, ...], "hashlib._Hash"]:
+    """The checkpoints that the unfinished file bears out, and the running hash at the last of them."""
+    points = tuple(point for point in content.checkpoints if not point.finished)
+    good, running = verify(handle, points)
     if good < len(points):
         last = points[good - 1].counts.total() if good else 0
         logger.warning(
@@ -275,3 +250,4 @@ def _warn_of_damage(names: Names, points: tuple[Checkpoint, ...], good: int) -> 
             points[-1].counts.total(),
             last,
         )
+    return points[:good], running
