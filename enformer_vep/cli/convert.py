@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
+from enformer_vep.cli.options import FILE
+
 DTYPES = ("float32", "float16", "bfloat16")
-FILE = click.Path(path_type=Path)
 
 
 @click.command()

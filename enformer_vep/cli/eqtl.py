@@ -2,12 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from enformer_vep.cli.options import FILE, together
 from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import InputError
 
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FILE = click.Path(path_type=Path)
 BGZF_SUFFIXES = (".gz", ".bgz")
-Command = TypeVar("Command", bound=Callable[..., object])
 
 
 @click.group()
@@ -36,18 +35,7 @@ def eqtl() -> None:
     """
 
 
-def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several options as one decorator, in the order in which --help shows them."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-label_options = _options(
+label_options = together(
     click.argument("scores", nargs=-1, required=True, type=FILE),
     click.option(
         "-l", "--labels", multiple=True, type=FILE,

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
+from enformer_vep.cli.options import FILE
 from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import UsageError
 
 logger = logging.getLogger(__name__)
-
-FILE = click.Path(path_type=Path)
 
 
 @click.command("evaluate")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path)
+from enformer_vep.cli.options import FILE
+
 TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, polyfun, polyfun-priors, susie, finemap"
 
 

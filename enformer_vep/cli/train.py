@@ -2,6 +2,7 @@
 
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -30,6 +31,7 @@ def train(config: Path, output: Path | None, resume: bool, minutes: float | None
     The best model on the validation split is OUTPUT/model.safetensors, which --model accepts.
     For several GPUs: accelerate launch -m enformer_vep train ...
     """
+    from enformer_vep.cli.progress import progress_bar
     from enformer_vep.files.signals import StoppedError, stop_request
     from enformer_vep.training import launch
     from enformer_vep.training.configuration import read_config
@@ -42,7 +44,13 @@ def train(config: Path, output: Path | None, resume: bool, minutes: float | None
     end = time.monotonic() + 60 * minutes if minutes else float("inf")
     promise = "leaving after this step with a checkpoint"
     with stop_request((signal.SIGINT, signal.SIGTERM), promise) as stop, stop.patience():
-        progress = launch.train(settings, folder, resume, lambda: stop.received is not None or time.monotonic() >= end)
+        progress = launch.train(
+            settings,
+            folder,
+            resume,
+            lambda: stop.received is not None or time.monotonic() >= end,
+            partial(progress_bar, unit="step"),
+        )
     if stop.received is not None:
         raise StoppedError(
             f"stopped by {stop.received} after step {progress.step} of {settings.run.steps}; "

@@ -16,7 +16,7 @@ from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.baked import bake
 from enformer_vep.training.configuration import DataConfig, TrainingConfig
 from enformer_vep.training.datasets import open_organism, open_reader, required, targets_of
-from enformer_vep.training.loop import CHECKPOINT_NAME, Progress, Trainer
+from enformer_vep.training.loop import CHECKPOINT_NAME, Bar, Progress, Trainer
 from enformer_vep.training.sequences import read_sequences, tile
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,11 @@ _FIXED = (
 
 
 def train(
-    config: TrainingConfig, folder: Path, resume: bool, should_stop: Callable[[], bool] = lambda: False
+    config: TrainingConfig,
+    folder: Path,
+    resume: bool,
+    should_stop: Callable[[], bool] = lambda: False,
+    show: Bar | None = None,
 ) -> Progress:
     """Trains a model.
 
@@ -43,6 +47,7 @@ def train(
         folder: Where the run's files go; made when absent.
         resume: Whether to continue from the folder's checkpoint.
         should_stop: Asked after every step, see `Trainer.run`.
+        show: Shows a bar, likewise.
 
     Raises:
         EnformerVepError: Data, configuration or model are wrong, or the folder holds another run.
@@ -55,7 +60,7 @@ def train(
     trainer = Trainer(config, network, data, folder)
     if resume:
         trainer.resume()
-    return trainer.run(should_stop)
+    return trainer.run(should_stop, show)
 
 
 def make_network(config: TrainingConfig) -> Enformer:

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from enformer_vep.errors import InputError, ModelError
 from enformer_vep.files.atomic import complete_or_absent
@@ -39,6 +38,10 @@ logger = logging.getLogger(__name__)
 CHECKPOINT_NAME = "checkpoint.pt"
 _DROPOUT_STREAM = 2
 _RECORD_LINE = "step %(step)d: loss %(train_loss).4f, validation %(valid_loss).4f, r %(valid_correlation).4f"
+
+
+Bar = Callable[..., AbstractContextManager[Callable[..., object]]]
+"""Given the number of steps and how many are done, shows a bar; see `Trainer.run`."""
 
 
 @dataclass
@@ -91,22 +94,24 @@ class Trainer:
         self._losses: list[Tensor] = []
         self.progress = Progress()
 
-    def run(self, should_stop: Callable[[], bool] = lambda: False) -> Progress:
+    def run(self, should_stop: Callable[[], bool] = lambda: False, show: Bar | None = None) -> Progress:
         """Trains until the last step, until validation stops improving, or until told to stop.
 
         `should_stop` is asked after every step; when any process says yes, the run leaves a checkpoint and returns.
+        What `show` yields is called with the number of steps done, and with figures to show by their names.
         """
         run, progress = self._config.run, self.progress
         batches = [self._batches(index) for index in range(len(self._data))]
         started = time.monotonic()
-        with self._bar() as bar:
+        bar = show(run.steps, first=progress.step) if show and self._accelerator.is_main_process else None
+        with bar or nullcontext(_unseen) as advance:
             while progress.step < run.steps and not self._exhausted:
                 self._losses.append(self._step(batches[progress.step % len(batches)]))
                 progress.step += 1
-                bar.update()
+                advance(1)
                 if progress.step % run.evaluate_every == 0 or progress.step == run.steps:
                     self._record(time.monotonic() - started)
-                    bar.set_postfix(valid=f"{progress.records[-1]['valid_correlation']:.4f}")
+                    advance(0, valid=f"{progress.records[-1]['valid_correlation']:.4f}")
                 stopping = self._any_process(should_stop())
                 if stopping or progress.step % run.checkpoint_every == 0:
                     self.save()
@@ -275,13 +280,9 @@ class Trainer:
     def _evaluated(self) -> Enformer:
         return self._network if self._average is None else self._average.network
 
-    def _bar(self) -> "tqdm[Any]":
-        return tqdm(
-            total=self._config.run.steps,
-            initial=self.progress.step,
-            unit="step",
-            disable=None if self._accelerator.is_main_process and logger.isEnabledFor(logging.INFO) else True,
-        )
+
+def _unseen(count: int, **figures: object) -> None:
+    """Stands for a bar that nobody sees."""
 
 
 def _precision(choice: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from enformer_vep.cli.logs import set_up_logging
-from enformer_vep.cli.progress import is_terminal, record_progress
+from enformer_vep.cli.progress import is_terminal, progress_bar, record_progress
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.row import ScoredVariant
 
@@ -59,6 +59,17 @@ def test_no_bar_where_nobody_watches(screen):
 def test_no_bar_through_rows_nor_when_quiet(screen):
     assert screen(Terminal(), hidden=True) == "enformer-vep: a message\n"
     assert screen(Terminal(), verbosity=-1) == ""
+
+
+def test_a_bar_goes_on_and_shows_figures(monkeypatch):
+    """As of a training run that is resumed."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    set_up_logging(0)
+    with progress_bar(10, "step", first=6) as advance:
+        advance(3)
+        advance(0, valid="0.5000")
+    assert "9/10" in sys.stderr.getvalue()
+    assert "valid=0.5000" in sys.stderr.getvalue()
 
 
 @pytest.mark.parametrize(
