@@ -186,9 +186,7 @@ def compare(network: Enformer, batches: list[EffectBatch], title: str, emulate: 
     results = {mode.name: sums(mode, network, batches)[0] for mode in wanted}
     truth, reference = sums(Mode("truth", PairEngine, Precision.FLOAT32), network.double(), batches)
     lines = [f"# {title}; {len(batches)} variants; PyTorch {torch.__version__}"]
-    lines.append(
-        "variants\tengine\tprecision\tabs(SAD)/prediction\tscores\tmedian_error\t90%_error\tcorrelation"
-    )
+    lines.append("variants\tengine\tprecision\tabs(SAD)/prediction\tscores\tmedian_error\t90%_error\tcorrelation")
     for kind, rows in kinds(batches).items():
         for name, got in results.items():
             lines += report(f"{kind}\t{name}", got[rows], truth[rows], reference[rows])
@@ -197,9 +195,7 @@ def compare(network: Enformer, batches: list[EffectBatch], title: str, emulate: 
 
 def main() -> None:
     """Run the comparison."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model")
     parser.add_argument("--vcf", type=Path, default=EXAMPLE_DATA / "variants.vcf.gz")
     parser.add_argument("--fasta", type=Path, default=EXAMPLE_DATA / "chr22.fa.gz")

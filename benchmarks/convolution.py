@@ -21,9 +21,7 @@ CHUNKS = (1024, 2048, 4096, 8192, 16_384)
 
 def main() -> None:
     """Time the module and every chunk size in turn."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     runs = parser.parse_args().runs
     network = Enformer(EnformerConfig(transformer_layers=0, output_tracks={"human": 1})).eval()

@@ -67,9 +67,7 @@ def score_sites(folder: Path, source: str, wanted: int) -> str:
     return site_table(sites, scores, data.identifiers)
 
 
-def site_table(
-    sites: Sequence["Disruption"], scores: dict[tuple[str, str], Array], identifiers: Sequence[str]
-) -> str:
+def site_table(sites: Sequence["Disruption"], scores: dict[tuple[str, str], Array], identifiers: Sequence[str]) -> str:
     pick = np.arange(len(sites)), [site.track for site in sites]
     table = pd.DataFrame(
         {

@@ -125,9 +125,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     """Run everything in turn and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--runs", type=int, default=3)

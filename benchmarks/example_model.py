@@ -158,9 +158,7 @@ def dhs_lines(predicted: Array, data: Data) -> list[Line]:
     best = int(values.argmax())
     each = ", ".join(f"{data.identifiers[rows[i]]} {value:.3f}" for i, value in enumerate(values))
     return [
-        Line(
-            "K562 DHS", "best DNase track: Spearman", f"{values[best]:.3f} ({data.identifiers[rows[best]]})"
-        ),
+        Line("K562 DHS", "best DNase track: Spearman", f"{values[best]:.3f} ({data.identifiers[rows[best]]})"),
         Line("K562 DHS", "mean over the DNase tracks: Spearman", f"{values.mean():.3f}"),
         Line("K562 DHS", "every track", each),
         Line("K562 DHS", "regions", str(known.sum())),

@@ -159,9 +159,7 @@ def engines(bench: Bench, peaks: dict[str, float]) -> Iterator[str]:
                 rate = operations(bench, made, batch) / seconds
                 # Of `mixed`, most operations are the reference's, in float32.
                 peak = peaks["float32" if precision is Precision.MIXED else precision.value]
-                yield row(
-                    f"{engine} {precision}, {name}", len(batch) / seconds, rate / peak, bench.peak_memory()
-                )
+                yield row(f"{engine} {precision}, {name}", len(batch) / seconds, rate / peak, bench.peak_memory())
 
 
 def operations(bench: Bench, engine: EffectEngine, batch: EffectBatch) -> int:
@@ -179,9 +177,7 @@ def peers(bench: Bench) -> Iterator[str]:
     from enformer_pytorch import Enformer as Peer
     from enformer_pytorch import EnformerConfig as PeerConfig
 
-    shape = (
-        {"dim": 384, "heads": 2, "depth": 1, "target_length": 8, "use_tf_gamma": False} if bench.tiny else {}
-    )
+    shape = {"dim": 384, "heads": 2, "depth": 1, "target_length": 8, "use_tf_gamma": False} if bench.tiny else {}
     heads = dict(bench.network.config.output_tracks)
     model = Peer(PeerConfig(output_heads=heads, **{"use_tf_gamma": True, **shape})).eval().to(bench.device)
     batch = substitutions(bench, 1, 1)
@@ -269,9 +265,7 @@ def row(name: str, rate: float, share: float, memory: float) -> str:
 
 def report(bench: Bench) -> Iterator[str]:
     """The table."""
-    hardware = (
-        torch.cuda.get_device_name(bench.device) if bench.device.type == "cuda" else "a CPU, tiny model"
-    )
+    hardware = torch.cuda.get_device_name(bench.device) if bench.device.type == "cuda" else "a CPU, tiny model"
     yield f"# {hardware}; PyTorch {torch.__version__}; median of {bench.repeats}"
     yield "what\tvariants_per_second\tshare_of_matrix_product_peak\tpeak_memory_GB"
     peaks = matrix_products(bench)
@@ -285,18 +279,14 @@ def report(bench: Bench) -> Iterator[str]:
 
 def main() -> None:
     """Measure, print as it comes, write at the end."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     device = torch.device("cpu" if arguments.tiny else arguments.device)
     if not arguments.tiny and not (device.type == "cuda" and torch.cuda.is_available()):
-        raise SystemExit(
-            "no CUDA device here: run this on a GPU, or with --tiny to try every code path on a CPU"
-        )
+        raise SystemExit("no CUDA device here: run this on a GPU, or with --tiny to try every code path on a CPU")
     network = Enformer(TINY if arguments.tiny else FULL).eval().requires_grad_(False).to(device)
     lines = []
     for line in report(Bench(device, network, arguments.tiny)):

@@ -21,9 +21,7 @@ from enformer_vep.genome.windows import allele_pair
 
 def main() -> None:
     """Time the chain."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variants")
     parser.add_argument("genome")
     parser.add_argument("--records", type=int, default=3000)

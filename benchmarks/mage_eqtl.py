@@ -35,9 +35,7 @@ COLUMNS = (
 KEPT = (Together.LINKED, Together.GENE, Together.NONE)
 
 
-def rows(
-    name: str, scores: Path, score: str, labels: Path, settings: EqtlSettings
-) -> Iterator[tuple[object, ...]]:
+def rows(name: str, scores: Path, score: str, labels: Path, settings: EqtlSettings) -> Iterator[tuple[object, ...]]:
     """One per way of making folds."""
     settings = replace(settings, features=FeatureSettings(score))
     examples = load_examples(EqtlInputs((scores,), (labels,)), settings)

@@ -30,9 +30,7 @@ def make_input(folder: Path, records: int) -> None:
     length = 10 * records + 10_000
     letters = np.random.default_rng(1).choice(np.frombuffer(b"ACGT", dtype=np.uint8), length)
     text = letters.tobytes().decode()
-    (folder / "genome.fa").write_text(
-        ">chr1\n" + "\n".join(text[i : i + 60] for i in range(0, length, 60)) + "\n"
-    )
+    (folder / "genome.fa").write_text(">chr1\n" + "\n".join(text[i : i + 60] for i in range(0, length, 60)) + "\n")
     with (folder / "variants.vcf").open("w") as handle:
         handle.write("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
         for position in range(1, 10 * records, 10):

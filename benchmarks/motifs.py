@@ -97,6 +97,4 @@ def _turn(site: Site, length: int) -> Site:
 def _is_disrupted(sequence: str, site: Site) -> bool:
     end = site.start + len(site.core)
     changed = sequence[: site.start] + site.disrupted + sequence[end:]
-    return not any(
-        site.start < other.start + len(other.core) and other.start < end for other in find_sites(changed)
-    )
+    return not any(site.start < other.start + len(other.core) and other.start < end for other in find_sites(changed))

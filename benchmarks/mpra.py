@@ -131,9 +131,7 @@ def _element_rows(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     def rotations(scores: Array, truth: Array, given: Array | None = None) -> tuple[str, ...]:
         """The correlation, and its p in either pairing."""
         found = [
-            rotate(
-                *(None if one is None else by_position(table, one, pairing) for one in (scores, truth, given))
-            )
+            rotate(*(None if one is None else by_position(table, one, pairing) for one in (scores, truth, given)))
             for pairing in PAIRINGS
         ]
         return (f"{found[0].spearman:.3f}", *(f"{one.p:.2g}" for one in found))

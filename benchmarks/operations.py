@@ -29,9 +29,7 @@ CENTRE = WINDOW // 2 - 1
 
 def substitutions(count: int) -> EffectBatch:
     """Neighbouring substitutions at the window's centre."""
-    reference = torch.randint(
-        0, 4, (1, WINDOW), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
-    )
+    reference = torch.randint(0, 4, (1, WINDOW), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     alternate = reference.repeat(count, 1)
     for row in range(count):
         alternate[row, CENTRE + row] = (alternate[row, CENTRE + row] + 1) % 4
@@ -62,9 +60,7 @@ class IncrementalEngine(DeltaEngine):
 
 def main() -> None:
     """Count and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path)
     output = parser.parse_args().output
     network = Enformer(EnformerConfig(output_tracks={"human": 5313})).eval().requires_grad_(False)

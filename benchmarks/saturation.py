@@ -70,9 +70,7 @@ class FullSize:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="example")
     parser.add_argument("--fasta", type=Path, default=FASTA)
     parser.add_argument("--contig", default="chr22")
@@ -95,8 +93,7 @@ def main() -> None:
         f"full size, a window each (from engines_cpu.tsv)\t{count}\t{full.single:.1f}\t1",
         f"full size, shared windows (worked out)\t{count}\t{full.saturation(count) * 3600 / count:.1f}\t"
         f"{full.single * count / 3600 / full.saturation(count):.2f}",
-        f"full size, enformer-pytorch (from engines_cpu.tsv)\t{count}\t{full.peer:.1f}\t"
-        f"{full.single / full.peer:.2f}",
+        f"full size, enformer-pytorch (from engines_cpu.tsv)\t{count}\t{full.peer:.1f}\t{full.single / full.peer:.2f}",
     ]
     text = "\n".join(lines) + "\n"
     print(text, end="")

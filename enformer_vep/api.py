@@ -98,9 +98,7 @@ def to_frame(rows: Iterable[ScoredVariant], layout: Layout) -> pd.DataFrame:
         values.append(missing if row.values is None else row.values)
     types = {column.name: "Int64" if column.kind is int else "string" for column in layout.context}
     left = pd.DataFrame(described, columns=[*_NAMES, *types]).astype(types)
-    right = pd.DataFrame(
-        np.array(values, dtype=np.float32).reshape(-1, len(missing)), columns=list(layout.values)
-    )
+    right = pd.DataFrame(np.array(values, dtype=np.float32).reshape(-1, len(missing)), columns=list(layout.values))
     return pd.concat([left, right], axis=1)
 
 
@@ -121,9 +119,7 @@ def predict_effect(variant: Variant, genome: Genome, scorer: Scorer) -> tuple[Fl
     """
     status = check_variant(variant, genome, scorer.geometry.window)
     if status is not Status.OK:
-        raise InputError(
-            f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}"
-        )
+        raise InputError(f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}")
     placed = OwnWindow(scorer.geometry, scorer.settings.centre_bins).place(variant)
     effect = scorer.effect(scorer.prepare(placed, genome))
     bins = placed[0].readouts[0].bins
@@ -175,9 +171,7 @@ def _codes(sequence: object, name: str, window: int) -> Codes:
         if (codes > UNKNOWN).any():
             raise InputError(f"{name} has the base code {codes.max()}: A, C, G, T, N are 0, 1, 2, 3, 4")
     else:
-        raise InputError(
-            f"{name} is neither letters (str, bytes) nor base codes: give uint8 [windows, {window}]"
-        )
+        raise InputError(f"{name} is neither letters (str, bytes) nor base codes: give uint8 [windows, {window}]")
     if len(codes) != window:
         raise InputError(
             f"{name} has {len(codes)} bases, but this model reads {window}: cut it, or fill it up with N on both sides"

@@ -157,17 +157,11 @@ class ScoreSettings:
             if not values:
                 raise UsageError(f"--{name} is empty: leave it out for the default")
             if len(set(values)) != len(values):
-                raise UsageError(
-                    f"a value stands twice in --{name} {','.join(map(str, values))}: give each once"
-                )
+                raise UsageError(f"a value stands twice in --{name} {','.join(map(str, values))}: give each once")
         if self.genes and self.centre_bins:
-            raise UsageError(
-                "--bins and --genes exclude each other: --tss-bins says which bins of a gene count"
-            )
+            raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
-            raise UsageError(
-                "--share-windows and --genes exclude each other: --center tss shares windows by itself"
-            )
+            raise UsageError("--share-windows and --genes exclude each other: --center tss shares windows by itself")
 
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for: the one list that notes, journals, manifests and calibrations are made of.

@@ -141,9 +141,7 @@ def randomise(network: "Enformer", seed: int) -> None:
                 tensor.copy_(noise.abs() + 0.5 if "running_var" in name or "norm.weight" in name else noise)
 
 
-def targets_text(
-    descriptions: Sequence[str], prefix: str = "TRACK", identifiers: Sequence[str] | None = None
-) -> str:
+def targets_text(descriptions: Sequence[str], prefix: str = "TRACK", identifiers: Sequence[str] | None = None) -> str:
     """Returns a track table with identifiers TRACK0, TRACK1, ..., unless others are given."""
     names = identifiers or [f"{prefix}{i}" for i in range(len(descriptions))]
     rows = [f"{i}\t{name}\t{text}" for i, (name, text) in enumerate(zip(names, descriptions, strict=True))]

@@ -24,9 +24,7 @@ from tests.models.toy_family import TOY, WEIGHTS, WIDTH, make_toy_model
 CPU = ev.ComputeSettings(device="cpu", batch_size=2)
 WINDOW = 2048
 RANDOM = np.random.default_rng(8)
-SEQUENCES = [random_sequence(RANDOM, WINDOW) for _ in range(2)] + [
-    "N" * 100 + random_sequence(RANDOM, WINDOW - 100)
-]
+SEQUENCES = [random_sequence(RANDOM, WINDOW) for _ in range(2)] + ["N" * 100 + random_sequence(RANDOM, WINDOW - 100)]
 ROWS = {"A": (1, 0, 0, 0), "C": (0, 1, 0, 0), "G": (0, 0, 1, 0), "T": (0, 0, 0, 1), "N": (0, 0, 0, 0)}
 OTHER_STRAND = str.maketrans("ACGT", "TGCA")
 
@@ -64,9 +62,7 @@ def test_strands_and_groups_are_averaged(model: LoadedModel, tmp_path: Path) -> 
     both = ev.predict(SEQUENCES, open_cpu(model, reverse_complement=True))
     np.testing.assert_allclose(both, expected, rtol=1e-5, atol=1e-7)
     (tmp_path / "groups.tsv").write_text("0\tfirst\n1\tfirst\n2\tsecond\n")
-    grouped = ev.predict(
-        SEQUENCES, open_cpu(model, reverse_complement=True, groups=str(tmp_path / "groups.tsv"))
-    )
+    grouped = ev.predict(SEQUENCES, open_cpu(model, reverse_complement=True, groups=str(tmp_path / "groups.tsv")))
     means = np.stack([expected[..., :2].mean(axis=2), expected[..., 2]], axis=2)
     np.testing.assert_allclose(grouped, means, rtol=1e-5, atol=1e-7)
 

@@ -67,9 +67,7 @@ def simulate_genotypes(sites: pd.DataFrame, people: int, random: np.random.Gener
     return (latent < cuts).reshape(people, 2, -1).sum(axis=1).astype(float)
 
 
-def simulate_gwas(
-    sites: pd.DataFrame, causal: int, random: np.random.Generator, people: int = PEOPLE
-) -> pd.DataFrame:
+def simulate_gwas(sites: pd.DataFrame, causal: int, random: np.random.Generator, people: int = PEOPLE) -> pd.DataFrame:
     """Summary statistics of a trait of variance 1; the causal variant explains `EXPLAINED` of it."""
     genotypes = simulate_genotypes(sites, people, random)
     centred = genotypes - genotypes.mean(axis=0)
@@ -176,9 +174,7 @@ def repeat(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     for function, inputs in (
         (simulate, ("vcf", "priors")),

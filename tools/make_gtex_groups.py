@@ -72,9 +72,7 @@ RULES = (
         whole={"CAGE": "adipose tissue"},
         unmapped={"DNASE": "fat of the omentum and cultured adipocytes only"},
     ),
-    TissueRule(
-        "Adipose_Visceral_Omentum", part={"DNASE": "omental fat pad"}, whole={"CAGE": "adipose tissue"}
-    ),
+    TissueRule("Adipose_Visceral_Omentum", part={"DNASE": "omental fat pad"}, whole={"CAGE": "adipose tissue"}),
     TissueRule("Adrenal_Gland", part=_both("adrenal gland")),
     TissueRule("Artery_Aorta", part={"CAGE": "aorta", "DNASE": "ascending aorta"}),
     TissueRule("Artery_Coronary", part=_both("coronary artery"), whole={"CAGE": "artery"}),
@@ -105,9 +103,7 @@ RULES = (
         unmapped={"DNASE": "no sample"},
     ),
     TissueRule("Brain_Putamen_basal_ganglia", part=_both("putamen")),
-    TissueRule(
-        "Brain_Spinal_cord_cervical_c-1", whole=_both("spinal cord"), unmapped={"DNASE": "embryo only"}
-    ),
+    TissueRule("Brain_Spinal_cord_cervical_c-1", whole=_both("spinal cord"), unmapped={"DNASE": "embryo only"}),
     TissueRule("Brain_Substantia_nigra", part=_both("substantia nigra"), whole={"DNASE": "midbrain"}),
     TissueRule("Breast_Mammary_Tissue", part={"CAGE": "breast", "DNASE": "breast epithelium"}),
     TissueRule(
@@ -135,9 +131,7 @@ RULES = (
         unmapped={"DNASE": "mucosa and muscularis only, which have their own tissues"},
     ),
     TissueRule("Esophagus_Mucosa", part=_both("esophagus squamous epithelium"), whole={"CAGE": "esophagus"}),
-    TissueRule(
-        "Esophagus_Muscularis", part=_both("esophagus muscularis mucosa"), whole={"CAGE": "esophagus"}
-    ),
+    TissueRule("Esophagus_Muscularis", part=_both("esophagus muscularis mucosa"), whole={"CAGE": "esophagus"}),
     TissueRule(
         "Fallopian_Tube",
         part=_both("fallopian tube"),
@@ -154,9 +148,7 @@ RULES = (
     TissueRule("Liver", part={"CAGE": "liver", "DNASE": "liver|right lobe of liver"}),
     TissueRule("Lung", part={"CAGE": "lung(, .* lobe)?", "DNASE": "upper lobe of left lung"}),
     TissueRule("Minor_Salivary_Gland", whole=_both("salivary gland"), unmapped={"DNASE": "no sample"}),
-    TissueRule(
-        "Muscle_Skeletal", part={"CAGE": "skeletal muscle", "DNASE": "gastrocnemius medialis|psoas muscle"}
-    ),
+    TissueRule("Muscle_Skeletal", part={"CAGE": "skeletal muscle", "DNASE": "gastrocnemius medialis|psoas muscle"}),
     TissueRule(
         "Nerve_Tibial",
         part=_both("tibial nerve"),
@@ -173,9 +165,7 @@ RULES = (
         unmapped={"DNASE": "skin of the lower leg only, which is exposed"},
     ),
     TissueRule("Skin_Sun_Exposed_Lower_leg", part=_both("lower leg skin"), whole={"CAGE": "skin"}),
-    TissueRule(
-        "Small_Intestine_Terminal_Ileum", part=_both("Peyer's patch"), whole={"CAGE": "small intestine"}
-    ),
+    TissueRule("Small_Intestine_Terminal_Ileum", part=_both("Peyer's patch"), whole={"CAGE": "small intestine"}),
     TissueRule("Spleen", part=_both("spleen")),
     TissueRule("Stomach", part=_both("stomach"), unmapped={"CAGE": "fetus only"}),
     TissueRule("Testis", part=_both("testis")),
@@ -218,10 +208,7 @@ def build_table(table: TrackTable) -> str:
 def unmapped() -> tuple[tuple[str, str, str], ...]:
     """Tissues for which an assay has no track: (tissue, assay, reason)."""
     return tuple(
-        (rule.tissue, assay, rule.unmapped[assay])
-        for rule in RULES
-        for assay in ASSAYS
-        if assay in rule.unmapped
+        (rule.tissue, assay, rule.unmapped[assay]) for rule in RULES for assay in ASSAYS if assay in rule.unmapped
     )
 
 
@@ -229,11 +216,7 @@ def _tracks(rule: TissueRule, assay: str, table: TrackTable) -> Iterator[tuple[T
     part = [(track, "part") for track in _of_sample(rule.part.get(assay), assay, table)]
     whole = [(track, "whole") for track in _of_sample(rule.whole.get(assay), assay, table)]
     pattern = rule.named.get(assay)
-    named = [
-        (track, "named")
-        for track in table
-        if pattern is not None and re.fullmatch(pattern, track.description)
-    ]
+    named = [(track, "named") for track in table if pattern is not None and re.fullmatch(pattern, track.description)]
     yield from sorted((part or whole) + named, key=lambda pair: pair[0].index)
 
 

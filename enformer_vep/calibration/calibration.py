@@ -105,9 +105,7 @@ class Calibration:
         if found:
             raise UsageError(f"the calibration was made with {', '.join(found)}: {_REMEDY}")
 
-    def extend(
-        self, blocks: Sequence[ValueBlock], additions: Sequence[Addition] = (Addition.QUANTILE,)
-    ) -> Extension:
+    def extend(self, blocks: Sequence[ValueBlock], additions: Sequence[Addition] = (Addition.QUANTILE,)) -> Extension:
         """Fix what is added to a run.
 
         Args:
@@ -162,9 +160,7 @@ def with_places(blocks: Sequence[ValueBlock]) -> Iterator[tuple[ValueBlock, slic
         yield block, slice(begin, end)
 
 
-def _transform(
-    scale: RobustScale, components: Components, values: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def _transform(scale: RobustScale, components: Components, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The whole published transform."""
     return components(scale(values))
 

@@ -26,9 +26,7 @@ LEAST_ALLELES = 10
 class _ScoreFitter:
     """Of one score."""
 
-    def __init__(
-        self, block: ValueBlock, source: slice, components: int, capacity: int, sample_size: int
-    ) -> None:
+    def __init__(self, block: ValueBlock, source: slice, components: int, capacity: int, sample_size: int) -> None:
         width = len(block.labels)
         if components > width:
             raise UsageError(f"--components {components}: only {width} tracks are scored: ask for fewer")
@@ -52,11 +50,7 @@ class _ScoreFitter:
 
     def finish(self) -> ScoreCalibration:
         scale = RobustScale.of_sketch(self.sketch)
-        fitted = (
-            fit_components(self.moments, scale, self.sample.rows(), self.components)
-            if self.components
-            else None
-        )
+        fitted = fit_components(self.moments, scale, self.sample.rows(), self.components) if self.components else None
         return ScoreCalibration(self.block.score, self.block.labels, size_nodes(self.sketch), scale, fitted)
 
 

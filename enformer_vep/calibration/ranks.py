@@ -51,9 +51,7 @@ class RankTable:
     number that there is.
     """
 
-    def __init__(
-        self, nodes: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float64], count: int
-    ) -> None:
+    def __init__(self, nodes: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float64], count: int) -> None:
         """Prepare the list.
 
         Args:
@@ -106,16 +104,12 @@ class RankTable:
         found += self._probabilities[below - starts]
         tied = np.flatnonzero(self._nodes[above] == sizes.ravel())
         ends = np.searchsorted(self._keys, keys[tied], side="right")
-        shared = (
-            self._probabilities[above[tied] - starts[tied]] + self._probabilities[ends - 1 - starts[tied]]
-        )
+        shared = self._probabilities[above[tied] - starts[tied]] + self._probabilities[ends - 1 - starts[tied]]
         found[tied] = shared / 2
         return found.reshape(sizes.shape).astype(np.float32)
 
 
-def _slopes(
-    nodes: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _slopes(nodes: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """By how much F rises per unit from the node before to each node [columns, nodes]; 0 at the first."""
     slopes = np.zeros(nodes.shape)
     distances = np.diff(nodes.astype(np.float64), axis=1)

@@ -123,9 +123,7 @@ class Moments:
         self._rows = 0
 
 
-def fit_components(
-    moments: Moments, scale: RobustScale, sample: npt.NDArray[np.float32], number: int
-) -> Components:
+def fit_components(moments: Moments, scale: RobustScale, sample: npt.NDArray[np.float32], number: int) -> Components:
     """Fit the second and third step of the transform.
 
     Takes minutes for thousands of columns, and four times the memory of the moments.

@@ -19,18 +19,10 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Type of the stored numbers. The 16-bit types halve the file and change the scores slightly.",
 )
-@click.option(
-    "--organism", type=click.Choice(["human", "mouse", "both"]), help="Heads to keep; default: all."
-)
-@click.option(
-    "--targets-human", type=FILE, help="Track table (targets.txt) of the human head to carry along."
-)
-@click.option(
-    "--targets-mouse", type=FILE, help="Track table (targets.txt) of the mouse head to carry along."
-)
-@click.option(
-    "--window", type=click.IntRange(min=1), help="Window in bp to record; default: the model's, 196608."
-)
+@click.option("--organism", type=click.Choice(["human", "mouse", "both"]), help="Heads to keep; default: all.")
+@click.option("--targets-human", type=FILE, help="Track table (targets.txt) of the human head to carry along.")
+@click.option("--targets-mouse", type=FILE, help="Track table (targets.txt) of the mouse head to carry along.")
+@click.option("--window", type=click.IntRange(min=1), help="Window in bp to record; default: the model's, 196608.")
 @click.option("--target-length", type=int, help="Bins to predict to record; -1 for all bins of the window.")
 def convert(
     source: str,

@@ -96,9 +96,7 @@ label_options = _options(
 
 @eqtl.command()
 @label_options
-@click.option(
-    "--folds", type=click.IntRange(min=2), default=8, show_default=True, help="Parts of a cross-validation."
-)
+@click.option("--folds", type=click.IntRange(min=2), default=8, show_default=True, help="Parts of a cross-validation.")
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=5, show_default=True,
     help="Cross-validations; the paper has 100.",
@@ -150,9 +148,7 @@ def evaluate(output: str, figure: Path | None, fold_table: Path | None, **option
 @eqtl.command()
 @label_options
 @click.option("-o", "--output", required=True, help="File for the classifiers of all tissues (.safetensors).")
-@click.option(
-    "--provenance", type=FILE, help="The --summary of the scoring run: notes its model in the file."
-)
+@click.option("--provenance", type=FILE, help="The --summary of the scoring run: notes its model in the file.")
 def fit(output: str, provenance: Path | None, **options: Any) -> None:
     """Train one classifier per tissue on all labelled SCORES and save them in one file.
 
@@ -271,9 +267,7 @@ def _summary(path: Path | None) -> dict[str, Any]:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); give the --summary of enformer-vep score"
-        ) from error
+        raise InputError(f"{path} cannot be read ({error}); give the --summary of enformer-vep score") from error
     if not isinstance(summary, dict) or "model" not in summary:
         raise InputError(f"{path} names no model; give the --summary of enformer-vep score")
     return summary

@@ -24,9 +24,7 @@ FILE = click.Path(path_type=Path)
     "--absent", type=click.Choice(["zero", "unknown"]), default="zero", show_default=True,
     help="What positions are that a bigWig leaves out.",
 )  # fmt: skip
-@click.option(
-    "--blacklist", type=FILE, help="BED file of positions that are unknown whatever the bigWigs say."
-)
+@click.option("--blacklist", type=FILE, help="BED file of positions that are unknown whatever the bigWigs say.")
 @click.option(
     "--squash", type=click.Choice(["clip-first", "scale-first"]), default="clip-first", show_default=True,
     help="Order of the targets table's clip and scale: as in the published tables' time, or basenji's of today.",
@@ -40,12 +38,8 @@ FILE = click.Path(path_type=Path)
 @click.option("--plot", type=FILE, help="Also draw the correlations into this PNG.")
 @click.option("--window", type=click.IntRange(min=1), help="Window in bp; default: the model's.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N sequences.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences at a time."
-)
-@click.option(
-    "--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that read ahead."
-)
+@click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences at a time.")
+@click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that read ahead.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
 def evaluate(
     model: str,
@@ -110,18 +104,14 @@ def evaluate(
     logger.info("%s", evaluation_report.describe(result))
 
 
-def _check_form(
-    sequences: Path | None, fasta: Path | None, targets: Path | None, tfrecords: Path | None
-) -> None:
+def _check_form(sequences: Path | None, fasta: Path | None, targets: Path | None, tfrecords: Path | None) -> None:
     if tfrecords is not None and sequences is not None:
         raise UsageError("--tfrecords and --sequences exclude each other: give one")
     if tfrecords is None:
         given = {"--sequences": sequences, "--fasta": fasta, "--targets": targets}
         absent = [name for name, path in given.items() if path is None]
         if absent:
-            raise UsageError(
-                f"{absent[0]} is missing: give --sequences, --fasta and --targets, or --tfrecords"
-            )
+            raise UsageError(f"{absent[0]} is missing: give --sequences, --fasta and --targets, or --tfrecords")
 
 
 def _write(text: str, destination: str) -> None:

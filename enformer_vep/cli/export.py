@@ -17,9 +17,7 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
     help="File; for ldsc, sldp and polyfun what names begin with (STEM.CHR.annot.gz). - is standard output.",
 )
 @click.option("--to", "target", help=f"{TARGETS}. Default: by the name of -o.")
-@click.option(
-    "-c", "--columns", multiple=True, help="Only these value columns; a name or 'SAD_*'; can be repeated."
-)
+@click.option("-c", "--columns", multiple=True, help="Only these value columns; a name or 'SAD_*'; can be repeated.")
 @click.option(
     "--combine",
     type=click.Choice(["none", "max", "mean"]),
@@ -29,15 +27,9 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
 @click.option("-f", "--fasta", type=FILE, help="Genome, for the lengths of contigs in a VCF's header.")
 @click.option("--tabix", is_flag=True, help="Also write an index of a .gz or .bcf file.")
 @click.option("--bim", "bims", multiple=True, type=FILE, help="The tool's variants: .bim; can be repeated.")
-@click.option(
-    "--sumstats", "statistics", type=FILE, help="The tool's variants: FINEMAP .z or summary statistics."
-)
-@click.option(
-    "--locus", "locus", multiple=True, help="For susie, finemap: chr22:1000-2000 (1-based); can be repeated."
-)
-@click.option(
-    "--loci", type=FILE, help="For susie, finemap: BED or list of loci; {locus} in -o stands for each."
-)
+@click.option("--sumstats", "statistics", type=FILE, help="The tool's variants: FINEMAP .z or summary statistics.")
+@click.option("--locus", "locus", multiple=True, help="For susie, finemap: chr22:1000-2000 (1-based); can be repeated.")
+@click.option("--loci", type=FILE, help="For susie, finemap: BED or list of loci; {locus} in -o stands for each.")
 @click.option(
     "--weight",
     default=1.0,

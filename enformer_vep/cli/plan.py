@@ -8,12 +8,8 @@ from enformer_vep.settings import PIECE_SIZE, ScoreRequest
 
 @click.command()
 @source_options
-@click.option(
-    "--window", type=click.IntRange(min=1), default=196_608, show_default=True, help="Window in bp."
-)
-@click.option(
-    "--columns", type=click.IntRange(min=1), default=5313, show_default=True, help="Scores times tracks."
-)
+@click.option("--window", type=click.IntRange(min=1), default=196_608, show_default=True, help="Window in bp.")
+@click.option("--columns", type=click.IntRange(min=1), default=5313, show_default=True, help="Scores times tracks.")
 @click.option(
     "--views",
     type=click.IntRange(min=1),
@@ -28,9 +24,7 @@ from enformer_vep.settings import PIECE_SIZE, ScoreRequest
     show_default=True,
     help="Hours that one shard may take on one device.",
 )
-@click.option(
-    "--piece-size", type=click.IntRange(min=1), default=PIECE_SIZE, show_default=True, help="As for score."
-)
+@click.option("--piece-size", type=click.IntRange(min=1), default=PIECE_SIZE, show_default=True, help="As for score.")
 @as_request
 def plan(request: ScoreRequest, columns: int, views: int, devices_hours: float) -> None:
     """Count the alleles of VARIANTS and say what scoring them takes. No model is run.
@@ -45,8 +39,6 @@ def plan(request: ScoreRequest, columns: int, views: int, devices_hours: float) 
 
     compute = request.compute
     assert compute.window is not None, "the option has a default"
-    planned = make_plan(
-        open_source(request), compute.window, columns, views, devices_hours, compute.piece_size
-    )
+    planned = make_plan(open_source(request), compute.window, columns, views, devices_hours, compute.piece_size)
     for line in planned.lines():
         click.echo(line)

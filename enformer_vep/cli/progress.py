@@ -40,9 +40,7 @@ def progress_bar(
 
 
 @contextlib.contextmanager
-def record_progress(
-    total: int | None, *, hidden: bool = False
-) -> Iterator[Callable[["ScoredVariant"], None]]:
+def record_progress(total: int | None, *, hidden: bool = False) -> Iterator[Callable[["ScoredVariant"], None]]:
     """Count VCF records: the function is to be called with every row, and rows of one record count once."""
     seen = -1
     with progress_bar(total, "record", hidden=hidden) as advance:

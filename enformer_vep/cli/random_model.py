@@ -19,9 +19,7 @@ def _number(flag: str, field: str, default: int, about: str) -> Decorator:
     _number("--layers", "transformer_layers", 2, "Transformer blocks; published: 11."),
     _number("--heads", "attention_heads", 4, "Attention heads; published: 8."),
     _number("--key-size", "key_size", 64, "Query and key size of a head."),
-    _number(
-        "--channel-multiple", "channel_multiple", 16, "Tower widths are multiples of this; published: 128."
-    ),
+    _number("--channel-multiple", "channel_multiple", 16, "Tower widths are multiples of this; published: 128."),
     _number("--tracks", "tracks", 8, "Human tracks; published: 5313."),
     _number("--mouse-tracks", "mouse_tracks", 0, "Mouse tracks, 0 for no mouse head; published: 1643."),
     _number("--window", "window", 196_608, "Base pairs to read."),

@@ -44,9 +44,7 @@ _COLUMNS: tuple[str, ...] = ("index", "identifier", "assay", "description")
     help="List the tracks of these groups, group by group; as for score.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON array instead of a table.")
-def tracks(
-    pattern: str, model: str, targets: Path | None, organism: str, groups: str | None, as_json: bool
-) -> None:
+def tracks(pattern: str, model: str, targets: Path | None, organism: str, groups: str | None, as_json: bool) -> None:
     """List the tracks that a model predicts, or those that match PATTERN.
 
     PATTERN is text, in any case, in the identifier or the description, or a regular expression between

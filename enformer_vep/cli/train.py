@@ -23,9 +23,7 @@ import click
     type=click.FloatRange(min=0, min_open=True),
     help="Stop after so many minutes with a checkpoint that --resume continues from.",
 )
-@click.option(
-    "--bake", is_flag=True, help="Do not train: write the file that each [[data]] section calls `baked`."
-)
+@click.option("--bake", is_flag=True, help="Do not train: write the file that each [[data]] section calls `baked`.")
 def train(config: Path, output: Path | None, resume: bool, minutes: float | None, bake: bool) -> None:
     """Train a model, or fine-tune one, as CONFIG says.
 
@@ -44,9 +42,7 @@ def train(config: Path, output: Path | None, resume: bool, minutes: float | None
     end = time.monotonic() + 60 * minutes if minutes else float("inf")
     promise = "leaving after this step with a checkpoint"
     with stop_request((signal.SIGINT, signal.SIGTERM), promise) as stop, stop.patience():
-        progress = launch.train(
-            settings, folder, resume, lambda: stop.received is not None or time.monotonic() >= end
-        )
+        progress = launch.train(settings, folder, resume, lambda: stop.received is not None or time.monotonic() >= end)
     if stop.received is not None:
         raise StoppedError(
             f"stopped by {stop.received} after step {progress.step} of {settings.run.steps}; "

@@ -30,9 +30,7 @@ def resolve_device(name: str) -> torch.device:
         raise UsageError(f"device {name} is not supported: use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
-        raise UsageError(
-            f"no device {name}: PyTorch {torch.__version__} sees {found} GPUs here; use --device cpu"
-        )
+        raise UsageError(f"no device {name}: PyTorch {torch.__version__} sees {found} GPUs here; use --device cpu")
     return device
 
 

@@ -108,8 +108,4 @@ def pool_difference(
     It is d_right + s(z + dz) (d_left - d_right) + (s(z + dz) - s(z)) (left - right), of the shape of `left`.
     """
     gate = torch.sigmoid(logit + logit_change)
-    return (
-        right_change
-        + gate * (left_change - right_change)
-        + sigmoid_difference(logit, logit_change) * (left - right)
-    )
+    return right_change + gate * (left_change - right_change) + sigmoid_difference(logit, logit_change) * (left - right)

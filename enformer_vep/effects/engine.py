@@ -75,9 +75,7 @@ class NetworkEngine(Generic[AnyNetwork]):
     def predict_windows(self, codes: Tensor) -> Tensor:
         """Predict windows by plain forward passes: uint8 [W, L] on the engine's device to [W, bins, tracks]."""
         with arithmetic(self._precision, self._head.device):
-            return torch.cat(
-                [self._predict_portion(part) for part in torch.split(codes, self._portions.references)]
-            )
+            return torch.cat([self._predict_portion(part) for part in torch.split(codes, self._portions.references)])
 
     def _predict_portion(self, codes: Tensor) -> Tensor:
         embedding = self._network.embed(one_hot(codes, self._head.dtype), self._bins)

@@ -92,8 +92,7 @@ def placed_on(network: Network, device: torch.device, dtype: torch.dtype | None 
     """The network on a device, in evaluation mode: itself if it is so already, else a copy: nobody's model changes."""
     tensors: Sequence[Tensor] = [*network.parameters(), *network.buffers()]
     moved = {
-        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
-        for tensor in tensors
+        id(tensor): tensor.detach().to(device, dtype if tensor.is_floating_point() else None) for tensor in tensors
     }
     in_place = all(moved[id(tensor)].data_ptr() == tensor.data_ptr() for tensor in tensors)
     if in_place and not any(module.training for module in network.modules()):

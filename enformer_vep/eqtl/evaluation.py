@@ -202,9 +202,7 @@ def _fold_scores(
         )
 
 
-def _direction(
-    one: TissueExamples, settings: EqtlSettings, track: int | None, advance: Advance
-) -> DirectionResult:
+def _direction(one: TissueExamples, settings: EqtlSettings, track: int | None, advance: Advance) -> DirectionResult:
     folds = settings.folds
     known = one.positive & np.isfinite(one.effect) & (one.effect != 0)
     status, up, features = _direction_status(one, known, settings), one.effect[known] > 0, one.features[known]
@@ -253,7 +251,5 @@ def _track_index(examples: Examples, track: str | None) -> int | None:
     if track is None:
         return None
     if track not in examples.tracks:
-        raise UsageError(
-            f"--direction-track {track} is not among the features; name one of the score tables' tracks"
-        )
+        raise UsageError(f"--direction-track {track} is not among the features; name one of the score tables' tracks")
     return examples.tracks.index(track)

@@ -25,9 +25,7 @@ def draw(results: Sequence[TissueResult], title: str) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise DependencyError(
-            "figures need matplotlib; install it with: pip install 'enformer-vep[eqtl]'"
-        ) from None
+        raise DependencyError("figures need matplotlib; install it with: pip install 'enformer-vep[eqtl]'") from None
     tested = sorted((one for one in results if one.status == OK), key=lambda one: spread(one, "auroc")[0])
     if not tested:
         raise InputError("no tissue could be tested, so there is nothing to draw; see the table's STATUS")
@@ -67,9 +65,7 @@ def _draw_tissues(panel: Any, tested: Sequence[TissueResult]) -> None:
 
 def _draw_curves(roc: Any, precision: Any, tested: Sequence[TissueResult]) -> None:
     positive = np.concatenate([one.positive for one in tested])
-    _draw_one(
-        roc, precision, positive, np.concatenate([one.held_out for one in tested]), "random forest", _OWN
-    )
+    _draw_one(roc, precision, positive, np.concatenate([one.held_out for one in tested]), "random forest", _OWN)
     baseline = np.concatenate([baseline_scores(one.distance) for one in tested])
     if np.isfinite(baseline).all():
         _draw_one(roc, precision, positive, baseline, "TSS distance", _BASELINE)

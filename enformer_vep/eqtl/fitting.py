@@ -46,9 +46,7 @@ def fit(
             logger.warning("%s is left out: %s (fewer than %d)", one.tissue, status, MINIMUM)
         advance(1)
     if not forests:
-        raise InputError(
-            f"no tissue has {MINIMUM} positives and {MINIMUM} negatives; move the PIP thresholds"
-        )
+        raise InputError(f"no tissue has {MINIMUM} positives and {MINIMUM} negatives; move the PIP thresholds")
     notes = _notes(settings, scoring or {}) | {"counts": counts}
     return FittedModels(settings.features, examples.tracks, examples.by_gene, forests, notes)
 

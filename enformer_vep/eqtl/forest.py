@@ -46,9 +46,7 @@ class Forest:
         sizes = [len(tree[0]) for tree in trees]
         roots = np.cumsum([0, *sizes[:-1]])
         parts = [_joinable(tree, root) for tree, root in zip(trees, roots, strict=True)]
-        left, right, feature, threshold, share = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
+        left, right, feature, threshold, share = (np.concatenate(column) for column in zip(*parts, strict=True))
         roots, left, right, feature = (column.astype(np.int32) for column in (roots, left, right, feature))
         return cls(roots, left, right, feature, threshold, share)
 

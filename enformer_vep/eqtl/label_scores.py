@@ -137,9 +137,7 @@ class _Finder:
                 for slot, _ in self._wanted.find(VariantKey.named(row.name, key.gene)):
                     self._take_named(row, slot)
             if self._any_gene is not None and key.gene in _NO_NAME:
-                self._give_reason(
-                    [slot for slot, _ in self._any_gene.find(key._replace(gene=""))], row.outcome
-                )
+                self._give_reason([slot for slot, _ in self._any_gene.find(key._replace(gene=""))], row.outcome)
 
     def matches(self) -> Matches:
         orientation = np.where(self._worth == _SWAPPED, -1, 1).astype(np.float32)

@@ -90,9 +90,7 @@ def _about(data: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise foreign
     if about.get("format") != _FORMAT:
-        raise InputError(
-            f"{path} has format {about.get('format')}, not {_FORMAT}; use the version that made it"
-        )
+        raise InputError(f"{path} has format {about.get('format')}, not {_FORMAT}; use the version that made it")
     return about
 
 

@@ -56,9 +56,7 @@ def describe(results: Sequence[TissueResult]) -> str:
     own = float(np.mean([spread(result, "auroc")[0] for result in tested]))
     baseline = float(np.mean([spread(result, "baseline_auroc")[0] for result in tested]))
     beside = "" if np.isnan(baseline) else f" (TSS distance alone: {baseline:.3f})"
-    return (
-        f"mean AUROC over {len(tested)} of {len(results)} tissues: {own:.3f}{beside}{_kept_together(tested)}"
-    )
+    return f"mean AUROC over {len(tested)} of {len(results)} tissues: {own:.3f}{beside}{_kept_together(tested)}"
 
 
 def _kept_together(tested: Sequence[TissueResult]) -> str:

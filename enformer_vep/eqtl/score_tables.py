@@ -96,9 +96,7 @@ def _tracks_of(table: ScoredTable, score: str) -> tuple[str, ...]:
     for block in table.layout.blocks:
         if block.score == score:
             return block.labels
-    raise InputError(
-        f"{table.name} has no columns {score}_...; score with -s {score}, or choose another --score"
-    )
+    raise InputError(f"{table.name} has no columns {score}_...; score with -s {score}, or choose another --score")
 
 
 def _check_same(name: str, own: Sequence[str], wanted: Sequence[str], score: str, *, exactly: bool) -> None:

@@ -19,9 +19,7 @@ def require_sklearn() -> str:
     try:
         import sklearn
     except ImportError:
-        raise DependencyError(
-            "eqtl needs scikit-learn; install it with: pip install 'enformer-vep[eqtl]'"
-        ) from None
+        raise DependencyError("eqtl needs scikit-learn; install it with: pip install 'enformer-vep[eqtl]'") from None
     return str(sklearn.__version__)
 
 

@@ -34,9 +34,7 @@ def read_text_columns(path: Path) -> pd.DataFrame:
         try:
             return _tab_separated(line, text) if "\t" in line else _comma_separated(path, line, text)
         except pd.errors.EmptyDataError:
-            raise InputError(
-                f"{path} has a header but no rows; check the command that it comes from"
-            ) from None
+            raise InputError(f"{path} has a header but no rows; check the command that it comes from") from None
         except (ValueError, pd.errors.ParserWarning) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{path}: cannot read the table ({reason}); check that row") from error

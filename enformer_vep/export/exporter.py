@@ -130,9 +130,7 @@ def _check(request: ExportRequest, tool: Tool | None) -> None:
     if panels and not wants_panel:
         raise UsageError("--bim and --sumstats go with --to " + ", ".join(list(_ANNOTATIONS) + list(_PRIORS)))
     if tool in (Tool.LDSC, Tool.SLDP) and not request.bims:
-        raise UsageError(
-            f"--to {tool} needs --bim: its rows must be those of the .bim, which has the CM column"
-        )
+        raise UsageError(f"--to {tool} needs --bim: its rows must be those of the .bim, which has the CM column")
     if tool in (Tool.FINEMAP, Tool.POLYFUN_PRIORS) and not request.statistics:
         raise UsageError(f"--to {tool} adds a column to a file: give it with --sumstats")
     if request.loci and tool not in (Tool.SUSIE, Tool.FINEMAP):
@@ -141,19 +139,13 @@ def _check(request: ExportRequest, tool: Tool | None) -> None:
         raise UsageError("--prior-column goes with --to susie, finemap or polyfun-priors, and without -c")
     ratio = request.max_ratio
     if ratio is not None and (tool not in _PRIORS or request.prior_column):
-        raise UsageError(
-            "--max-ratio goes with --to susie, finemap or polyfun-priors, and without --prior-column"
-        )
+        raise UsageError("--max-ratio goes with --to susie, finemap or polyfun-priors, and without --prior-column")
     if ratio is not None and not ratio >= 1:
-        raise UsageError(
-            f"--max-ratio {ratio:g}: the largest weight is at least the smallest; give 1 or more"
-        )
+        raise UsageError(f"--max-ratio {ratio:g}: the largest weight is at least the smallest; give 1 or more")
     if not math.isfinite(request.weight):
         raise UsageError(f"--weight {request.weight:g} is no number to multiply with; give 0 to about 3")
     if request.combine and not wants_panel:
-        raise UsageError(
-            "--combine goes with formats of annotations and priors; choose columns with -c alone"
-        )
+        raise UsageError("--combine goes with formats of annotations and priors; choose columns with -c alone")
 
 
 def _convert(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> str:
@@ -161,16 +153,10 @@ def _convert(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> s
     contigs = _contigs(request, table, tool)
     if tool is Tool.VEP:
         if is_stream(destination) or not destination.endswith(".gz"):
-            raise UsageError(
-                f"{destination}: VEP needs an indexed file; give -o a file name that ends in .vcf.gz"
-            )
-        make: WriterFactory = partial(
-            VepWriter, layout=table.layout, contigs=contigs, destination=destination
-        )
+            raise UsageError(f"{destination}: VEP needs an indexed file; give -o a file name that ends in .vcf.gz")
+        make: WriterFactory = partial(VepWriter, layout=table.layout, contigs=contigs, destination=destination)
     else:
-        make = choose_writer(
-            destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs
-        )
+        make = choose_writer(destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs)
     with open_table(destination, make) as writer:
         for row in table.rows():
             writer.write(row)
@@ -199,9 +185,7 @@ def _combine(request: ExportRequest, tool: Tool, columns: int) -> Combine:
     usual = Combine.MAX if tool in _PRIORS and not request.prior_column else Combine.NONE
     combine = request.combine or usual
     if tool in _PRIORS and combine is Combine.NONE and columns > 1:
-        raise UsageError(
-            f"--to {tool} takes one number per variant: choose one column, or --combine max or mean"
-        )
+        raise UsageError(f"--to {tool} takes one number per variant: choose one column, or --combine max or mean")
     return combine
 
 

@@ -62,9 +62,7 @@ class Panel:
 
 def inside(variant: PanelVariant, region: Region) -> bool:
     """Whether a variant's position lies in a region, under any name of the contig."""
-    return region.start < variant.position <= region.end and contig_key(variant.contig) == contig_key(
-        region.contig
-    )
+    return region.start < variant.position <= region.end and contig_key(variant.contig) == contig_key(region.contig)
 
 
 def read_bims(paths: Sequence[Path]) -> Panel:
@@ -80,9 +78,7 @@ def read_bims(paths: Sequence[Path]) -> Panel:
                 contig, identifier, cm, position, a1, a2 = line.split()
                 variants.append(PanelVariant(contig, int(position), identifier, a1.upper(), a2.upper(), cm))
             except ValueError:
-                raise InputError(
-                    f"{path}, line {number}: is not a line of a .bim; give PLINK's .bim"
-                ) from None
+                raise InputError(f"{path}, line {number}: is not a line of a .bim; give PLINK's .bim") from None
     if not variants:
         raise InputError(f"{paths[0]} has no variant; give PLINK's .bim")
     return Panel(paths[0], tuple(variants))
@@ -103,9 +99,7 @@ def read_statistics(path: Path) -> Panel:
         places = _places(list(columns), path)
         names = [list(columns)[places[name]] for name in _NEEDED]
         cells = zip(*(columns[name] for name in names), strict=True)
-        return Panel(
-            path, tuple(_variant(list(map(str, row)), path, number) for number, row in enumerate(cells))
-        )
+        return Panel(path, tuple(_variant(list(map(str, row)), path, number) for number, row in enumerate(cells)))
     lines = list(_lines(path))
     if len(lines) < 2:
         raise InputError(f"{path} has no variant under its header; give summary statistics with a header")

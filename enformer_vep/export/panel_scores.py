@@ -77,9 +77,7 @@ class _Matcher:
         self._panel, self._recipe = panel, recipe
         self._values = np.full((size, len(recipe.names)), np.nan, np.float32)
         self._seen, self._swapped, self._other_way = (np.zeros(size, bool) for _ in range(3))
-        self._wanted = WantedVariants(
-            VariantKey.of(one.contig, one.position, one.a2, one.a1) for one in panel.variants
-        )
+        self._wanted = WantedVariants(VariantKey.of(one.contig, one.position, one.a2, one.a1) for one in panel.variants)
         self._taken: dict[int, Variant] = {}
         self._repeated = 0
 
@@ -117,9 +115,7 @@ class _Matcher:
             path,
             (self._swapped & found).sum(),
             f"; {without} stand in the table without" if without else "",
-            f"; {self._repeated} further rows of alleles that came before were left out"
-            if self._repeated
-            else "",
+            f"; {self._repeated} further rows of alleles that came before were left out" if self._repeated else "",
         )
         return matched
 

@@ -46,6 +46,4 @@ def add_column(source: Path, path: Path, name: str, values: Sequence[float]) -> 
     table = pq.read_table(source)
     if name in table.column_names:
         table = table.drop_columns([name])
-    pq.write_table(
-        table.append_column(name, pyarrow.array(values, pyarrow.float64())), path, compression="zstd"
-    )
+    pq.write_table(table.append_column(name, pyarrow.array(values, pyarrow.float64())), path, compression="zstd")

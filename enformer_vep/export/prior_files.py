@@ -64,9 +64,7 @@ def write_finemap(destination: str, panel: Panel, weights: Floats, loci: Sequenc
     return names
 
 
-def _with_column(
-    panel: Panel, lines: Sequence[str], column: str, priors: Floats, between: str
-) -> Iterator[str]:
+def _with_column(panel: Panel, lines: Sequence[str], column: str, priors: Floats, between: str) -> Iterator[str]:
     """Header and lines with one more column, or with one of that name replaced."""
     separator = separator_of(panel.header)
     kept = [number for number, name in enumerate(panel.header.split(separator)) if name != column]
@@ -93,9 +91,7 @@ def write_snpvar(destination: str, panel: Panel, weights: Floats) -> list[str]:
     is_parquet = not panel.lines
     if is_parquet != destination.endswith(PARQUET_SUFFIXES):
         kind = "Parquet" if is_parquet else "text"
-        raise UsageError(
-            f"{destination}: {panel.path} is {kind}, and so is what is made of it; rename the output"
-        )
+        raise UsageError(f"{destination}: {panel.path} is {kind}, and so is what is made of it; rename the output")
     scaled = normalised(weights)
     if is_parquet:
         with complete_or_absent(destination) as path, explained(destination):

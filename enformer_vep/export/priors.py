@@ -70,9 +70,7 @@ def given_priors(probabilities: npt.NDArray[np.float32]) -> Floats:
     known = ~np.isnan(probabilities)
     weights: Floats = probabilities.astype(np.float64)
     if (weights[known] < 0).any() or not (weights[known] > 0).any():
-        raise InputError(
-            "--prior-column needs probabilities, none negative and not all 0; choose another column"
-        )
+        raise InputError("--prior-column needs probabilities, none negative and not all 0; choose another column")
     if zeros := int((weights[known] == 0).sum()):
         logger.warning("%d variants have the prior 0: no fine-mapper will find them causal", zeros)
     return weights

@@ -73,9 +73,7 @@ def _require_one_unit(block: ValueBlock) -> None:
         "or choose the columns of one assay with -c"
     )
     if len(known) > 1:
-        raise UsageError(
-            f"{block.score} of {', '.join(known)} are in different units and cannot be combined; {remedy}"
-        )
+        raise UsageError(f"{block.score} of {', '.join(known)} are in different units and cannot be combined; {remedy}")
     if not known or "" in assays:
         logger.warning(
             "%s of %d tracks are combined as they are; of different assays the one in the larger unit decides: "
@@ -149,9 +147,7 @@ def make_recipe(
     _refuse_sizes_below_the_median(unsigned)
     if combine is not Combine.NONE:
         if len(scores) > 1:
-            raise UsageError(
-                f"columns of {', '.join(scores)} cannot be combined; choose one score (-c 'SAD_*')"
-            )
+            raise UsageError(f"columns of {', '.join(scores)} cannot be combined; choose one score (-c 'SAD_*')")
         names = (f"{scores[0]}_{combine.value}",)
     return Recipe(names, chosen, combine, sizes=not signed, directed=signed)
 

@@ -67,9 +67,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_request(
-    signals: Iterable[signal.Signals] = SIGNALS, promise: str | None = None
-) -> Iterator[StopRequest]:
+def stop_request(signals: Iterable[signal.Signals] = SIGNALS, promise: str | None = None) -> Iterator[StopRequest]:
     """Listens to signals; in threads other than the main one, where Python cannot, it does not."""
     request = StopRequest(promise)
     in_main_thread = threading.current_thread() is threading.main_thread()
@@ -91,9 +89,7 @@ def stopped_in_order() -> Iterator[None]:
 
 
 @contextmanager
-def handling(
-    signals: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
-) -> Iterator[None]:
+def handling(signals: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     """Handles signals while the block runs; afterwards they are handled as before."""
     before = {number: signal.signal(number, handler) for number in signals}
     try:

@@ -82,9 +82,7 @@ def whole_bins(shift: int, width: int) -> int:
     return bins if shift >= 0 else -bins
 
 
-def plan_bins(
-    output: Geometry, count: int | None, within: int, shifts: Sequence[int], both_strands: bool
-) -> BinPlan:
+def plan_bins(output: Geometry, count: int | None, within: int, shifts: Sequence[int], both_strands: bool) -> BinPlan:
     """Fix the bins of a run.
 
     Args:
@@ -101,9 +99,7 @@ def plan_bins(
     if count is None:
         start, stop = max(0, *moves), output.bins + min(0, *moves)
         if start >= stop:
-            raise UsageError(
-                f"--shifts {_listed(shifts)}: these windows have no bin in common; choose smaller ones"
-            )
+            raise UsageError(f"--shifts {_listed(shifts)}: these windows have no bin in common; choose smaller ones")
     elif not 1 <= count <= output.bins:
         raise UsageError(f"--bins center:{count}: there are 1 to {output.bins} bins")
     else:

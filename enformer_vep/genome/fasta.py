@@ -228,8 +228,7 @@ def _open(path: Path, index: tuple[Path, ...]) -> pyfaidx.Faidx:
         raise InputError(f"FASTA file {path} cannot be opened ({one_line(error)}); check the path") from None
     except Exception as error:  # pyfaidx lets whatever a damaged index provokes through
         raise InputError(
-            f"FASTA file {path} has an index that cannot be used ({one_line(error)}); "
-            f"delete {index[0]} and run again"
+            f"FASTA file {path} has an index that cannot be used ({one_line(error)}); delete {index[0]} and run again"
         ) from None
     if len(index) > 1:
         faidx.gzi_index = [_Block(*block) for block in faidx.gzi_index]

@@ -225,9 +225,7 @@ def _select(
     wanted = [draft for draft in drafts if not types or draft.record.type in types]
     if not wanted:
         found = ", ".join(sorted({draft.record.type for draft in drafts} - {""})) or "none"
-        raise InputError(
-            f"annotation file {path} has no gene of type {', '.join(types)}; its types are: {found}"
-        )
+        raise InputError(f"annotation file {path} has no gene of type {', '.join(types)}; its types are: {found}")
     contigs = {name: resolve(name) for name in dict.fromkeys(draft.record.contig for draft in wanted)}
     placed = ((draft, contigs[draft.record.contig]) for draft in wanted if draft.record.strand != ".")
     genes = [draft.gene(contig) for draft, contig in placed if contig is not None]

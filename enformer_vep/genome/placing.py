@@ -131,9 +131,7 @@ class GeneWindows(GenesAround):
         return Placed(variant, gene.tss - variant.start, (readout,))
 
 
-def transcription_bins(
-    starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int
-) -> tuple[int, ...]:
+def transcription_bins(starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int) -> tuple[int, ...]:
     """The distinct bins of a gene's transcription starts and their neighbours.
 
     A start outside the bins in use counts for nothing, even where its neighbours would be inside; neighbours

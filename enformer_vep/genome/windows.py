@@ -89,9 +89,7 @@ def allele_pair(genome: "Genome", variant: Variant, contig: str, length: int, sh
     return AllelePair(codes[:length], alternate, edit_start, reference_length, alternate_length)
 
 
-def right_anchored(
-    plain: AllelePair, genome: "Genome", variant: Variant, contig: str, shift: int = 0
-) -> AllelePair:
+def right_anchored(plain: AllelePair, genome: "Genome", variant: Variant, contig: str, shift: int = 0) -> AllelePair:
     """Keeps the right edge of an alternate window in place instead of its left one.
 
     What follows REF stays where it is; an insertion pushes the left flank out of the alternate window, a

@@ -36,9 +36,7 @@ class _Background:
         """Batches end with their piece."""
 
 
-def calibrate_file(
-    request: ScoreRequest, destination: str, components: int, progress: Progress
-) -> RunSummary:
+def calibrate_file(request: ScoreRequest, destination: str, components: int, progress: Progress) -> RunSummary:
     """Score a background of variants and keep how its scores are distributed.
 
     The output settings of `request` are not looked at; `components` principal components are fitted, 0 for none.

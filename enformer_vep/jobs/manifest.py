@@ -38,9 +38,7 @@ class Manifest:
     @property
     def run(self) -> dict[str, object]:
         """The identity of the whole run that the shard is a part of."""
-        return {name: value for name, value in self.identity.items() if name != "shard"} | {
-            "shards": self.shard.count
-        }
+        return {name: value for name, value in self.identity.items() if name != "shard"} | {"shards": self.shard.count}
 
     def write(self) -> None:
         """Writes the manifest beside its file; raises OutputError when that fails."""

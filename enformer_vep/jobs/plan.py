@@ -98,6 +98,5 @@ def read_benchmarks() -> tuple[Benchmark, ...]:
     text = files("enformer_vep").joinpath("data/benchmarks.tsv").read_text(encoding="utf-8")
     rows = csv.DictReader((line for line in text.splitlines() if not line.startswith("##")), delimiter="\t")
     return tuple(
-        Benchmark(row["hardware"], row["engine"], row["precision"], float(row["alleles_per_second"]))
-        for row in rows
+        Benchmark(row["hardware"], row["engine"], row["precision"], float(row["alleles_per_second"])) for row in rows
     )

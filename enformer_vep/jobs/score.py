@@ -129,9 +129,7 @@ def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSumma
         return done
     pieces, total = _pieces(run)
     begin = 0 if pieces is None else pieces.start
-    with open_resumable(
-        names, content, make, run.stop, first_piece=begin, overwrite=output.overwrite
-    ) as table:
+    with open_resumable(names, content, make, run.stop, first_piece=begin, overwrite=output.overwrite) as table:
         first = table.piece * size
         if pieces is not None or first:
             variants = run.source.variants(first, None if pieces is None else pieces.stop * size)
@@ -190,9 +188,7 @@ def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSum
 def _report(summary: RunSummary, dry_run: bool) -> None:
     scored, alleles = summary.counts[Status.OK], summary.alleles
     reasons = [
-        f"{summary.counts[status]} {status}"
-        for status in Status
-        if status is not Status.OK and summary.counts[status]
+        f"{summary.counts[status]} {status}" for status in Status if status is not Status.OK and summary.counts[status]
     ]
     logger.info(
         "%d of %d alleles %s%s%s",

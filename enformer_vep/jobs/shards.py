@@ -64,9 +64,7 @@ def _from_environment(count: int | None, environment: Mapping[str, str]) -> Shar
                 return Shard(number, count)
             known = _tasks(environment, first, tasks, step)
             if known is None:
-                raise UsageError(
-                    f"--shard auto: {scheduler} does not say how many tasks the array has; write auto/N"
-                )
+                raise UsageError(f"--shard auto: {scheduler} does not say how many tasks the array has; write auto/N")
             return Shard((number - known.start) // known.step + 1, len(known))
     raise UsageError(
         "--shard auto: no array job is running here (no variable of SLURM, SGE, PBS or LSF is set); "

@@ -145,11 +145,7 @@ def build_on_meta(family: Family, config: Configuration, organisms: Collection[s
 
 def tensor_shapes(network: Network) -> dict[str, Shape]:
     """Name and shape of every tensor that is a weight."""
-    return {
-        name: tuple(tensor.shape)
-        for name, tensor in network.state_dict().items()
-        if not name.endswith(_COUNTER)
-    }
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items() if not name.endswith(_COUNTER)}
 
 
 def count_parameters(shapes: Mapping[str, Shape]) -> int:
@@ -164,8 +160,7 @@ def wanted_heads(checkpoint: Checkpoint, organisms: Collection[str] | None) -> t
     absent = [organism for organism in wanted if organism not in present]
     if absent:
         raise ModelError(
-            f"model {checkpoint.name} has no {absent[0]} head, only {', '.join(present)}: "
-            f"use --organism {present[0]}"
+            f"model {checkpoint.name} has no {absent[0]} head, only {', '.join(present)}: use --organism {present[0]}"
         )
     return wanted
 
@@ -219,9 +214,7 @@ def _read(checkpoint: Checkpoint, name: str, shape: Shape) -> Tensor:
     return tensor.to(torch.float32).contiguous()
 
 
-def _digest(
-    checkpoint: Checkpoint, shapes: Mapping[str, Shape], state: Mapping[str, Tensor]
-) -> dict[str, str]:
+def _digest(checkpoint: Checkpoint, shapes: Mapping[str, Shape], state: Mapping[str, Tensor]) -> dict[str, str]:
     """Digest what was loaded; take the rest from the file's record, or read it for this once."""
 
     def read(name: str) -> Tensor:

@@ -68,9 +68,7 @@ def official_weights(*, offline: bool = False) -> Path:
     paths = [_official_file(name, offline=offline) for name in FILES]
     for path, expected in zip(paths, FILES.values(), strict=True):
         if sha256_of(path) != expected:
-            raise ModelError(
-                f"{path}: damaged, its SHA-256 is not {expected}: delete it and download it again"
-            )
+            raise ModelError(f"{path}: damaged, its SHA-256 is not {expected}: delete it and download it again")
     return paths[0].parent
 
 

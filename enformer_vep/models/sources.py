@@ -120,9 +120,7 @@ def count_tokens(values: Mapping[str, Any]) -> int:
 
 
 def _check_integers(values: Mapping[str, Any], family: Family) -> None:
-    integers = [
-        item.name for item in fields(family.configuration) if item.type is int and item.name in values
-    ]
+    integers = [item.name for item in fields(family.configuration) if item.type is int and item.name in values]
     numbers = {name: values[name] for name in integers} | dict(values.get("output_tracks", {}))
     for name, value in numbers.items():
         if type(value) is not int:
@@ -143,9 +141,7 @@ def _open_path(path: Path, choice: Choice) -> Checkpoint:
             "name the model's own directory or file"
         )
     if not path.exists():
-        raise ModelError(
-            f"{path}: no such model: give enformer, example or a path (see `enformer-vep models`)"
-        )
+        raise ModelError(f"{path}: no such model: give enformer, example or a path (see `enformer-vep models`)")
     return _open_safetensors(path, choice) if path.suffix == ".safetensors" else _open_plain(path, choice)
 
 
@@ -153,18 +149,14 @@ def _open_hub_layout(directory: Path, choice: Choice) -> Checkpoint:
     for name in huggingface.WEIGHT_NAMES:
         if (directory / name).is_file():
             return replace(_open_plain(directory / name, choice), name=directory.resolve().name)
-    raise ModelError(
-        f"{directory}: no {' or '.join(huggingface.WEIGHT_NAMES)} beside config.json: copy it there"
-    )
+    raise ModelError(f"{directory}: no {' or '.join(huggingface.WEIGHT_NAMES)} beside config.json: copy it there")
 
 
 def _open_plain(path: Path, choice: Choice) -> Checkpoint:
     """Weights whose configuration stands in a file beside them."""
     config_path = path.with_name(huggingface.CONFIG_NAME)
     if not config_path.is_file():
-        raise ModelError(
-            f"{path}: neither a model of ours nor one with a config.json beside it: copy that file there"
-        )
+        raise ModelError(f"{path}: neither a model of ours nor one with a config.json beside it: copy that file there")
     config = choice.complete(huggingface.read_config(config_path), config_path, _ENFORMER)
     return Checkpoint(path.name, open_store(path), huggingface.HUGGING_FACE, _ENFORMER, config)
 

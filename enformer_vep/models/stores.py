@@ -77,9 +77,7 @@ class TorchStore:
         self.path = path
         try:
             # The format before PyTorch 1.6 is not a zip archive and cannot be mapped.
-            self._tensors = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
+            self._tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except pickle.UnpicklingError as error:
             raise ModelError(
                 f"{path}: damaged, or holds more than tensors, which is never run: "

@@ -42,9 +42,7 @@ def was_completed(names: Names) -> bool:
     if found is None or not found.checkpoints or names.part.exists() or not names.target.is_file():
         return False
     last = found.checkpoints[-1]
-    return (
-        last.finished and last.size == names.target.stat().st_size and last.sha256 == sha256_of(names.target)
-    )
+    return last.finished and last.size == names.target.stat().st_size and last.sha256 == sha256_of(names.target)
 
 
 @contextmanager
@@ -68,9 +66,7 @@ def locked_part(names: Names) -> Iterator[BinaryIO]:
 
 
 def _lock(handle: BinaryIO, names: Names) -> None:
-    busy = OutputError(
-        f"{names.destination}: another process is writing it; wait for it or choose another destination"
-    )
+    busy = OutputError(f"{names.destination}: another process is writing it; wait for it or choose another destination")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

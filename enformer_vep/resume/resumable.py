@@ -168,9 +168,7 @@ class ResumableTable:
     def _journal_final(self) -> None:
         """Notes which file was made of the unfinished one, so that it is known when a kill leaves it alone."""
         counts, size = Counter(self.summary.counts), self._final.stat().st_size
-        self._journal.append(
-            Checkpoint(self.piece, self.batches, size, sha256_of(self._final), counts, finished=True)
-        )
+        self._journal.append(Checkpoint(self.piece, self.batches, size, sha256_of(self._final), counts, finished=True))
         self._journal.sync()
 
     def _checkpoint(self, finished: bool = False) -> None:
@@ -235,9 +233,7 @@ def _start_anew(names: Names, handle: BinaryIO, overwrite: bool) -> None:
         handle.truncate(0)
 
 
-def _sound(
-    names: Names, handle: BinaryIO, content: JournalContent
-) -> tuple[tuple[Checkpoint, ...], "hashlib._Hash"]:
+def _sound(names: Names, handle: BinaryIO, content: JournalContent) -> tuple[tuple[Checkpoint, ...], "hashlib._Hash"]:
     """The checkpoints that the unfinished file bears out, and the running hash at the last of them."""
     points = tuple(point for point in content.checkpoints if not point.finished)
     good, running = verify(handle, points)

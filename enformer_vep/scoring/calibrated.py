@@ -45,9 +45,7 @@ def with_calibration(
     blocks = scorer.layout.blocks
     wanted = _default(calibration, blocks) if additions is None else parse_additions(",".join(additions))
     extension = calibration.extend(blocks, wanted)
-    return replace(
-        scorer, layout=replace(scorer.layout, blocks=blocks + extension.blocks), extension=extension
-    )
+    return replace(scorer, layout=replace(scorer.layout, blocks=blocks + extension.blocks), extension=extension)
 
 
 def calibration_path(path: Path) -> Path:

@@ -37,9 +37,7 @@ def make_layout(
     return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
 
 
-def run_notes(
-    sha256: str, targets: str | None, window: int, settings: ScoreSettings
-) -> tuple[tuple[str, str], ...]:
+def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
     """What numbers were made with, without paths and times.
 
     Args:
@@ -57,6 +55,4 @@ def run_notes(
     engine, precision = notes.pop("engine"), notes.pop("precision")
     genes = settings.genes
     notes["genes"] = f"{genes.tss_bins} bins per TSS, window on the {genes.centre}" if genes else "none"
-    return tuple(
-        (name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items()
-    )
+    return tuple((name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items())

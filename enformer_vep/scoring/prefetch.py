@@ -37,9 +37,7 @@ def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
         thread.join(_FAREWELL_SECONDS)
 
 
-def _run(
-    items: Iterable[T], finished: queue.Queue[tuple[T, ...] | BaseException], closed: threading.Event
-) -> None:
+def _run(items: Iterable[T], finished: queue.Queue[tuple[T, ...] | BaseException], closed: threading.Event) -> None:
     def put(found: tuple[T, ...] | BaseException) -> bool:
         while not closed.is_set():
             try:

@@ -148,9 +148,7 @@ class Scorer:
         return effect.map(lambda values: values @ weights)
 
     def _repeated(self, predictor: Predictor, work: Work) -> Effect:
-        logger.warning(
-            "float16 overflowed in a batch of %d alleles: repeated in float32", len(work.batches[0])
-        )
+        logger.warning("float16 overflowed in a batch of %d alleles: repeated in float32", len(work.batches[0]))
         return self._effect(predictor, work)
 
     def _scores(self, effect: Effect, work: Work) -> Tensor:

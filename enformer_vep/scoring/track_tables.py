@@ -12,9 +12,7 @@ from enformer_vep.tracks.table import TrackTable, require_same_tracks
 logger = logging.getLogger(__name__)
 
 
-def track_table(
-    model: LoadedModel | Checkpoint, organism: str, targets: Path | None = None
-) -> TrackTable | None:
+def track_table(model: LoadedModel | Checkpoint, organism: str, targets: Path | None = None) -> TrackTable | None:
     """Find out what the tracks of a head are.
 
     Args:
@@ -49,9 +47,7 @@ def track_table(
     return table
 
 
-def _require_own_tracks(
-    table: TrackTable, model: LoadedModel | Checkpoint, organism: str, source: str
-) -> None:
+def _require_own_tracks(table: TrackTable, model: LoadedModel | Checkpoint, organism: str, source: str) -> None:
     try:
         own = own_table(model, organism)
     except InputError as error:

@@ -69,9 +69,7 @@ class DevicePool:
         make_scorer: Makes a worker's scorer.
     """
 
-    def __init__(
-        self, request: ScoreRequest, batch_size: int, make_scorer: ScorerFactory = scorer_of
-    ) -> None:
+    def __init__(self, request: ScoreRequest, batch_size: int, make_scorer: ScorerFactory = scorer_of) -> None:
         self._request = replace(request, compute=replace(request.compute, batch_size=batch_size))
         self._make_scorer = make_scorer
         self._workers: list[_Worker] = []
@@ -106,9 +104,7 @@ class DevicePool:
                 worker.process.join()
         self._workers.clear()
 
-    def score(
-        self, variants: Iterable[Variant], piece_size: int, skipped_batches: int = 0
-    ) -> Iterator[ScoredBatch]:
+    def score(self, variants: Iterable[Variant], piece_size: int, skipped_batches: int = 0) -> Iterator[ScoredBatch]:
         """Scores pieces on whatever device is free.
 
         Args:

@@ -28,9 +28,7 @@ class VariantKey(NamedTuple):
     gene: str = ""
 
     @classmethod
-    def of(
-        cls, contig: str, position: int | str, reference: str, alternate: str, gene: str = ""
-    ) -> "VariantKey":
+    def of(cls, contig: str, position: int | str, reference: str, alternate: str, gene: str = "") -> "VariantKey":
         """Spells a variant as keys do."""
         return cls(_contig_key(contig), position, reference.upper(), alternate.upper(), gene)
 

@@ -23,9 +23,7 @@ def explained_reading(name: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError(f"{name} cannot be read: no such file; check the name") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{name} cannot be read: it is cut or damaged ({error}); copy or make it again"
-        ) from None
+        raise InputError(f"{name} cannot be read: it is cut or damaged ({error}); copy or make it again") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{name} cannot be read: it is no text ({error}); check the name") from None
     except OSError as error:

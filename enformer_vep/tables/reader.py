@@ -88,9 +88,7 @@ class ScoredTable:
             scored = (nothing if values is None else values) if status is Status.OK else None
             yield ScoredVariant(last, status, scored, context)
 
-    def chunks(
-        self, chosen: Sequence[int], rows: int
-    ) -> Iterator[tuple[list[list[str]], npt.NDArray[np.float32]]]:
+    def chunks(self, chosen: Sequence[int], rows: int) -> Iterator[tuple[list[list[str]], npt.NDArray[np.float32]]]:
         """Reads it as it stands there, so many rows at a time.
 
         Args:
@@ -154,9 +152,7 @@ def _open_pipe(name: str) -> ScoredTable:
     with ExitStack() as stack:
         stream = stack.enter_context(open_bytes(name))
         if stream.peek(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
-            raise InputError(
-                f"{stream.name} is Parquet, which cannot be read from a pipe; name the file itself"
-            )
+            raise InputError(f"{stream.name} is Parquet, which cannot be read from a pipe; name the file itself")
         layout, line = _header(stream)
         close = stack.pop_all().close
 
@@ -192,9 +188,7 @@ def layout_of(names: Sequence[str], source: str) -> Layout:
     if names[:_FIRST] != VARIANT_COLUMNS:
         missing = [name for name in VARIANT_COLUMNS if name not in names]
         found = f": no column {missing[0]}" if missing else ""
-        raise InputError(
-            f"{source} does not begin with the columns {' '.join(VARIANT_COLUMNS)}{found}; {_ADVICE}"
-        )
+        raise InputError(f"{source} does not begin with the columns {' '.join(VARIANT_COLUMNS)}{found}; {_ADVICE}")
     context = tuple(_CONTEXT[name] for name in names[_FIRST:] if name in _CONTEXT)
     values = names[_FIRST + len(context) :]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -244,9 +238,7 @@ def narrowed(layout: Layout, chosen: Sequence[int]) -> Layout:
     return replace(layout, blocks=tuple(blocks))
 
 
-def _records(
-    stream: InputStream, layout: Layout, line: int, chosen: Sequence[int] | None
-) -> Iterator[Record]:
+def _records(stream: InputStream, layout: Layout, line: int, chosen: Sequence[int] | None) -> Iterator[Record]:
     """What follows the header, which is the line of this number."""
     before, columns = _FIRST + len(layout.context), len(layout.values)
     nothing = b"\t".join([b"NA"] * columns)

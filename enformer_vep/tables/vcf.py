@@ -98,9 +98,7 @@ class VcfWriter(ScoreWriter):
         one = rows[0].variant
         alternates = ",".join(row.variant.alternate for row in rows)
         status = ",".join(row.status for row in rows)
-        fields = (
-            f"{one.contig}\t{one.position}\t{one.id}\t{one.reference}\t{alternates}\t.\t.\tSTATUS={status}"
-        )
+        fields = f"{one.contig}\t{one.position}\t{one.id}\t{one.reference}\t{alternates}\t.\t.\tSTATUS={status}"
         return f"{fields}{self._context(rows)}".encode() + self._values(rows)
 
     def _context(self, rows: Sequence[ScoredVariant]) -> str:

@@ -128,9 +128,7 @@ def _check(choice: FormatChoice, destination: str, layout: Layout, tabix: bool) 
         raise UsageError(f".{choice} cannot be streamed: give -o a file name, or stream tsv, vcf or bed")
     indexable = choice.compressed or choice.format is Format.BCF
     if tabix and (not indexable or is_stream(destination)):
-        raise UsageError(
-            f"--tabix cannot index {destination}; give -o a file name that ends in .gz, or in .bcf"
-        )
+        raise UsageError(f"--tabix cannot index {destination}; give -o a file name that ends in .gz, or in .bcf")
     kind = WRITERS[choice.format]
     if kind.one_row_per_allele:
         refuse_genes(layout, destination, choice.format.name)

@@ -55,9 +55,7 @@ class TrackGroups:
         for column, (name, rows) in enumerate(zip(self.names, self.members, strict=True)):
             for row in rows:
                 if row not in places:
-                    raise UsageError(
-                        f"group {name} needs track {row}, which --tracks leaves out; leave --tracks out"
-                    )
+                    raise UsageError(f"group {name} needs track {row}, which --tracks leaves out; leave --tracks out")
                 weights[places[row], column] = 1 / len(rows)
         return weights
 
@@ -114,9 +112,7 @@ def _packaged(assay: str, table: TrackTable) -> TrackGroups:
     rows = [line.split("\t") for line in packaged_text().splitlines() if not line.startswith("#")]
     assays = sorted({row[2] for row in rows[1:]})
     if assay and assay.upper() not in assays:
-        raise UsageError(
-            f"--groups {GTEX}:{assay} is unknown; give {GTEX} or {GTEX}:{f', {GTEX}:'.join(assays)}"
-        )
+        raise UsageError(f"--groups {GTEX}:{assay} is unknown; give {GTEX} or {GTEX}:{f', {GTEX}:'.join(assays)}")
     groups: dict[str, dict[int, None]] = {}
     for identifier, tissue, of_assay, *_ in rows[1:]:
         if not assay or assay.upper() == of_assay:
@@ -179,6 +175,4 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"groups file {path} cannot be read ({reason}); name a text file, or {GTEX}"
-        ) from None
+        raise InputError(f"groups file {path} cannot be read ({reason}); name a text file, or {GTEX}") from None

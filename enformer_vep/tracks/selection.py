@@ -49,9 +49,7 @@ def select_tracks(specification: str, table: TrackTable | None, track_count: int
     selection = _Selection(table, track_count)
     indices = [index for token in _tokens(specification) for index in selection.resolve(token)]
     if not indices:
-        raise UsageError(
-            "--tracks selects nothing; give indices, identifiers, assay:NAME, /expression/, @file"
-        )
+        raise UsageError("--tracks selects nothing; give indices, identifiers, assay:NAME, /expression/, @file")
     return tuple(dict.fromkeys(indices))
 
 
@@ -101,9 +99,7 @@ class _Selection:
 
     def _index(self, index: int, token: str) -> int:
         if index >= self.track_count:
-            raise UsageError(
-                f"--tracks {token}: the last track is {self.track_count - 1}; give a smaller one"
-            )
+            raise UsageError(f"--tracks {token}: the last track is {self.track_count - 1}; give a smaller one")
         namesake = self.table.find(token) if self.table is not None else None
         if namesake is not None and namesake.index != index:
             raise UsageError(

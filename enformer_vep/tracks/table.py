@@ -173,9 +173,7 @@ def require_same_tracks(given: Sequence[str], own: Sequence[str], source: str, o
     found = f"{source}: track {row} is {given[row]}, but {own[row]} in the table of {owner}"
     unknown = next((identifier for identifier in given if identifier not in set(own)), None)
     if unknown is None:
-        raise InputError(
-            f"{found}: the same tracks in another order; put them in that order, or give no table"
-        )
+        raise InputError(f"{found}: the same tracks in another order; put them in that order, or give no table")
     raise InputError(f"{found}, which has no {unknown}; give the table of {owner}, or none")
 
 
@@ -190,9 +188,7 @@ class _Row:
 
     def track(self, index: int, place_of: Mapping[str, int]) -> Track:
         if not re.fullmatch(r"\S+", self.identifier):
-            raise InputError(
-                f"{self.place}: identifier {self.identifier!r} is not one word; rename the track"
-            )
+            raise InputError(f"{self.place}: identifier {self.identifier!r} is not one word; rename the track")
         pair = self.values.get("strand_pair", "")
         if pair not in (*_UNKNOWN_NUMBERS, *place_of):
             raise InputError(f"{self.place}: strand_pair {pair!r} is not an index of the table; correct it")

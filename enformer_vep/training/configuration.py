@@ -186,9 +186,7 @@ class TrainingConfig:
             UsageError: The section [model] names something unknown or impossible.
         """
         if "output_tracks" in self.model:
-            raise UsageError(
-                "model.output_tracks follows from the targets tables; remove it from the configuration"
-            )
+            raise UsageError("model.output_tracks follows from the targets tables; remove it from the configuration")
         try:
             return EnformerConfig.from_dict({**self.model, "output_tracks": tracks})
         except (ModelError, TypeError) as error:
@@ -221,9 +219,7 @@ def parse_config(values: Mapping[str, Any], folder: Path) -> TrainingConfig:
     if not isinstance(data, list) or not data:
         raise UsageError("there is no [[data]] section; say what to train on")
     kinds = {"init": InitConfig, "optimizer": OptimizerConfig, "augmentation": Augmentation, "run": RunConfig}
-    sections = {
-        name: _build(kind, values[name], name, folder) for name, kind in kinds.items() if name in values
-    }
+    sections = {name: _build(kind, values[name], name, folder) for name, kind in kinds.items() if name in values}
     return TrainingConfig(
         data=tuple(_build(DataConfig, entry, "data", folder) for entry in data),
         model=_table(values.get("model", {}), "model"),
@@ -235,9 +231,7 @@ def parse_config(values: Mapping[str, Any], folder: Path) -> TrainingConfig:
 def _build(kind: type[Any], values: Any, section: str, folder: Path) -> Any:
     _refuse_unknown(_table(values, section), kind, f"{section}.")
     hints = get_type_hints(kind)
-    return kind(
-        **{name: _convert(value, hints[name], f"{section}.{name}", folder) for name, value in values.items()}
-    )
+    return kind(**{name: _convert(value, hints[name], f"{section}.{name}", folder) for name, value in values.items()})
 
 
 def _convert(value: Any, hint: Any, name: str, folder: Path) -> Any:

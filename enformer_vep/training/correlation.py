@@ -26,9 +26,7 @@ class Correlation:
         x, y = torch.where(known, x, 0).double(), torch.where(known, y, 0).double()
         mean_x, mean_y = x.sum(dim=0) / divisor, y.sum(dim=0) / divisor
         x, y = torch.where(known, x - mean_x, 0), torch.where(known, y - mean_y, 0)
-        self.merge(
-            torch.stack([count, mean_x, mean_y, *((a * b).sum(dim=0) for a, b in ((x, x), (y, y), (x, y)))])
-        )
+        self.merge(torch.stack([count, mean_x, mean_y, *((a * b).sum(dim=0) for a, b in ((x, x), (y, y), (x, y)))]))
 
     def merge(self, moments: Tensor) -> None:
         """Adds what another `Correlation` has seen, from its moments."""

@@ -49,9 +49,7 @@ class CoverageRule:
         try:
             content = self.blacklist.read_bytes()
         except OSError as error:
-            raise InputError(
-                f"blacklist {self.blacklist} cannot be read ({error.strerror}); check the path"
-            ) from None
+            raise InputError(f"blacklist {self.blacklist} cannot be read ({error.strerror}); check the path") from None
         return {"absent": self.absent, "blacklist": hashlib.sha256(content).hexdigest()}
 
 
@@ -94,9 +92,7 @@ class BigWigReader:
         DependencyError: pybigtools is not installed.
     """
 
-    def __init__(
-        self, fasta: Path, targets: TrackTable, folder: Path, bin_width: int, rule: CoverageRule
-    ) -> None:
+    def __init__(self, fasta: Path, targets: TrackTable, folder: Path, bin_width: int, rule: CoverageRule) -> None:
         # pyfaidx is only needed here; training from baked data or TFRecords does without.
         from enformer_vep.genome.fasta import Genome
 
@@ -190,13 +186,9 @@ def _read(handle: Any, contig: str, start: int, end: int, absent: float) -> npt.
     return values
 
 
-def _match_contigs(
-    own: Mapping[str, int], genome: Mapping[str, int], path: Path
-) -> dict[str, tuple[str, int]]:
+def _match_contigs(own: Mapping[str, int], genome: Mapping[str, int], path: Path) -> dict[str, tuple[str, int]]:
     """The genome's name of a contig to the bigWig's, with or without "chr", and its length there."""
-    found = {
-        contig: (name, own[name]) for contig in genome for name in all_names(contig)[::-1] if name in own
-    }
+    found = {contig: (name, own[name]) for contig in genome for name in all_names(contig)[::-1] if name in own}
     if not found:
         raise InputError(
             f"bigWig file {path} has none of the genome's contigs (it has {', '.join(list(own)[:3]) or 'none'}, "
@@ -216,9 +208,7 @@ def _read_blacklist(path: Path | None, genome: Mapping[str, int]) -> RegionFilte
 
 def _coverage_path(target: Track, folder: Path) -> Path:
     if not target.file:
-        raise InputError(
-            f"track {target.identifier} names no coverage; fill the column 'file' of the targets table"
-        )
+        raise InputError(f"track {target.identifier} names no coverage; fill the column 'file' of the targets table")
     return folder / target.file
 
 

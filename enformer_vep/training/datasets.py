@@ -50,9 +50,7 @@ def targets_of(data: DataConfig) -> TrackTable:
     targets = read_targets(path)
     if data.targets and of_records and of_records.is_file():
         own = read_targets(of_records).identifiers
-        require_same_tracks(
-            targets.identifiers, own, f"targets table {path}", f"the records of {data.tfrecords}"
-        )
+        require_same_tracks(targets.identifiers, own, f"targets table {path}", f"the records of {data.tfrecords}")
     return targets
 
 
@@ -69,22 +67,13 @@ def open_organism(
     targets = [targets_of(section) for section in own]
     for other in targets[1:]:
         if other.identifiers != targets[0].identifiers:
-            raise InputError(
-                f"the data sections of {organism} have different tracks; give them the same targets"
-            )
-    found = [
-        _open_section(section, own_targets, geometry)
-        for section, own_targets in zip(own, targets, strict=True)
-    ]
+            raise InputError(f"the data sections of {organism} have different tracks; give them the same targets")
+    found = [_open_section(section, own_targets, geometry) for section, own_targets in zip(own, targets, strict=True)]
     joined = {split: [sources[split] for sources in found if split in sources] for split in splits}
     absent = [split for split in splits if not joined[split]]
     if absent:
-        raise InputError(
-            f"the data of {organism} have no {absent[0]} sequences; name some in the fourth BED column"
-        )
-    return OrganismData(
-        organism, targets[0], {split: JoinedSource(sources) for split, sources in joined.items()}
-    )
+        raise InputError(f"the data of {organism} have no {absent[0]} sequences; name some in the fourth BED column")
+    return OrganismData(organism, targets[0], {split: JoinedSource(sources) for split, sources in joined.items()})
 
 
 def _open_section(data: DataConfig, targets: TrackTable, geometry: Geometry) -> dict[str, ExampleSource]:
@@ -109,9 +98,7 @@ def _open_section(data: DataConfig, targets: TrackTable, geometry: Geometry) -> 
         ]
         for split in dict.fromkeys(sequence.split for sequence in sequences)
     }
-    return {
-        split: RegionSource(reader, found, geometry, targets, data.squash) for split, found in tiles.items()
-    }
+    return {split: RegionSource(reader, found, geometry, targets, data.squash) for split, found in tiles.items()}
 
 
 def open_reader(data: DataConfig, targets: TrackTable, bin_width: int, contigs: Set[str]) -> ContigReader:

@@ -57,9 +57,7 @@ def plot(result: EvaluatedModel, path: Path, split: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise DependencyError(
-            "plots need matplotlib; install it with: pip install 'enformer-vep[training]'"
-        ) from None
+        raise DependencyError("plots need matplotlib; install it with: pip install 'enformer-vep[training]'") from None
     groups = _largest(group_by_assay(result.targets))
     figure = Figure(figsize=(10, 1.6 + 0.9 * len(groups)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
@@ -77,9 +75,7 @@ def _rows(result: EvaluatedModel) -> Iterator[tuple[str, ...]]:
     own = result.evaluation
     correlations = (own.bins, own.bins_log, own.sequences, own.sequences_log)
     for index, target in enumerate(result.targets):
-        numbers = [
-            f"{column[index]:.6g}" for column in (*correlations, own.observed_mean, own.predicted_mean)
-        ]
+        numbers = [f"{column[index]:.6g}" for column in (*correlations, own.observed_mean, own.predicted_mean)]
         known = f"{own.known_bins[index]:.0f}"
         yield (str(index), target.identifier, *numbers, known, target.description)
 

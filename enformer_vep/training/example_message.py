@@ -51,9 +51,7 @@ def _messages(message: memoryview, wanted: int) -> Iterator[memoryview]:
         else:
             raise ValueError(f"wire type {kind} at byte {position}")
         if position + size > len(message):
-            raise ValueError(
-                f"field {number} is {size} bytes long, but only {len(message) - position} are left"
-            )
+            raise ValueError(f"field {number} is {size} bytes long, but only {len(message) - position} are left")
         if kind == _LENGTH_DELIMITED and number == wanted:
             yield message[position : position + size]
         position += size

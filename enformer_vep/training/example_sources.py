@@ -158,6 +158,4 @@ def orient(example: Example, reverse: bool, partners: Sequence[int] | None) -> E
     if not reverse:
         return example
     values = example.values[::-1]
-    return Example(
-        reverse_complement(example.codes), values if partners is None else values[:, list(partners)]
-    )
+    return Example(reverse_complement(example.codes), values if partners is None else values[:, list(partners)])

@@ -48,9 +48,7 @@ def train(
         EnformerVepError: Data, configuration or model are wrong, or the folder holds another run.
     """
     if not resume and (folder / CHECKPOINT_NAME).exists():
-        raise OutputError(
-            f"{folder} holds a run already; continue it with --resume or choose another --output"
-        )
+        raise OutputError(f"{folder} holds a run already; continue it with --resume or choose another --output")
     network = make_network(config)
     data = [open_organism(organism, config.data, network.output, _SPLITS) for organism in config.organisms]
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,16 +100,12 @@ def _take_weights(trained: Enformer, config: TrainingConfig, tracks: dict[str, i
     return network
 
 
-def _fine_tuned_shape(
-    shape: EnformerConfig, config: TrainingConfig, tracks: dict[str, int]
-) -> EnformerConfig:
+def _fine_tuned_shape(shape: EnformerConfig, config: TrainingConfig, tracks: dict[str, int]) -> EnformerConfig:
     known = shape.to_dict()
     changed = {**known, **config.model, "output_tracks": tracks}
     for name in _FIXED:
         if changed[name] != known[name]:
-            raise UsageError(
-                f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration"
-            )
+            raise UsageError(f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration")
     return EnformerConfig.from_dict(changed)
 
 

@@ -84,9 +84,7 @@ class Trainer:
         self._frozen = frozen_layers(self._network, config.init.freeze)
         for layer in self._frozen:
             layer.requires_grad_(False)
-        self._average = (
-            AveragedWeights(network, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
-        )
+        self._average = AveragedWeights(network, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
         self._optimizer = make_optimizer(self._network, config.optimizer)
         self._schedule = make_schedule(self._optimizer, config.optimizer, config.run.steps)
         self._learner = self._prepare()
@@ -209,9 +207,7 @@ class Trainer:
     def _backward(self, codes: Tensor, observed: Tensor, organism: str, part: int) -> Tensor:
         device = self._accelerator.device
         torch.manual_seed(self._dropout_seed(part))
-        loss = self._learner(
-            codes.to(device, non_blocking=True), observed.to(device, non_blocking=True), organism
-        )
+        loss = self._learner(codes.to(device, non_blocking=True), observed.to(device, non_blocking=True), organism)
         loss = loss / self._config.run.accumulate
         self._accelerator.backward(loss)
         return loss.detach()

@@ -33,9 +33,7 @@ def frozen_layers(model: Enformer, freeze: str) -> list[nn.Module]:
         return every[: counts[freeze]]
     if kind == "layers" and number.isdecimal() and int(number) < len(every):
         return every[: int(number)]
-    raise UsageError(
-        f"freeze {freeze!r} is not known; use 'none', 'trunk' or 'layers:N' with N below {len(every)}"
-    )
+    raise UsageError(f"freeze {freeze!r} is not known; use 'none', 'trunk' or 'layers:N' with N below {len(every)}")
 
 
 def make_optimizer(model: Enformer, config: OptimizerConfig) -> optim.Optimizer:

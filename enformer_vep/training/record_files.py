@@ -36,9 +36,7 @@ class RecordStream:
         try:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
-            raise InputError(
-                f"TFRecord file {path} cannot be read ({error.strerror}); check the path"
-            ) from None
+            raise InputError(f"TFRecord file {path} cannot be read ({error.strerror}); check the path") from None
         # Readers are dropped without ceremony when a worker or a test ends.
         self._finalizer = weakref.finalize(self, self._file.close)
         self._inflater = zlib.decompressobj()
@@ -82,9 +80,7 @@ class RecordStream:
 
     def _take(self, size: int) -> bytearray:
         if not self._fill(size):
-            raise self._damaged(
-                "the file ends in the middle of it" if self._buffer else "the file ends before it"
-            )
+            raise self._damaged("the file ends in the middle of it" if self._buffer else "the file ends before it")
         taken = self._buffer[:size]
         del self._buffer[:size]
         return taken
@@ -107,9 +103,7 @@ class RecordStream:
         return (((plain >> 15) | (plain << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
     def _damaged(self, reason: str) -> InputError:
-        return InputError(
-            f"TFRecord file {self._path}, record {self.position}: {reason}; copy the file again"
-        )
+        return InputError(f"TFRecord file {self._path}, record {self.position}: {reason}; copy the file again")
 
 
 def count_records(path: Path) -> int:

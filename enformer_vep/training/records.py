@@ -35,18 +35,14 @@ def plot_curves(folder: Path, records: Sequence[Record]) -> None:
     losses.set(xlabel="step", ylabel="Poisson loss")
     losses.legend()
     for name in records[-1]["correlation"]:
-        correlations.plot(
-            steps, [record["correlation"].get(name) for record in records], marker=".", label=name
-        )
+        correlations.plot(steps, [record["correlation"].get(name) for record in records], marker=".", label=name)
     correlations.set(xlabel="step", ylabel="mean Pearson correlation over bins")
     correlations.legend(fontsize="small")
     with complete_or_absent(folder / CURVES_NAME) as path:
         figure.savefig(path, format="png", dpi=150)
 
 
-def summarise_evaluations(
-    evaluations: Mapping[str, Evaluation], data: Sequence[OrganismData]
-) -> dict[str, Any]:
+def summarise_evaluations(evaluations: Mapping[str, Evaluation], data: Sequence[OrganismData]) -> dict[str, Any]:
     """What one evaluation puts into the log, from figures by organism.
 
     valid_loss and valid_correlation are means over organisms of the mean over tracks; "correlation" has the mean
@@ -59,8 +55,6 @@ def summarise_evaluations(
     }
     return {
         "valid_loss": float(np.mean([evaluation.loss for evaluation in evaluations.values()])),
-        "valid_correlation": float(
-            np.mean([np.nanmean(evaluation.bins) for evaluation in evaluations.values()])
-        ),
+        "valid_correlation": float(np.mean([np.nanmean(evaluation.bins) for evaluation in evaluations.values()])),
         "correlation": correlation,
     }

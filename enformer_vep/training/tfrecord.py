@@ -55,8 +55,7 @@ def open_tfrecords(
     bed = f"sequence file {folder / 'sequences.bed'}"
     around = {split: Surroundings(fasta, own, bed) for split, own in rows.items()} if fasta else {}
     return {
-        split: RecordSource(files, statistics, geometry, targets, around.get(split))
-        for split, files in found.items()
+        split: RecordSource(files, statistics, geometry, targets, around.get(split)) for split, files in found.items()
     }
 
 

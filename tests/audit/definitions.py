@@ -207,9 +207,7 @@ class Auditor:
         own = {self.shape.bin_of(index) for index in indices} & in_use
         return sorted({near for b in own for near in range(b - half, b + half + 1)} & in_use)
 
-    def _answer(
-        self, question: Question, allele: Allele, gene: Gene | None, start: int, bins: Sequence[int]
-    ) -> Answer:
+    def _answer(self, question: Question, allele: Allele, gene: Gene | None, start: int, bins: Sequence[int]) -> Answer:
         views = [self._view(question, allele, start, shift) for shift in question.shifts]
         reference = np.mean([view[0] for view in views], axis=0)[bins]
         delta = np.mean([view[1] for view in views], axis=0)[bins]

@@ -118,9 +118,7 @@ def write_genes(path: Path) -> Path:
         for number, (kind, first, last) in enumerate(spans):
             words = f'gene_id "{gene.identifier}"; gene_name "{gene.identifier}"; gene_type "x";'
             words += f' transcript_id "{gene.identifier}.{number}";' if number else ""
-            lines.append(
-                "\t".join(map(str, (gene.contig, "t", kind, first, last, ".", gene.strand, ".", words)))
-            )
+            lines.append("\t".join(map(str, (gene.contig, "t", kind, first, last, ".", gene.strand, ".", words))))
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
 

@@ -193,8 +193,7 @@ BY_GENES += [
 ]
 
 SINGLE_PRECISION = [
-    Case(Q(both_strands=True, stitch=True), engine=engine, precision="float32")
-    for engine in ("delta", "pair")
+    Case(Q(both_strands=True, stitch=True), engine=engine, precision="float32") for engine in ("delta", "pair")
 ] + [
     Case(Q(bins=3, both_strands=True, within=300, shifts=(-3, 2)), precision="float32", organism="mouse"),
     Case(Q(tss_bins=3, tss_centred=True, both_strands=True, stitch=True), precision="float32"),
@@ -238,9 +237,7 @@ def check_rows(rows: list[Row], records: list[tuple[Allele, str]], reached: set[
     statuses = {row.allele: row.cells["STATUS"] for row in rows}
     assert list(dict.fromkeys(row.allele for row in rows)) == [allele for allele, _ in records]
     for allele, status in records:
-        assert statuses[allele] == (
-            "no_gene_in_reach" if status == "ok" and allele not in reached else status
-        )
+        assert statuses[allele] == ("no_gene_in_reach" if status == "ok" and allele not in reached else status)
 
 
 def scored(case: Case, files: Files, table: Path) -> list[Row]:

@@ -16,9 +16,7 @@ def dependence(script: Callable[..., ModuleType]) -> ModuleType:
 
 
 def test_substitutions_of_a_base_stay_together_and_in_order(dependence: ModuleType) -> None:
-    variants = pd.DataFrame(
-        {"position": [7] * 3 + [9] * 3, "reference": list("AAACCC"), "alternate": list("CGTAGT")}
-    )
+    variants = pd.DataFrame({"position": [7] * 3 + [9] * 3, "reference": list("AAACCC"), "alternate": list("CGTAGT")})
     # Transition, complement, other: A>G A>T A>C, then C>T C>G C>A. Nothing is known of 8: no row of its own.
     by_kind = dependence.by_position(variants, np.arange(6.0), "kind")
     np.testing.assert_array_equal(by_kind, [[1, 2, 0], [5, 4, 3]])
@@ -38,9 +36,7 @@ def test_rotations_are_those_of_scipy(dependence: ModuleType) -> None:
     every = []
     for shift in range(12):
         order = [(row - shift) % 12 for row in range(12)]
-        pairs = [
-            (a, b) for a, b in zip(scores[order].ravel(), effects.ravel(), strict=True) if a == a and b == b
-        ]
+        pairs = [(a, b) for a, b in zip(scores[order].ravel(), effects.ravel(), strict=True) if a == a and b == b]
         every.append(stats.spearmanr(*zip(*pairs, strict=True)).statistic)
     assert found.spearman == pytest.approx(every[0])
     assert found.p == sum(value >= every[0] for value in every) / 12
@@ -78,10 +74,7 @@ def test_clusters_flip_as_a_whole(dependence: ModuleType) -> None:
     # Closer than 300 to the next: 100, 150, 190, 300 (three negative, one positive); 1000; 1400 (0 is not negative).
     found = dependence.count_negatives(values, positions, 300)
     excess = [2, 1, -1]
-    sums = [
-        sum(s * e for s, e in zip(signs, excess, strict=True))
-        for signs in itertools.product((1, -1), repeat=3)
-    ]
+    sums = [sum(s * e for s, e in zip(signs, excess, strict=True)) for signs in itertools.product((1, -1), repeat=3)]
     assert (found.count, found.clusters) == (4, 3)
     assert found.p == pytest.approx(np.mean([one >= sum(excess) for one in sums]))
 

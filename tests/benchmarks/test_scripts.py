@@ -77,9 +77,7 @@ def test_accuracy(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyP
     errors = {(row[0], row[1], row[2]): float(row[5]) for row in rows}
     assert errors["substitution", "delta", "float32"] < 1e-4
     assert 1e-5 < errors["substitution", "delta", "mixed, emulated GPU"] < 2e-2
-    assert (
-        errors["substitution", "delta", "fp16, emulated"] < errors["substitution", "pair", "fp16, emulated"]
-    )
+    assert errors["substitution", "delta", "fp16, emulated"] < errors["substitution", "pair", "fp16, emulated"]
     assert errors["indel", "delta", "fp16, emulated"] == errors["indel", "delta", "mixed, emulated GPU"]
 
 
@@ -98,9 +96,7 @@ def test_the_incremental_yardstick_predicts_what_two_passes_do(script: Callable[
         torch.testing.assert_close(one.reference, other.reference, rtol=0, atol=1e-10)
 
 
-def test_mage_eqtl(
-    script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neighbours of one label and nearly one score: what parts them finds a signal, what keeps them together none."""
     pytest.importorskip("sklearn")
     random = np.random.default_rng(0)
@@ -124,9 +120,7 @@ def test_mage_eqtl(
     cells = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
     ways = [(way["scores"], way["keep_together"], way["groups"]) for way in cells]
     assert ways == [
-        (name, *way)
-        for name in ("windows", "genes")
-        for way in (("linked", "40"), ("gene", "40"), ("none", "NA"))
+        (name, *way) for name in ("windows", "genes") for way in (("linked", "40"), ("gene", "40"), ("none", "NA"))
     ]
     for way in cells:
         assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")

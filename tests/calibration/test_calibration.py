@@ -87,9 +87,7 @@ def test_a_run_with_fewer_tracks_in_another_order(calibration):
 def test_components_follow_the_order_of_the_run(calibration):
     values = background(50, seed=2)
     expected = calibration.extend(BLOCKS[:1], (Addition.COMPONENTS,))(values[:, :4])
-    shuffled = calibration.extend(
-        [ValueBlock("SAD", ("lung", "liver", "brain", "heart"))], (Addition.COMPONENTS,)
-    )
+    shuffled = calibration.extend([ValueBlock("SAD", ("lung", "liver", "brain", "heart"))], (Addition.COMPONENTS,))
     np.testing.assert_allclose(shuffled(values[:, [3, 0, 1, 2]]), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -154,9 +152,7 @@ def test_runs_that_it_says_nothing_about(calibration, blocks, additions, message
 def test_components_that_were_not_fitted():
     without = fitted(components=0)
     assert not without.has_components
-    with pytest.raises(
-        UsageError, match="has no components: fit one with enformer-vep calibrate --components K"
-    ):
+    with pytest.raises(UsageError, match="has no components: fit one with enformer-vep calibrate --components K"):
         without.extend(BLOCKS, (Addition.COMPONENTS,))
 
 

@@ -29,9 +29,7 @@ def values(rows=3000, seed=0):
 
 
 def fitted():
-    fitter = CalibrationFitter(
-        BLOCKS, {"model": "m", "bins": 3, "rc": True}, {"engine": "delta"}, components=2
-    )
+    fitter = CalibrationFitter(BLOCKS, {"model": "m", "bins": 3, "rc": True}, {"engine": "delta"}, components=2)
     fitter.add(values())
     return fitter.finish()
 
@@ -100,9 +98,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 def test_a_truncated_file(written, share):
     content = written.read_bytes()
     written.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(
-        InputError, match=r"background.safetensors: no calibration, or an incomplete one .*calibrate$"
-    ):
+    with pytest.raises(InputError, match=r"background.safetensors: no calibration, or an incomplete one .*calibrate$"):
         read_calibration(written)
 
 

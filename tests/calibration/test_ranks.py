@@ -47,9 +47,7 @@ def test_equal_values_share_the_middle_of_their_ranks():
 
 
 def test_a_constant_background():
-    assert quantiles([0.5] * 100, 0.5, -0.5, 0.6, 0.25, 0).tolist() == pytest.approx(
-        [0.5, -0.5, 0.995, 0.0025, 0]
-    )
+    assert quantiles([0.5] * 100, 0.5, -0.5, 0.6, 0.25, 0).tolist() == pytest.approx([0.5, -0.5, 0.995, 0.0025, 0])
     assert quantiles([0] * 100, 0, 1e-12, -1).tolist() == pytest.approx([0, 0.995, -0.995])
 
 

@@ -107,9 +107,7 @@ def test_components_equal_scikit_learns_pipeline(rows, columns):
 
 def test_signs_are_fixed_and_rows_orthonormal():
     values = correlated(500, 20)
-    directions = fit_components(
-        moments_of(values), RobustScale.of_sketch(sketch_of(values)), values, 7
-    ).directions
+    directions = fit_components(moments_of(values), RobustScale.of_sketch(sketch_of(values)), values, 7).directions
     assert (directions[np.arange(7), np.abs(directions).argmax(axis=1)] > 0).all()
     np.testing.assert_allclose(directions @ directions.T, np.eye(7), atol=1e-6)
 

@@ -37,9 +37,7 @@ def test_tables_only(command: Callable, asked: list[str]) -> None:
     assert asked == ["human", "mouse"]
 
 
-def test_missing_table_is_an_error(
-    command: Callable, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_table_is_an_error(command: Callable, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "fetch_targets", lambda organism: None)
     outcome = command("download")
     assert outcome.code == 1

@@ -55,9 +55,7 @@ def test_tables_beside_it(evaluate, tmp_path):
     lines = [line.split("\t") for line in folds.read_text().splitlines()]
     assert tuple(lines[0]) == FOLD_COLUMNS
     assert len(lines) == 1 + 2 * 4 * 2
-    metrics = dict(
-        zip(*(line.split("\t") for line in (tmp_path / "m.tsv").read_text().splitlines()[:2]), strict=True)
-    )
+    metrics = dict(zip(*(line.split("\t") for line in (tmp_path / "m.tsv").read_text().splitlines()[:2]), strict=True))
     aurocs = [float(line[5]) for line in lines[1:9]]
     assert float(metrics["AUROC"]) == pytest.approx(np.mean(aurocs), rel=1e-5)
     assert float(metrics["AUROC_SD"]) == pytest.approx(np.std(aurocs, ddof=1), rel=1e-4)
@@ -93,10 +91,7 @@ def test_fewer_groups_than_folds_are_refused(evaluate, tmp_path):
 def test_quotes_in_ids_swallow_no_row(command, cohort, fitted, tmp_path):
     """An ID that begins with a quote, in two rows: every row is predicted, with its ID."""
     text = (
-        gzip.decompress(cohort[0].read_bytes())
-        .decode()
-        .replace("\trs10\t", '\t"v_a\t')
-        .replace("\trs20\t", '\t"v_b\t')
+        gzip.decompress(cohort[0].read_bytes()).decode().replace("\trs10\t", '\t"v_a\t').replace("\trs20\t", '\t"v_b\t')
     )
     scores = tmp_path / "quoted.tsv"
     scores.write_text(text)
@@ -225,9 +220,7 @@ def test_fit_again_gives_the_same_bytes_and_notes_the_model(command, cohort, fit
     assert again.read_bytes() == fitted.read_bytes()
     summary = tmp_path / "summary.json"
     summary.write_text(json.dumps({"model": {"name": "example", "sha256": "ab"}, "seconds": 3}))
-    assert (
-        command("eqtl", "fit", scores, "-l", labels, *QUICK, "-o", again, "--provenance", summary).code == 0
-    )
+    assert command("eqtl", "fit", scores, "-l", labels, *QUICK, "-o", again, "--provenance", summary).code == 0
     notes = read_models(again).notes
     assert notes["scoring"] == {"model": {"name": "example", "sha256": "ab"}}
     assert notes["counts"]["tissue_1"] == {"positives": 40, "negatives": 120}
@@ -251,9 +244,7 @@ def test_missing_scikit_learn_is_one_line(evaluate, monkeypatch):
     assert outcome.err.splitlines()[-1].endswith("pip install 'enformer-vep[eqtl]'")
 
 
-def test_options_come_from_the_environment_and_verbosity_goes_anywhere(
-    evaluate, command, cohort, monkeypatch
-):
+def test_options_come_from_the_environment_and_verbosity_goes_anywhere(evaluate, command, cohort, monkeypatch):
     monkeypatch.setenv("ENFORMER_VEP_EQTL_EVALUATE_FOLDS", "41")
     scores, labels = cohort
     outcome = command("eqtl", "evaluate", scores, "-l", labels, *QUICK, "--quiet")
@@ -269,9 +260,7 @@ def test_completion_knows_the_subcommands():
 
     complete = ShellComplete(main, {}, "enformer-vep", "_X")
     assert [item.value for item in complete.get_completions(["eqtl"], "")] == ["evaluate", "fit", "predict"]
-    assert {"--quiet", "--figure"} <= {
-        item.value for item in complete.get_completions(["eqtl", "evaluate"], "--")
-    }
+    assert {"--quiet", "--figure"} <= {item.value for item in complete.get_completions(["eqtl", "evaluate"], "--")}
 
 
 def test_help_loads_nothing_heavy():

@@ -88,9 +88,7 @@ BLACK = slice(60, 70)
         (("--squash", "scale-first"), 136, lambda v: np.minimum(without(v, ABSENT, 0) * 3, 1)),
     ],
 )
-def test_what_is_absent_and_the_order_of_the_clip_are_options(
-    words, known, change, evaluate, folder, tmp_path
-):
+def test_what_is_absent_and_the_order_of_the_clip_are_options(words, known, change, evaluate, folder, tmp_path):
     values = without(toy.make_toy().values["chr2"], ABSENT, np.nan)
     toy.write_bigwig(tmp_path / "motif.bw", {"chr2": values})
     scaled = "clip\tscale\tdescription\nMOTIF\tmotif.bw\tmean\t1\t3\t"

@@ -30,9 +30,9 @@ def test_a_table_becomes_an_indexed_vcf(command: Command, toy: Toy, tmp_path: Pa
     with pysam.VariantFile(str(path)) as file:
         assert dict(file.header.contigs.items())["chr22"].length == 100
         assert list(file.header.info) == ["STATUS", "SAD_CAGE1"]
-        assert [record.pos for record in file.fetch("chr22", position(2), position(4))] == [
-            position(3)
-        ] * 2 + [position(4)] * 2
+        assert [record.pos for record in file.fetch("chr22", position(2), position(4))] == [position(3)] * 2 + [
+            position(4)
+        ] * 2
 
 
 def test_a_prior_for_one_locus(command: Command, toy: Toy, tmp_path: Path):
@@ -45,9 +45,7 @@ def test_a_prior_for_one_locus(command: Command, toy: Toy, tmp_path: Path):
     assert command("export", toy.table, *words, "--loci", tmp_path / "loci.bed").out == outcome.out
 
 
-@pytest.mark.parametrize(
-    ("words", "ratio"), [([], 100), (["--max-ratio", "9"], 9), (["--max-ratio", "inf"], None)]
-)
+@pytest.mark.parametrize(("words", "ratio"), [([], 100), (["--max-ratio", "9"], 9), (["--max-ratio", "inf"], None)])
 def test_prior_weights_have_a_floor_and_a_cap(
     command: Command, toy: Toy, tmp_path: Path, words: list[str], ratio: int | None
 ):
@@ -76,9 +74,7 @@ def test_text_formats_stream(command: Command, toy: Toy):
         (["-o", "x.tsv", "-c", "JS_*"], "no column JS_*"),
     ],
 )
-def test_errors_are_one_line(
-    command: Command, toy: Toy, words: list[str], said: str, tmp_path: Path, monkeypatch
-):
+def test_errors_are_one_line(command: Command, toy: Toy, words: list[str], said: str, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = command("export", toy.table, *words)
     assert outcome.code in (1, 2)
@@ -87,9 +83,7 @@ def test_errors_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["scores.parquet", "scores.h5", "scores.bcf", "scores.vcf.gz", "scores.bed.gz"]
-)
+@pytest.mark.parametrize("name", ["scores.parquet", "scores.h5", "scores.bcf", "scores.vcf.gz", "scores.bed.gz"])
 def test_score_writes_every_format_with_the_same_numbers(
     command: Command, vcf: Path, fasta: Path, small_model: Path, tmp_path: Path, name: str
 ):

@@ -22,9 +22,7 @@ Score = Callable[..., Outcome]
 
 
 @pytest.fixture
-def score(
-    command: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Outcome]:
+def score(command: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     monkeypatch.setitem(FAMILIES, "toy", TOY)
     model = make_toy_model(tmp_path / "toy.safetensors")
     fasta = make_fasta(tmp_path / "genome.fa", {"chr1": SEQUENCE})
@@ -73,9 +71,7 @@ def test_scores_are_those_of_the_definition(score: Score) -> None:
 def test_stranded_tracks_change_places_on_the_reverse_strand(score: Score, tracks: str) -> None:
     """A of one strand is T of the other: what a network says that treats both strands alike stays the same."""
     options = ("-s", "SAD,D1", "-t", tracks, "--bins", "center:3", "--precision", "float64")
-    np.testing.assert_allclose(
-        values(score(*options, "--rc")), values(score(*options)), rtol=1e-6, atol=1e-12
-    )
+    np.testing.assert_allclose(values(score(*options, "--rc")), values(score(*options)), rtol=1e-6, atol=1e-12)
 
 
 def test_genes_and_calibrations(score: Score, tmp_path: Path) -> None:

@@ -167,9 +167,7 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
     there = make_fasta(tmp_path / "there.fa", {**sequences, "chr1": here[:3999] + two + here[4000:]})
     found = []
     for genome, reference, alternate in ((None, one, two), (there, two, one)):
-        variants = make_vcf(
-            tmp_path / f"{reference}.vcf", [("chr1", 4000, ".", reference, alternate)], CONTIGS
-        )
+        variants = make_vcf(tmp_path / f"{reference}.vcf", [("chr1", 4000, ".", reference, alternate)], CONTIGS)
         options = ["--calibration", file, "--add", "quantile", "-s", "SAD,SADR", "-t", "0,1"]
         if genome is None:
             refused = score(*options, variants=variants)

@@ -63,9 +63,9 @@ def request_of(*words: str) -> ScoreRequest:
 def test_what_to_score(words: tuple[str, ...], settings: ScoreSettings) -> None:
     request = request_of(*words)
     assert request.settings == settings
-    assert request == replace(
-        PLAIN, settings=settings, genes=Path("g.gtf") if "--genes" in words else None
-    ), "nothing else changes"
+    assert request == replace(PLAIN, settings=settings, genes=Path("g.gtf") if "--genes" in words else None), (
+        "nothing else changes"
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,7 @@ def test_a_choice_takes_every_value_in_any_case(flag: str) -> None:
         (("--calibration", "c", "--add", "z"), "quantile, zscore"),
     ],
 )
-def test_a_value_that_cannot_be_read(
-    command: Callable[..., Outcome], words: tuple[str, ...], remedy: str
-) -> None:
+def test_a_value_that_cannot_be_read(command: Callable[..., Outcome], words: tuple[str, ...], remedy: str) -> None:
     """Named as every other bad value of an option is; before any file is looked at."""
     outcome = command("score", "none.vcf", "-f", "none.fa", *words)
     assert (outcome.code, outcome.out) == (2, "")

@@ -132,9 +132,7 @@ def test_standard_input(
 ) -> None:
     options = [str(word) for word in ("-f", fasta, "-m", small_model, "--device", "cpu")]
     compressed = bgzip(tmp_path / "variants.vcf.gz", vcf.read_bytes()).read_bytes()
-    piped = subprocess.run(
-        [*PROGRAM, "score", "-", *options], input=compressed, capture_output=True, check=True
-    )
+    piped = subprocess.run([*PROGRAM, "score", "-", *options], input=compressed, capture_output=True, check=True)
     assert piped.stdout.decode() == command("score", vcf, *options).out
 
 
@@ -228,9 +226,7 @@ def test_damaged_bcf_on_standard_input_is_one_line(raw_bcf: bytes, fasta: Path, 
     damaged = raw_bcf[:start] + raw_bcf[start:].replace(b",IDX=0>", b",IDX=9>", 1)
     assert damaged != raw_bcf
     words = ("score", "-", "-f", fasta, "-m", small_model, "-t", "0", "--device", "cpu", "-q")
-    done = subprocess.run(
-        [*PROGRAM, *map(str, words)], input=damaged, capture_output=True, timeout=60, check=False
-    )
+    done = subprocess.run([*PROGRAM, *map(str, words)], input=damaged, capture_output=True, timeout=60, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
     assert "VCF from standard input is damaged or truncated" in line

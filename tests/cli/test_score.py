@@ -50,9 +50,7 @@ def test_same_input_same_bytes(score: Command) -> None:
 
 @pytest.mark.parametrize("batch_size", [2, 3, 100])
 def test_batch_size_changes_only_rounding(score: Command, batch_size: int) -> None:
-    np.testing.assert_allclose(
-        values(score("--batch-size", batch_size)), values(score()), rtol=2e-3, atol=2e-6
-    )
+    np.testing.assert_allclose(values(score("--batch-size", batch_size)), values(score()), rtol=2e-3, atol=2e-6)
 
 
 def test_files_hold_what_standard_output_shows(score: Command, tmp_path: Path) -> None:
@@ -115,9 +113,7 @@ def test_strands_and_shifts_are_averages(score: Command) -> None:
     plain, both = values(score()), values(score("--rc"))
     assert not np.allclose(plain, both, rtol=1e-2)
     singles = [values(score("--shifts", shift)) for shift in ("-1", "0", "1")]
-    np.testing.assert_allclose(
-        values(score("--shifts", "-1,0,1")), np.mean(singles, axis=0), rtol=2e-3, atol=2e-6
-    )
+    np.testing.assert_allclose(values(score("--shifts", "-1,0,1")), np.mean(singles, axis=0), rtol=2e-3, atol=2e-6)
 
 
 def test_engines_agree(score: Command) -> None:
@@ -177,9 +173,7 @@ def test_environment_variables_stand_for_options(score: Command, monkeypatch: py
 def test_swapping_alleles_negates(
     command: Command, score: Command, small_model: Path, sequences: dict[str, str], tmp_path: Path
 ) -> None:
-    forward = score(
-        variants=make_vcf(tmp_path / "f.vcf", [("chr1", 4000, ".", sequences["chr1"][3999], "N")])
-    )
+    forward = score(variants=make_vcf(tmp_path / "f.vcf", [("chr1", 4000, ".", sequences["chr1"][3999], "N")]))
     changed = {**sequences, "chr1": sequences["chr1"][:3999] + "N" + sequences["chr1"][4000:]}
     swapped = score(
         variants=make_vcf(tmp_path / "s.vcf", [("chr1", 4000, ".", "N", sequences["chr1"][3999])]),
@@ -289,12 +283,8 @@ def test_unwritable_destination(score: Command, destination: str, expected: str)
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_destinations_are_looked_at_before_the_model(
-    command: Command, vcf: Path, fasta: Path, tmp_path: Path
-) -> None:
-    outcome = command(
-        "score", vcf, "-f", fasta, "-m", tmp_path / "none", "-q", "-o", tmp_path / "no" / "x.tsv"
-    )
+def test_destinations_are_looked_at_before_the_model(command: Command, vcf: Path, fasta: Path, tmp_path: Path) -> None:
+    outcome = command("score", vcf, "-f", fasta, "-m", tmp_path / "none", "-q", "-o", tmp_path / "no" / "x.tsv")
     assert "make the folder first" in outcome.err
 
 
@@ -340,9 +330,7 @@ def test_no_model_is_an_error_with_a_remedy(command: Command, vcf: Path, fasta: 
 
 
 @pytest.mark.parametrize("name", ["scores.vcf", "scores.vcf.gz", "scores.bcf"])
-def test_a_vcf_has_a_header_for_the_inputs_contig_names(
-    score: Command, tmp_path: Path, vcf: Path, name: str
-) -> None:
+def test_a_vcf_has_a_header_for_the_inputs_contig_names(score: Command, tmp_path: Path, vcf: Path, name: str) -> None:
     renamed = tmp_path / "renamed.vcf"
     renamed.write_text(vcf.read_text().replace("chr", ""))
     for variants, contigs in ((vcf, ["chr1", "chr2"]), (renamed, ["1", "2"])):
@@ -369,7 +357,5 @@ def test_engines_agree_to_the_last_digit_in_float64(score: Command, tmp_path: Pa
     (tmp_path / "groups.tsv").write_text("0\tone\n1\tone\n2\ttwo\n")
     for options in ((), ("--indels", "stitch", "--groups", tmp_path / "groups.tsv")):
         exact = values(score("--precision", "float64", "--engine", "pair", *options))
-        np.testing.assert_allclose(
-            values(score("--precision", "float64", *options)), exact, rtol=1e-6, atol=1e-12
-        )
+        np.testing.assert_allclose(values(score("--precision", "float64", *options)), exact, rtol=1e-6, atol=1e-12)
         np.testing.assert_allclose(values(score(*options)), exact, rtol=1e-3, atol=1e-6)

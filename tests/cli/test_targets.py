@@ -131,9 +131,7 @@ def test_a_score_stands_under_the_name_of_the_row_that_predicts_it(
     windows = [encode("".join(one[first : first + WINDOW])) for one in (letters, alternate)]
     network = load_model(nameless).network.double()
     with torch.inference_mode():
-        reference, changed = network(one_hot(torch.from_numpy(np.stack(windows))).double())["human"].sum(
-            dim=1
-        )
+        reference, changed = network(one_hot(torch.from_numpy(np.stack(windows))).double())["human"].sum(dim=1)
     names = ["E", "A", "D", "B", "C"]
     (tmp_path / "targets.txt").write_text(table(names))
     outcome = command(
@@ -154,9 +152,7 @@ def test_a_score_stands_under_the_name_of_the_row_that_predicts_it(
         assert float(found[f"SAD_{name}"]) == pytest.approx(expected[row], rel=1e-3)
 
 
-def test_a_background_of_other_rows_is_refused(
-    command: Callable, words: Words, nameless: Path, tmp_path: Path
-) -> None:
+def test_a_background_of_other_rows_is_refused(command: Callable, words: Words, nameless: Path, tmp_path: Path) -> None:
     """The model does not say which row a name means: the tables of background and run have to."""
     background, targets = tmp_path / "background.safetensors", tmp_path / "targets.txt"
     targets.write_text(table(OWN))

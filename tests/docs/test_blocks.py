@@ -74,9 +74,7 @@ def run_block(page: Path, block: Block, folder: Path, environment: dict[str, str
         [*EXECUTED[block.language], str(script)],
         cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
-    assert ended.returncode == 0, (
-        f"{page}:{block.line}: exit {ended.returncode}\n{block.text}\n{ended.stderr}"
-    )
+    assert ended.returncode == 0, f"{page}:{block.line}: exit {ended.returncode}\n{block.text}\n{ended.stderr}"
 
 
 @pytest.mark.parametrize("page", QUICK, ids=str)

@@ -184,9 +184,7 @@ def test_a_shared_window_changes_nothing_but_the_window(
 @given(cases(), st.integers(0, 20), st.sampled_from([-300, -1, 0, 129]))
 def test_shifted_windows(case: tuple[Contig, list[Variant]], seed: int, shift: int) -> None:
     network, batches = network_of(seed, 1), [batch_of(*case), batch_of(*case, shift)]
-    one, other = (
-        averaged(kind(network, "human", None, BINS), batches, True) for kind in (DeltaEngine, PairEngine)
-    )
+    one, other = (averaged(kind(network, "human", None, BINS), batches, True) for kind in (DeltaEngine, PairEngine))
     assert_equal_to_rounding(one, other)
 
 

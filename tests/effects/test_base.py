@@ -11,9 +11,7 @@ def pair(reference: str, alternate: str) -> AllelePair:
 
 
 def test_a_shared_reference_is_kept_once() -> None:
-    batch = make_batch(
-        [pair("AAAA", "CAAA"), pair("AAAA", "GAAA"), pair("TTTT", "TTTA"), pair("AAAA", "AAAC")]
-    )
+    batch = make_batch([pair("AAAA", "CAAA"), pair("AAAA", "GAAA"), pair("TTTT", "TTTA"), pair("AAAA", "AAAC")])
     assert batch.reference.tolist() == [[0, 0, 0, 0], [3, 3, 3, 3], [0, 0, 0, 0]]
     assert batch.owner.tolist() == [0, 0, 1, 2]
     assert batch.alternate.dtype == torch.uint8

@@ -55,9 +55,7 @@ def alternates(draw: st.DrawFn, reference: torch.Tensor) -> torch.Tensor:
 @st.composite
 def batches(draw: st.DrawFn) -> EffectBatch:
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-    references = torch.randint(
-        0, 4, (draw(st.integers(1, 2)), WINDOW), generator=generator, dtype=torch.uint8
-    )
+    references = torch.randint(0, 4, (draw(st.integers(1, 2)), WINDOW), generator=generator, dtype=torch.uint8)
     gap = draw(st.integers(0, WINDOW - 100))
     references[:, gap : gap + draw(st.integers(0, 100))] = 4
     owners = sorted(draw(st.lists(st.integers(0, len(references) - 1), min_size=1, max_size=5)))
@@ -74,9 +72,7 @@ def compare(network: Enformer, batch: EffectBatch, bins: slice, tolerance: float
 
 @settings(max_examples=60, deadline=None)
 @given(batches(), st.integers(0, 10_000), st.integers(0, 2), st.booleans())
-def test_delta_is_alternate_minus_reference(
-    batch: EffectBatch, seed: int, layers: int, reverse: bool
-) -> None:
+def test_delta_is_alternate_minus_reference(batch: EffectBatch, seed: int, layers: int, reverse: bool) -> None:
     network = small_network(seed, layers).double()
     compare(network, batch.reverse_complement() if reverse else batch, slice(0, 52), 1e-10)
 
@@ -142,9 +138,7 @@ def test_the_reach_is_the_networks_own() -> None:
     """Convolving one changed base changes tokens within the stated reach and none beyond."""
     network = small_network(6, layers=0).double()
     batch = substitutions(1)
-    before, after = (
-        network.convolve(one_hot(codes, torch.float64)) for codes in (batch.reference, batch.alternate)
-    )
+    before, after = (network.convolve(one_hot(codes, torch.float64)) for codes in (batch.reference, batch.alternate))
     changed = (before != after).any(dim=2)[0].nonzero()[:, 0]
     affected = affected_tokens(network.config, 11, 12)
     assert changed.min() >= affected.start

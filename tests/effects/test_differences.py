@@ -37,12 +37,9 @@ def exact(function: Callable[[mpmath.mpf], mpmath.mpf], x: float, change: float)
 def test_scalar_functions(name: str, dtype: torch.dtype, tolerance: float) -> None:
     ours, textbook = SCALAR[name]
     x, change = (
-        grid.flatten().to(dtype)
-        for grid in torch.meshgrid(torch.tensor(POINTS), torch.tensor(CHANGES), indexing="ij")
+        grid.flatten().to(dtype) for grid in torch.meshgrid(torch.tensor(POINTS), torch.tensor(CHANGES), indexing="ij")
     )
-    expected = [
-        exact(textbook, *pair) for pair in zip(x.double().tolist(), change.double().tolist(), strict=True)
-    ]
+    expected = [exact(textbook, *pair) for pair in zip(x.double().tolist(), change.double().tolist(), strict=True)]
     got = ours(x, change).double().numpy()
     np.testing.assert_array_less(np.abs(got - expected), tolerance * np.abs(expected) + 1e-37)
 

@@ -41,9 +41,7 @@ def indels(genome: Path) -> list[ev.Variant]:
     for number in range(40):
         start, length = int(random.integers(2000, 18_000)), int(random.choice(LENGTHS))
         longer = reader.fetch("1", start, start + 1 + length).decode()
-        alleles = (
-            (longer, longer[0]) if number % 2 else (longer[0], longer[0] + random_sequence(random, length))
-        )
+        alleles = (longer, longer[0]) if number % 2 else (longer[0], longer[0] + random_sequence(random, length))
         variants.append(ev.Variant("1", start + 1, str(number), *alleles))
     return variants
 
@@ -80,9 +78,7 @@ def test_an_indels_distance_is_true_to_rounding(
     assert np.abs(np.sqrt(single) - np.sqrt(double)).max() < ROOT_ROUNDING
 
 
-def test_a_substitutions_distance_is_truer(
-    small_model: Path, genome: Path, substitutions: list[ev.Variant]
-) -> None:
+def test_a_substitutions_distance_is_truer(small_model: Path, genome: Path, substitutions: list[ev.Variant]) -> None:
     """The delta engine rounds its change, not the predictions."""
     single, double = (
         divergences(small_model, genome, substitutions, precision)

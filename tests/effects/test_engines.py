@@ -15,9 +15,7 @@ ENFORMER = FAMILIES["enformer"]
 def test_engines_agree(tracks: tuple[int, ...] | None) -> None:
     batch, network = substitutions(5), small_network(4)
     made = [
-        ENFORMER.make_engine(
-            engine, network, "human", tracks, slice(10, 30), Precision.FLOAT32, Portions(1, 2)
-        )
+        ENFORMER.make_engine(engine, network, "human", tracks, slice(10, 30), Precision.FLOAT32, Portions(1, 2))
         for engine in Engine
     ]
     one, two = (sad(engine.predict(batch)) for engine in made)

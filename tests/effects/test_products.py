@@ -7,14 +7,10 @@ from enformer_vep.settings import Precision
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-6), ("fp16", 1e-3), ("bf16", 1e-2)])
 @pytest.mark.parametrize("size", [1e-30, 1e-9, 1.0, 1e9])
-def test_accuracy_does_not_depend_on_the_size_of_the_change(
-    precision: str, tolerance: float, size: float
-) -> None:
+def test_accuracy_does_not_depend_on_the_size_of_the_change(precision: str, tolerance: float, size: float) -> None:
     generator = torch.Generator().manual_seed(8)
     weight = torch.randn(24, 64, generator=generator)
-    change = (
-        torch.randn(3, 10, 64, generator=generator) * torch.tensor([1.0, 1e-6, 0.0])[:, None, None] * size
-    )
+    change = torch.randn(3, 10, 64, generator=generator) * torch.tensor([1.0, 1e-6, 0.0])[:, None, None] * size
     products = Products.of(Precision(precision), torch.device("cpu"))
     for got, expected in (
         (products.linear(change, weight), change.double() @ weight.double().t()),

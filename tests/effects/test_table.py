@@ -64,9 +64,7 @@ def is_indel(table: pd.DataFrame) -> np.ndarray:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_the_default_table_is_that_of_float64(
-    written: Callable[..., pd.DataFrame], model: str, file: str
-) -> None:
+def test_the_default_table_is_that_of_float64(written: Callable[..., pd.DataFrame], model: str, file: str) -> None:
     """Every row above 1e-6 of its prediction to 1e-4; an indel's to float32's rounding of the prediction.
 
     And nearly every single value: one whose bins go up and down by as much (a SAD far below D1) keeps 1e-4 of D1.

@@ -61,9 +61,7 @@ def test_scores_of_nothing_are_a_coin_s_throw(tmp_path):
 
 
 def test_every_example_is_held_out_once_per_repeat(result):
-    assert [(fold.repeat, fold.fold) for fold in result.folds] == [
-        (r, f) for r in (1, 2) for f in (1, 2, 3, 4)
-    ]
+    assert [(fold.repeat, fold.fold) for fold in result.folds] == [(r, f) for r in (1, 2) for f in (1, 2, 3, 4)]
     for repeat in (1, 2):
         own = [fold for fold in result.folds if fold.repeat == repeat]
         assert sum(fold.positives for fold in own) == result.positive.sum() == 40

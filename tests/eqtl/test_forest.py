@@ -91,9 +91,7 @@ def test_a_pickle_is_not_opened(tmp_path):
         read_models(path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"12345678", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0{}", b"\x02\0\0\0\0\0\0\0[]"]
-)
+@pytest.mark.parametrize("content", [b"", b"12345678", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0{}", b"\x02\0\0\0\0\0\0\0[]"])
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)

@@ -128,9 +128,7 @@ def test_by_gene(tmp_path, gene_scores):
 
 
 def test_no_gene_in_reach_of_alleles_the_other_way_round(tmp_path, gene_scores):
-    labels = toy.labels(
-        tmp_path / "l.tsv", "chrom pos ref alt gene_id pip", "1 5 G A ENSG01 1", "1 6 A G ENSG01 1"
-    )
+    labels = toy.labels(tmp_path / "l.tsv", "chrom pos ref alt gene_id pip", "1 5 G A ENSG01 1", "1 6 A G ENSG01 1")
     assert outcomes(join(gene_scores, labels)) == ["positive", "not_scored:no_gene_in_reach"]
 
 
@@ -225,9 +223,7 @@ INDELS = [("chr1", 8000, "ins", "A", "AG", "ok", 1, 2), ("chr1", 8000, "del", "A
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_an_insertion_and_a_deletion_at_one_position_have_their_own_scores(tmp_path, order):
-    labels = toy.labels(
-        tmp_path / "l.tsv", "variant_id pip", "chr1_8000_AG_A_b38 0.95", "chr1_8000_A_AG_b38 0"
-    )
+    labels = toy.labels(tmp_path / "l.tsv", "variant_id pip", "chr1_8000_AG_A_b38 0.95", "chr1_8000_A_AG_b38 0")
     examples = join(toy.scores(tmp_path / "s.tsv", INDELS[::order]), labels)
     assert outcomes(examples) == ["positive", "negative"]
     assert one_tissue(examples).features.tolist() == [[3, 4], [1, 2]]
@@ -254,9 +250,7 @@ def test_an_indel_in_the_other_order_is_another_variant(tmp_path):
 
 def test_an_indel_by_gene_is_matched_in_its_own_order(tmp_path):
     rows = [(*row[:6], "G1", "X", 7, *row[6:]) for row in INDELS]
-    labels = toy.labels(
-        tmp_path / "l.tsv", "chrom pos ref alt gene_id pip", "1 8000 A AG G1 1", "1 8000 AG A G2 0"
-    )
+    labels = toy.labels(tmp_path / "l.tsv", "chrom pos ref alt gene_id pip", "1 8000 A AG G1 1", "1 8000 AG A G2 0")
     examples = join(toy.scores(tmp_path / "s.tsv", rows, extra=GENES), labels)
     assert outcomes(examples) == ["positive", "not_in_scores"]
     assert one_tissue(examples).features.tolist() == [[1, 2]]
@@ -272,8 +266,6 @@ def test_a_missing_id_is_no_id(tmp_path):
 
 def test_one_odd_variant_does_not_make_ids_of_the_others(tmp_path):
     rows = [("1", 5, ".", "G", "A", "ok", 1, 2), ("1", 6, "rs2", "G", "A", "ok", 3, 4)]
-    labels = toy.labels(
-        tmp_path / "l.tsv", "variant_id pip", "chr1_5_G_A_b38 1", "chr1_7_G_<DEL>_b38 0", "rs2 0"
-    )
+    labels = toy.labels(tmp_path / "l.tsv", "variant_id pip", "chr1_5_G_A_b38 1", "chr1_7_G_<DEL>_b38 0", "rs2 0")
     examples = join(toy.scores(tmp_path / "s.tsv", rows), labels)
     assert outcomes(examples) == ["positive", "not_in_scores", "negative"]

@@ -82,9 +82,7 @@ def test_lists_as_vcf_and_table(tmp_path):
 
 
 def test_gene_versions_go_and_effects_may_be_signs(tmp_path):
-    path = toy.labels(
-        tmp_path / "l.tsv", "rsid pip gene_id sign", "a 1 ENSG01.12 +", "b 1 CDC34 -", "c 1 AC1.2 NA"
-    )
+    path = toy.labels(tmp_path / "l.tsv", "rsid pip gene_id sign", "a 1 ENSG01.12 +", "b 1 CDC34 -", "c 1 AC1.2 NA")
     table = read(path)
     assert table["gene"].tolist() == ["ENSG01", "CDC34", "AC1"]
     np.testing.assert_array_equal(table["effect"], [1, -1, np.nan])

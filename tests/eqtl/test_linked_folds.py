@@ -84,9 +84,7 @@ def by_definition(rows, stretch):
             contig, position = rows["scored_as"].iloc[one].split(":")[:2]
             its_contig, its_position = rows["scored_as"].iloc[other].split(":")[:2]
             near = contig == its_contig and abs(int(position) - int(its_position)) <= stretch
-            shared = any(
-                set(rows[kind].iloc[one]) & set(rows[kind].iloc[other]) for kind in ("genes", "groups")
-            )
+            shared = any(set(rows[kind].iloc[one]) & set(rows[kind].iloc[other]) for kind in ("genes", "groups"))
             linked[one, other] = near or shared
     return closure(linked)
 
@@ -183,15 +181,11 @@ def test_numbers_of_credible_sets_without_genes_link_nothing(tmp_path, caplog):
 def test_too_few_groups_are_refused_with_a_remedy(tmp_path):
     examples = load(*noise(tmp_path, "stretch", 0))
     (tissue,) = examples.tissues
-    with pytest.raises(
-        InputError, match=rf"{tissue}: 60 groups of examples .*for 61 folds; .*fewer --folds, or a sho"
-    ):
+    with pytest.raises(InputError, match=rf"{tissue}: 60 groups of examples .*for 61 folds; .*fewer --folds, or a sho"):
         check_folds(examples, FoldSettings(61))
     with pytest.raises(InputError, match=r"1 group of .* for 2 folds"):
         next(evaluate(examples, replace(QUICK, folds=FoldSettings(2, stretch=3_000_000))))
-    with pytest.raises(
-        InputError, match=r"1 group of examples for 2 folds; label more loci, or give fewer --folds$"
-    ):
+    with pytest.raises(InputError, match=r"1 group of examples for 2 folds; label more loci, or give fewer --folds$"):
         check_folds(examples, FoldSettings(2, together=Together.CHROMOSOME))
 
 

@@ -19,10 +19,7 @@ GENES = ("GENE_ID", "GENE_NAME", "TSS_DISTANCE")
 @pytest.mark.parametrize("column", range(8), ids=(*toy.IDENTITY, *GENES)[:8])
 @pytest.mark.parametrize("name", ["s.tsv", "s.tsv.gz"])
 def test_a_quote_in_a_score_table_is_a_letter(tmp_path, column, name):
-    rows = [
-        ["chr1", str(n), f"v{n}", "A", "C", "ok", f"G{n}", f"N{n}", "7", f"{n}", f"-{n}"]
-        for n in range(1, 31)
-    ]
+    rows = [["chr1", str(n), f"v{n}", "A", "C", "ok", f"G{n}", f"N{n}", "7", f"{n}", f"-{n}"] for n in range(1, 31)]
     for marked in (10, 20):
         rows[marked][column] = '"' + rows[marked][column]
     rows[25][column] = '"' + rows[25][column] + '"'

@@ -15,9 +15,7 @@ def table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], d
     return write_text(path, "".join(delimiter.join(map(str, row)) + "\n" for row in (header, *rows)))
 
 
-def scores(
-    path: Path, rows: Iterable[Sequence[object]], tracks: Sequence[str] = ("A", "B"), extra=()
-) -> Path:
+def scores(path: Path, rows: Iterable[Sequence[object]], tracks: Sequence[str] = ("A", "B"), extra=()) -> Path:
     """Writes a table as `enformer-vep score` does; rows are whole rows."""
     return table(path, (*IDENTITY, *extra, *(f"SAD_{track}" for track in tracks)), rows)
 

@@ -25,10 +25,7 @@ def exported(toy: Toy, tmp_path: Path) -> Export:
     """Exports the toy's table; gives the files."""
 
     def run(target: str, name: str, **options: object) -> list[Path]:
-        return [
-            Path(path)
-            for path in export(ExportRequest(str(toy.table), str(tmp_path / name), target, **options))
-        ]
+        return [Path(path) for path in export(ExportRequest(str(toy.table), str(tmp_path / name), target, **options))]
 
     return run
 
@@ -43,11 +40,7 @@ def _tool(variable: str, name: str) -> str:
     """A tool's Python, in an environment of its own (their pins exclude ours): see .ci/run."""
     found = os.environ.get(variable)
     asked = ["-c", f"import importlib.metadata; importlib.metadata.version({name!r})"]
-    if (
-        not found
-        or not Path(found).exists()
-        or subprocess.run([found, *asked], capture_output=True).returncode
-    ):
+    if not found or not Path(found).exists() or subprocess.run([found, *asked], capture_output=True).returncode:
         pytest.skip(f"needs {name}: set {variable} to where it is (see .ci/run)")
     return found
 

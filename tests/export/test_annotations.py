@@ -49,9 +49,7 @@ def test_sldp_effects_are_those_of_a1(toy: Toy, exported: Export):
     (path,) = exported("sldp", "enformer", bims=(toy.bim,), columns=("SAD_*",))
     frame = pd.read_csv(path, sep="\t")
     assert list(frame) == ["SNP", "CHR", "BP", "CM", "A1", "A2", *SAD]
-    assert list(zip(frame["A1"], frame["A2"], strict=True)) == [
-        alleles(toy, number) for number in range(SNPS)
-    ]
+    assert list(zip(frame["A1"], frame["A2"], strict=True)) == [alleles(toy, number) for number in range(SNPS)]
     np.testing.assert_allclose(frame[list(SAD)], directed(toy), rtol=1e-6)
 
 
@@ -65,12 +63,8 @@ def test_polyfun_parquet(toy: Toy, exported: Export):
 
 def test_a_file_per_chromosome(tmp_path):
     table, bim = tmp_path / "t.tsv", tmp_path / "x.bim"
-    table.write_text(
-        "#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\nchr1\t5\t.\ta\tC\tok\t1\nX\t6\t.\tG\tGA\tok\t-2\n"
-    )
-    bim.write_text(
-        "1 n1 0 5 C A\n23 n2 0 6 G GA\n23 n3 0 6 C A\n23 n6 0 6 GA G\n1 n4 0 5 T G\n0 n5 0 0 A G\n"
-    )
+    table.write_text("#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\nchr1\t5\t.\ta\tC\tok\t1\nX\t6\t.\tG\tGA\tok\t-2\n")
+    bim.write_text("1 n1 0 5 C A\n23 n2 0 6 G GA\n23 n3 0 6 C A\n23 n6 0 6 GA G\n1 n4 0 5 T G\n0 n5 0 0 A G\n")
     names = export(ExportRequest(str(table), str(tmp_path / "e"), "sldp", bims=(bim,)))
     assert [Path(name).name for name in names] == ["e.1.sannot.gz", "e.23.sannot.gz", "e.0.sannot.gz"]
     # n4 is the same place on the other strand: not taken.
@@ -116,9 +110,7 @@ def test_genes_keep_the_largest_and_repeated_alleles_the_first(tmp_path, caplog)
             writer.write(row)
     (tmp_path / "x.bim").write_text("1 n1 0 5 C A\n")
     with caplog.at_level(logging.INFO):
-        request = ExportRequest(
-            str(tmp_path / "t.parquet"), str(tmp_path / "e"), "sldp", bims=(tmp_path / "x.bim",)
-        )
+        request = ExportRequest(str(tmp_path / "t.parquet"), str(tmp_path / "e"), "sldp", bims=(tmp_path / "x.bim",))
         (name,) = export(request)
     assert gzip.decompress(Path(name).read_bytes()).decode().splitlines()[1] == "n1\t1\t5\t0\tC\tA\t-3\t-1"
     assert "1 further rows of alleles that came before were left out" in caplog.text
@@ -184,9 +176,7 @@ def test_ldsc_computes_ld_scores_of_our_annotations(toy: Toy, exported: Export, 
         "--out",
         tmp_path / "ld",
     ]
-    done = subprocess.run(
-        [ldsc_python, script, *map(str, words)], capture_output=True, text=True, cwd=tmp_path
-    )
+    done = subprocess.run([ldsc_python, script, *map(str, words)], capture_output=True, text=True, cwd=tmp_path)
     assert "Read 3 annotations for 240 SNPs" in done.stdout
     # Version 2.0.1 cannot write its .M file under Python 3, after the scores: its exit code says nothing.
     frame = pd.read_csv(tmp_path / "ld.l2.ldscore.gz", sep="\t")

@@ -123,18 +123,14 @@ def test_an_insertion_and_a_deletion_at_one_place(tmp_path, reverse):
     (tmp_path / "t.tsv").write_text(HEADER + "".join(rows[::-1] if reverse else rows))
     (tmp_path / "x.bim").write_text("1 ins 0 8000 AG A\n1 del 0 8000 A AG\n")
     (name,) = export(
-        ExportRequest(
-            str(tmp_path / "t.tsv"), str(tmp_path / "e"), "sldp", ("SAD_a",), bims=(tmp_path / "x.bim",)
-        )
+        ExportRequest(str(tmp_path / "t.tsv"), str(tmp_path / "e"), "sldp", ("SAD_a",), bims=(tmp_path / "x.bim",))
     )
     lines = gzip.decompress(Path(name).read_bytes()).decode().splitlines()
     assert [line.split("\t")[0::6] for line in lines[1:]] == [["ins", "0.002"], ["del", "0.0016"]]
 
 
 def test_an_indel_that_is_there_the_other_way_round_is_not_matched_and_said(tmp_path, caplog):
-    (tmp_path / "t.tsv").write_text(
-        HEADER + "chr1\t8000\t.\tAG\tA\tok\t1\t2\nchr1\t9000\t.\tA\tC\tok\t3\t4\n"
-    )
+    (tmp_path / "t.tsv").write_text(HEADER + "chr1\t8000\t.\tAG\tA\tok\t1\t2\nchr1\t9000\t.\tA\tC\tok\t3\t4\n")
     (tmp_path / "x.bim").write_text("1 ins 0 8000 AG A\n1 snv 0 9000 A C\n")
     request = ExportRequest(str(tmp_path / "t.tsv"), str(tmp_path / "e"), "sldp", bims=(tmp_path / "x.bim",))
     with caplog.at_level(logging.INFO):

@@ -90,10 +90,7 @@ def test_susie_file(toy: Toy, exported: Export, z_file, caplog):
     np.testing.assert_allclose(frame["prior_weight"], expected(toy, slice(10, 61)), rtol=1e-6)
     unscored = np.isnan(toy.values[10:61, 0])
     np.testing.assert_allclose(frame["prior_weight"][unscored], 1 / 51, rtol=1e-6)
-    assert (
-        "variants without a score get the average prior of those that have one, in the same locus"
-        in caplog.text
-    )
+    assert "variants without a score get the average prior of those that have one, in the same locus" in caplog.text
 
 
 def test_the_order_is_the_panel_s(toy: Toy, exported: Export, tmp_path):
@@ -157,9 +154,7 @@ def test_a_column_of_probabilities(tmp_path):
         "chr1\t5\t.\tA\tC\tok\t0.5\t0.1\nchr1\t6\t.\tA\tC\tok\t0.25\t0.1\nchr1\t7\t.\tA\tC\tok\tNA\t0.1\n"
     )
     z.write_text("SNP CHR BP A1 A2\na 1 5 A C\nb 1 6 C A\nc 1 7 C A\nd 1 8 C A\n")
-    request = ExportRequest(
-        str(table), str(tmp_path / "prior.tsv"), "susie", statistics=z, prior_column="P_Liver"
-    )
+    request = ExportRequest(str(table), str(tmp_path / "prior.tsv"), "susie", statistics=z, prior_column="P_Liver")
     export(request)
     frame = pd.read_csv(tmp_path / "prior.tsv", sep="\t")
     # c and d have none and get the mean of the others, 0.375.
@@ -169,9 +164,7 @@ def test_a_column_of_probabilities(tmp_path):
 def test_empty_cells_keep_their_place(toy: Toy, tmp_path):
     """Summary statistics with a last column that is empty here and there."""
     ids, last = toy.ids(), ["" if number % 2 else "x" for number in range(SNPS)]
-    rows = [
-        (name, 22, position(number), *alleles(toy, number), last[number]) for number, name in enumerate(ids)
-    ]
+    rows = [(name, 22, position(number), *alleles(toy, number), last[number]) for number, name in enumerate(ids)]
     frame = pd.DataFrame(rows, columns=["SNP", "CHR", "BP", "A1", "A2", "NOTE"])
     source, out = tmp_path / "s.tsv", tmp_path / "out.tsv"
     frame.to_csv(source, sep="\t", index=False)

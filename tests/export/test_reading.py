@@ -212,9 +212,7 @@ def test_what_is_signed_by_the_names_of_scores_and_additions():
 
 
 def calibrated(titles: tuple[str, ...] = ()) -> Layout:
-    blocks = [
-        ValueBlock(score, ("a", "b"), "", titles) for score in ("SAD", "D1", "SADQ", "D1Q", "SADZ", "D1Z")
-    ]
+    blocks = [ValueBlock(score, ("a", "b"), "", titles) for score in ("SAD", "D1", "SADQ", "D1Q", "SADZ", "D1Z")]
     return Layout(tuple(blocks))
 
 
@@ -257,9 +255,7 @@ def test_units_are_not_mixed_unknowingly(caplog):
     assert "SAD of 2 tracks are combined as they are" in caplog.text
     assert combined("D1", ("CAGE:x", "mean of 3 tracks")) == (0, 1)
     assert "D1 of 2 tracks are combined as they are" in caplog.text
-    with pytest.raises(
-        UsageError, match=r"SAD of CAGE, DNASE are in different units .* score with --calibration"
-    ):
+    with pytest.raises(UsageError, match=r"SAD of CAGE, DNASE are in different units .* score with --calibration"):
         combined("SAD", ("CAGE:x", "DNASE:y"))
     # With some of the quantiles only, as with none.
     partly = Layout((ValueBlock("SAD", ("a", "b")), ValueBlock("SADQ", ("a",))))

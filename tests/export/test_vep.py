@@ -19,9 +19,7 @@ LAYOUT = Layout((ValueBlock("SAD", ("a", "b")), ValueBlock("SAR", ("a", "b"))))
 def table(folder: Path, layout: Layout = LAYOUT) -> str:
     with open_writer(str(folder / "scores.tsv"), layout) as writer:
         for number, row in enumerate(ROWS):
-            plain = ok(
-                Variant("1", 100 + number, "rs1", "A", "G"), *np.arange(len(layout.values)) - number / 3
-            )
+            plain = ok(Variant("1", 100 + number, "rs1", "A", "G"), *np.arange(len(layout.values)) - number / 3)
             bare = type(row)(plain.variant, row.status, None if row.values is None else plain.values)
             writer.write(bare)
     return str(folder / "scores.tsv")
@@ -64,10 +62,6 @@ def test_the_plugin_finds_both_scores(tmp_path):
 
 def test_what_the_plugin_cannot_read(tmp_path):
     with pytest.raises(UsageError, match="reads SAD"):
-        export(
-            ExportRequest(
-                table(tmp_path, Layout((ValueBlock("D1", ("a",)),))), str(tmp_path / "x.vcf.gz"), "vep"
-            )
-        )
+        export(ExportRequest(table(tmp_path, Layout((ValueBlock("D1", ("a",)),))), str(tmp_path / "x.vcf.gz"), "vep"))
     with pytest.raises(UsageError, match=r"ends in \.vcf\.gz"):
         export(ExportRequest(table(tmp_path), str(tmp_path / "x.vcf"), "vep"))

@@ -105,9 +105,7 @@ def write_plink(toy: Toy) -> None:
     Path(f"{toy.bfile}.bed").write_bytes(b"\x6c\x1b\x01" + packed.tobytes())
 
 
-def write_z(
-    toy: Toy, path: Path, z: np.ndarray, header: str = "rsid chromosome position allele1 allele2"
-) -> Path:
+def write_z(toy: Toy, path: Path, z: np.ndarray, header: str = "rsid chromosome position allele1 allele2") -> Path:
     """Writes FINEMAP's .z: maf, beta, se."""
     lines = [f"{header} maf beta se"]
     for number in range(SNPS):

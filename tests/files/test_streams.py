@@ -74,9 +74,7 @@ def test_a_full_disk_behind_standard_output_is_explained():
         "    os._exit(3)\n"
     )
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
     assert done.stderr.startswith(b"standard output: cannot write: No space left")
 

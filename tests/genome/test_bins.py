@@ -13,9 +13,7 @@ ENFORMER = Geometry(window=196_608, first=40_960, width=128, bins=896)
 SMALL = Geometry(window=64, first=8, width=8, bins=6)
 
 
-def plan(
-    count: int | None, within: int = 0, shifts: tuple[int, ...] = (0,), both: bool = False
-) -> tuple[int, int]:
+def plan(count: int | None, within: int = 0, shifts: tuple[int, ...] = (0,), both: bool = False) -> tuple[int, int]:
     """Numbers of the bins in use, half-open."""
     made = plan_bins(ENFORMER, count, within, shifts, both)
     start = (made.in_use.first - ENFORMER.first) // 128
@@ -71,9 +69,7 @@ def test_bins_that_leave_the_output(count: int, within: int, shifts: tuple[int, 
     st.lists(st.integers(-9, 9), min_size=1, max_size=3, unique=True),
     st.booleans(),
 )
-def test_views_read_the_same_stretch(
-    count: int | None, within: int, shifts: list[int], both_strands: bool
-) -> None:
+def test_views_read_the_same_stretch(count: int | None, within: int, shifts: list[int], both_strands: bool) -> None:
     """In every view and strand a bin in use lies where it lies unshifted, within half a bin."""
     try:
         made = plan_bins(SMALL, count, within, shifts, both_strands)

@@ -132,9 +132,7 @@ def test_missing_index_is_made_once_and_logged(path, caplog):
         Genome(path)
         assert not caplog.records
     files = {file.name for file in path.parent.iterdir()}
-    assert files == {path.name, f"{path.name}.fai"} | (
-        {f"{path.name}.gzi"} if path.suffix == ".gz" else set()
-    )
+    assert files == {path.name, f"{path.name}.fai"} | ({f"{path.name}.gzi"} if path.suffix == ".gz" else set())
 
 
 def test_stale_index_is_made_again(path, caplog):

@@ -123,9 +123,7 @@ def test_url_escapes_and_several_parents(write: Write) -> None:
 
 def test_gene_without_transcripts_starts_at_its_own_end(write: Write) -> None:
     path = write(row("gene", 11, 90, "-", 'gene_id "G"'))
-    assert list(read_genes(path, any_contig)) == [
-        Gene("G", "G", "chr22", forward=False, tss=89, starts=(89,))
-    ]
+    assert list(read_genes(path, any_contig)) == [Gene("G", "G", "chr22", forward=False, tss=89, starts=(89,))]
 
 
 def test_transcripts_without_a_gene_record_make_one(write: Write) -> None:

@@ -384,9 +384,7 @@ def test_records_before_the_first_are_not_parsed(tmp_path):
 
 
 def test_an_index_spares_the_contigs_before(tmp_path):
-    path = make_vcf(
-        tmp_path / "v.vcf.gz", [("chr1", 9 + i, "x" * 50, "A", "C") for i in range(9000)] + RECORDS[3:]
-    )
+    path = make_vcf(tmp_path / "v.vcf.gz", [("chr1", 9 + i, "x" * 50, "A", "C") for i in range(9000)] + RECORDS[3:])
     index_variants(path)
     content = bytearray(path.read_bytes())
     middle = len(content) // 3

@@ -43,8 +43,7 @@ def exploded(rows: Iterable[tuple[str, int, str | None, str, Iterable[str] | Non
 
 def by_us(path: Path) -> list[Allele]:
     return [
-        (v.contig, v.position, v.id, v.reference, v.alternate, v.record, v.allele)
-        for v in read_variants(str(path))
+        (v.contig, v.position, v.id, v.reference, v.alternate, v.record, v.allele) for v in read_variants(str(path))
     ]
 
 

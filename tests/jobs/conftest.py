@@ -43,9 +43,7 @@ def variants_path(tmp_path_factory: pytest.TempPathFactory, genome_path: Path) -
 def request_for(variants_path: Path, genome_path: Path) -> Request:
     """Makes the request of a run that writes a file."""
 
-    def make(
-        destination: Path, *, overwrite: bool = False, tabix: bool = False, **changes: object
-    ) -> ScoreRequest:
+    def make(destination: Path, *, overwrite: bool = False, tabix: bool = False, **changes: object) -> ScoreRequest:
         values: dict[str, object] = {
             "variants": str(variants_path),
             "genome": genome_path,
@@ -58,9 +56,7 @@ def request_for(variants_path: Path, genome_path: Path) -> Request:
 
 
 @pytest.fixture(scope="session")
-def expected(
-    tmp_path_factory: pytest.TempPathFactory, variants_path: Path, genome_path: Path
-) -> dict[str, bytes]:
+def expected(tmp_path_factory: pytest.TempPathFactory, variants_path: Path, genome_path: Path) -> dict[str, bytes]:
     """What an uninterrupted run writes, by suffix."""
     from tests.jobs.toy import complete
 
@@ -68,13 +64,9 @@ def expected(
     for suffix in ("tsv", "tsv.gz", "vcf.gz", "bed", "parquet", "h5", "bcf"):
         path = folder / f"scores.{suffix}"
         compute, output = ComputeSettings("cpu", piece_size=50), OutputSettings(str(path))
-        assert (
-            complete(ScoreRequest(str(variants_path), genome_path, compute=compute, output=output)).code == 0
-        )
+        assert complete(ScoreRequest(str(variants_path), genome_path, compute=compute, output=output)).code == 0
         found[suffix] = path.read_bytes()
-        assert [
-            entry.name for entry in folder.iterdir() if "journal" in entry.name or "part" in entry.name
-        ] == []
+        assert [entry.name for entry in folder.iterdir() if "journal" in entry.name or "part" in entry.name] == []
     return found
 
 

@@ -22,9 +22,7 @@ def test_a_kill_while_the_file_is_made_costs_no_row(
     assert outcome.code == 0
     assert f"going on after row {rows}" in outcome.err
     assert destination.read_bytes() == expected[suffix]
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".partial")] == [
-        destination.name
-    ]
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".partial")] == [destination.name]
 
 
 def test_a_kill_just_before_the_journal_goes_costs_nothing(

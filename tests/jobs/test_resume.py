@@ -174,9 +174,7 @@ def test_damage_is_noticed_and_made_good(
     assert said == (damage in ("cut", "cut a lot", "edited", "emptied", "gone"))
 
 
-def test_another_run_is_refused_by_what_differs(
-    request_for: Request, stopped: Path, genome_path: Path
-) -> None:
+def test_another_run_is_refused_by_what_differs(request_for: Request, stopped: Path, genome_path: Path) -> None:
     before = Path(f"{stopped}.part").read_bytes()
     plain = request_for(stopped)
     for changed, words in (

@@ -80,9 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]
 
 
 @pytest.fixture
-def shards(
-    request_for: Request, made: dict[str, dict[str, bytes]], tmp_path: Path
-) -> Callable[[str], list[Path]]:
+def shards(request_for: Request, made: dict[str, dict[str, bytes]], tmp_path: Path) -> Callable[[str], list[Path]]:
     """All shards of the usual run, in a folder of this test."""
 
     def make(suffix: str) -> list[Path]:
@@ -162,9 +160,7 @@ def test_stale_and_damaged_shards_are_named(
 
 
 @pytest.mark.parametrize("name", ["../outside.tsv", "/etc/passwd", "2.tsv"])
-def test_a_manifest_speaks_of_its_own_file_only(
-    shards: Callable[[str], list[Path]], name: str, tmp_path: Path
-) -> None:
+def test_a_manifest_speaks_of_its_own_file_only(shards: Callable[[str], list[Path]], name: str, tmp_path: Path) -> None:
     paths = shards("tsv")
     manifest = paths[0].with_name("1.tsv.manifest.json")
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "file": name}))
@@ -182,9 +178,7 @@ def test_the_name_says_what_the_shards_are(shards: Callable[[str], list[Path]], 
         merge(shards("tsv"), str(tmp_path / "all.tsv.gz"))
 
 
-def test_the_command(
-    shards: Callable[[str], list[Path]], command: Callable[..., Outcome], tmp_path: Path
-) -> None:
+def test_the_command(shards: Callable[[str], list[Path]], command: Callable[..., Outcome], tmp_path: Path) -> None:
     paths = shards("tsv")
     outcome = command("merge", *paths, "-o", tmp_path / "all.tsv", "--summary", tmp_path / "all.json")
     assert outcome.code == 0

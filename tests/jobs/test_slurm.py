@@ -101,9 +101,7 @@ def is_over(job: str) -> bool:
 
 def merge(folder: Path) -> subprocess.CompletedProcess[str]:
     shards = sorted(path.name for path in (folder / "shards").glob("*.tsv.gz"))
-    return shell(
-        folder / "tool", "merge", *(f"shards/{name}" for name in shards), "-o", "all.tsv.gz", cwd=folder
-    )
+    return shell(folder / "tool", "merge", *(f"shards/{name}" for name in shards), "-o", "all.tsv.gz", cwd=folder)
 
 
 def test_an_array_that_loses_two_tasks(folder: Path) -> None:

@@ -27,9 +27,7 @@ def test_a_dead_worker_s_piece_is_done_elsewhere(
     request_for: Request, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     (tmp_path / "poison").touch()
-    code, error = complete(
-        request_for(tmp_path / "scores.tsv", compute=TWO), Toy(dies_with=tmp_path / "poison")
-    )
+    code, error = complete(request_for(tmp_path / "scores.tsv", compute=TWO), Toy(dies_with=tmp_path / "poison"))
     assert code == 0, error
     assert (tmp_path / "scores.tsv").read_bytes() == expected["tsv"]
     assert "was killed by SIGKILL at chr1:" in error

@@ -169,9 +169,7 @@ def test_default_target_length() -> None:
     assert [default_target_length(tokens) for tokens in (1536, 3072, 642, 640, 24)] == [896, 2432, 2, 426, 16]
 
 
-@pytest.mark.parametrize(
-    ("window", "message"), [(1000, "multiple of 256 bp"), (1024, "16 bins cannot be cut")]
-)
+@pytest.mark.parametrize(("window", "message"), [(1000, "multiple of 256 bp"), (1024, "16 bins cannot be cut")])
 def test_impossible_window(window: int, message: str, native: Path) -> None:
     with pytest.raises(ModelError, match=rf"native\.safetensors: .*{message}.*use --window"):
         load_model(native, window=window)

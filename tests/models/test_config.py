@@ -12,9 +12,7 @@ def test_published_model() -> None:
 
 
 def test_golden_model() -> None:
-    config = EnformerConfig(
-        channels=96, attention_heads=4, channel_multiple=16, window=3072, target_length=16
-    )
+    config = EnformerConfig(channels=96, attention_heads=4, channel_multiple=16, window=3072, target_length=16)
     assert config.tower_channels == (48, 48, 64, 80, 80, 96)
     assert (config.tokens, config.crop, config.positional_features) == (24, 4, 24)
 

@@ -77,25 +77,19 @@ def test_every_golden_stage_is_tested(golden: Mapping[str, np.ndarray]) -> None:
 
 
 @torch.no_grad()
-def test_forward_is_the_stages(
-    tiny: LoadedModel, inputs: torch.Tensor, stages: Mapping[str, torch.Tensor]
-) -> None:
+def test_forward_is_the_stages(tiny: LoadedModel, inputs: torch.Tensor, stages: Mapping[str, torch.Tensor]) -> None:
     for organism, prediction in tiny.network(inputs).items():
         assert relative_error(prediction, stages[organism]) < FLOAT32_NOISE
 
 
-def test_gradient_of_both_heads(
-    tiny: LoadedModel, inputs: torch.Tensor, golden: Mapping[str, np.ndarray]
-) -> None:
+def test_gradient_of_both_heads(tiny: LoadedModel, inputs: torch.Tensor, golden: Mapping[str, np.ndarray]) -> None:
     x = inputs[:2].clone().requires_grad_()
     prediction = tiny.network(x)
     (prediction["human"].sum() + 0.5 * prediction["mouse"].sum()).backward()
     assert relative_error(x.grad, golden["grad/sum_human_plus_half_mouse"]) < FLOAT32_NOISE
 
 
-def test_gradient_of_a_target_mask(
-    tiny: LoadedModel, inputs: torch.Tensor, golden: Mapping[str, np.ndarray]
-) -> None:
+def test_gradient_of_a_target_mask(tiny: LoadedModel, inputs: torch.Tensor, golden: Mapping[str, np.ndarray]) -> None:
     """DeepMind's `contribution_input_grad`: of the masked mean, times the input."""
     x, mask = inputs[:2].clone().requires_grad_(), torch.from_numpy(golden["grad/target_mask"])
     ((tiny.network(x)["human"] * mask).sum() / mask.sum()).backward()

@@ -61,18 +61,14 @@ def published_table(tmp_path: Path) -> Path:
     return path
 
 
-def test_cached_weights_need_no_network(
-    cached: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cached_weights_need_no_network(cached: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", pytest.fail)
     assert hub.cached_official_weights() == cached
     loaded = load_model("enformer", None, WINDOW, offline=True)
     assert (loaded.name, loaded.sha256) == ("enformer", tiny.sha256)
 
 
-def test_absent_weights_are_fetched(
-    official: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_absent_weights_are_fetched(official: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str, str]] = []
 
     def download(repository: str, name: str, revision: str) -> str:

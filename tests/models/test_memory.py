@@ -59,8 +59,7 @@ def test_peak_memory_of_loading(kind: str, tmp_path: Path) -> None:
     path = write_published_size(tmp_path, kind)
     run = subprocess.run([sys.executable, "-c", PROGRAM, path], capture_output=True, text=True, check=True)
     weights = 4 * sum(
-        torch.Size(s).numel()
-        for s in tensor_shapes(build_on_meta(FAMILIES["enformer"], EnformerConfig())).values()
+        torch.Size(s).numel() for s in tensor_shapes(build_on_meta(FAMILIES["enformer"], EnformerConfig())).values()
     )
     ratio = int(run.stdout) / weights
     logger.info("%s: peak %.3f of the weights", kind, ratio)

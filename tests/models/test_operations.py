@@ -107,9 +107,7 @@ def test_crop(units: Units) -> None:
 def make_attention(units: Units, name: str) -> attention.RelativeAttention:
     _, heads, _, key_size = units[f"{name}/r_w_bias"].shape
     channels = units[f"{name}/x"].shape[2]
-    layer = attention.RelativeAttention(
-        configuration(channels=channels, attention_heads=heads, key_size=key_size)
-    )
+    layer = attention.RelativeAttention(configuration(channels=channels, attention_heads=heads, key_size=key_size))
     kernels = {"query": "q", "key": "k", "value": "v", "relative_key": "r_k", "output": "embedding"}
     with torch.no_grad():
         for ours, theirs in kernels.items():

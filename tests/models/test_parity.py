@@ -63,9 +63,7 @@ def with_stored_gammas(gammas: torch.Tensor) -> Callable[[int, int], torch.Tenso
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
 @torch.no_grad()
-def test_full_size_model_agrees_with_enformer_pytorch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_size_model_agrees_with_enformer_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its stored table of gamma features: those it computes are divided along the wrong axis.
 
     That table carries TensorFlow's rounding (2e-3 at worst), which ours does not: so once with each.

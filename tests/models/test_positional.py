@@ -20,8 +20,7 @@ def families(table: np.ndarray) -> list[np.ndarray]:
     """Splits the columns into exponential, central mask and gamma, each with its signed half."""
     third = table.shape[1] // 6
     return [
-        np.concatenate([table[:, i * third :][:, :third], table[:, (3 + i) * third :][:, :third]])
-        for i in range(3)
+        np.concatenate([table[:, i * third :][:, :third], table[:, (3 + i) * third :][:, :third]]) for i in range(3)
     ]
 
 

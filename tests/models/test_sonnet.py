@@ -64,9 +64,7 @@ def without_affixes(keys: Iterable[str]) -> list[str]:
     return [key.removeprefix("module/").removesuffix(SUFFIX) for key in keys]
 
 
-def test_names_and_shapes_are_those_that_deepmind_saves(
-    keys: dict[str, tuple[int, ...]], tiny: LoadedModel
-) -> None:
+def test_names_and_shapes_are_those_that_deepmind_saves(keys: dict[str, tuple[int, ...]], tiny: LoadedModel) -> None:
     shapes = tensor_shapes(build_on_meta(tiny.family, tiny.config))
     located = dict(sonnet.SONNET.locate(name, shape) for name, shape in shapes.items())
     saved = dict(zip(without_affixes(keys), keys.values(), strict=True))
@@ -95,9 +93,7 @@ def test_same_numbers_as_the_other_layouts(
 
 def test_real_tensorflow(tiny: LoadedModel, shared_directory: Path) -> None:
     pytest.importorskip("tensorflow")
-    loaded = load_model(
-        shared_directory / "golden" / "tiny_sonnet_checkpoint", None, WINDOW, target_length=16
-    )
+    loaded = load_model(shared_directory / "golden" / "tiny_sonnet_checkpoint", None, WINDOW, target_length=16)
     assert_same_model(loaded, tiny)
 
 
@@ -114,9 +110,7 @@ def test_default_geometry(
     assert "does not say how many of its 24 bins to predict: taking the central 16" in caplog.text
 
 
-def test_missing_tensor(
-    tensorflow: dict[str, np.ndarray], prefix: Path, keys: dict[str, tuple[int, ...]]
-) -> None:
+def test_missing_tensor(tensorflow: dict[str, np.ndarray], prefix: Path, keys: dict[str, tuple[int, ...]]) -> None:
     tensorflow.update({key: np.zeros(shape, dtype=np.float32) for key, shape in keys.items()})
     del tensorflow[f"module/_trunk/_layers/0/_layers/0/b{SUFFIX}"]
     with pytest.raises(ModelError, match=r"1 missing: _trunk/_layers/0/_layers/0/b\)"):

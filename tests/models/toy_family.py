@@ -43,9 +43,7 @@ class ToyNetwork(Network):
     def __init__(self, config: ToyConfig, organisms: Collection[str] | None = None) -> None:
         super().__init__()
         self.config = config
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(4, tracks) for name, tracks in config.output_tracks.items()}
-        )
+        self.heads = nn.ModuleDict({name: nn.Linear(4, tracks) for name, tracks in config.output_tracks.items()})
 
     @property
     def output(self) -> Geometry:

@@ -117,9 +117,7 @@ def test_rows_follow_alleles_then_genes(genome: Genome, centre: Centre, batch_si
     variants[3] = Variant("chr7", 1, ".", "C", "A")
     rows = rows_of(genome, variants, scorer(by_genes(centre), batch_size=batch_size), *genes)
     assert list(dict.fromkeys(row.variant.id for row in rows)) == [variant.id for variant in variants]
-    alone = [
-        row for variant in variants for row in rows_of(genome, [variant], scorer(by_genes(centre)), *genes)
-    ]
+    alone = [row for variant in variants for row in rows_of(genome, [variant], scorer(by_genes(centre)), *genes)]
     assert [(row.variant, row.context) for row in rows] == [(row.variant, row.context) for row in alone]
     for one, two in zip(rows, alone, strict=True):
         np.testing.assert_array_equal(one.values, two.values)
@@ -182,9 +180,7 @@ def test_a_stitched_indel_changes_nothing_but_the_bins_that_ref_touches(
 ) -> None:
     variant = Variant("chr1", start + 1, ".", RANDOM[start : start + length], other)
     stitched = delta_of(random_genome, variant, indels=Indels.STITCH, shifts=shifts, reverse_complement=both)
-    touched = {
-        GEOMETRY.bin_of(31 - shift + offset) for shift in shifts for offset in range(len(variant.reference))
-    }
+    touched = {GEOMETRY.bin_of(31 - shift + offset) for shift in shifts for offset in range(len(variant.reference))}
     outside = [number for number in range(GEOMETRY.bins) if number not in touched]
     assert not stitched[outside].any()
 

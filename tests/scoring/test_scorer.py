@@ -81,9 +81,7 @@ def test_rows_out_are_alleles_in(genome: Genome, batch_size: int) -> None:
 def test_values_belong_to_their_variant(genome: Genome) -> None:
     for row in rows_of(genome, mixed(genome), scorer(4)):
         if row.values is not None:
-            gained = [
-                (row.variant.alternate == letter) - (row.variant.reference == letter) for letter in "AT"
-            ]
+            gained = [(row.variant.alternate == letter) - (row.variant.reference == letter) for letter in "AT"]
             assert row.values.tolist() == gained
 
 
@@ -143,9 +141,7 @@ class Overflowing(CountingEngine):
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_overflow_is_repeated_and_logged(
-    genome: Genome, value: float, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_overflow_is_repeated_and_logged(genome: Genome, value: float, caplog: pytest.LogCaptureFixture) -> None:
     variants, plain = mixed(genome), scorer(3)
     fails = replace(scorer(3, Overflowing(value)), fallback=lambda: plain.predictor)
     with caplog.at_level(logging.WARNING):

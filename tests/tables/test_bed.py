@@ -11,9 +11,7 @@ from enformer_vep.tables.row import GENE_ID, GENE_NAME, Layout, ScoredVariant
 from tests.tables.rows import LAYOUT, ROWS, SAD, open_writer
 
 
-def write(
-    path: Path, layout: Layout = LAYOUT, rows: list[ScoredVariant] = ROWS, **options: bool
-) -> list[list[str]]:
+def write(path: Path, layout: Layout = LAYOUT, rows: list[ScoredVariant] = ROWS, **options: bool) -> list[list[str]]:
     with open_writer(str(path), layout, **options) as writer:
         for row in rows:
             writer.write(row)

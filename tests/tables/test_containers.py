@@ -72,9 +72,7 @@ def test_row_groups_are_bounded(tmp_path, monkeypatch):
 def test_row_groups_grow_with_the_square_root_of_the_table():
     assert parquet.group_rows(5313) == parquet.group_rows(5313, 100_000) == (128 << 20) // (4 * 5313)
     # Four times as many rows, twice as many in a group.
-    assert parquet.group_rows(5313, 4_000_000) == pytest.approx(
-        2 * parquet.group_rows(5313, 1_000_000), rel=1e-3
-    )
+    assert parquet.group_rows(5313, 4_000_000) == pytest.approx(2 * parquet.group_rows(5313, 1_000_000), rel=1e-3)
     assert parquet.group_rows(1, 10**9) == parquet.LARGEST_GROUP
     assert parquet.group_rows(0) == parquet.LARGEST_GROUP
 

@@ -24,9 +24,7 @@ def by_words(wanted: tuple[int, str, int, str, str], row: tuple[int, str, int, s
     """1 for the same order, -1 for the other one, 0 for another variant with the alleles exchanged, else None."""
     if (wanted[0], wanted[2]) != (row[0], row[2]):
         return None
-    (first, second), (reference, alternate) = (
-        tuple(allele.upper() for allele in one[3:]) for one in (wanted, row)
-    )
+    (first, second), (reference, alternate) = (tuple(allele.upper() for allele in one[3:]) for one in (wanted, row))
     if (first, second) == (reference, alternate):
         return 1
     if (first, second) == (alternate, reference):

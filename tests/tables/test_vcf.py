@@ -68,9 +68,7 @@ def test_the_text(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_bcftools_reads_and_filters(tmp_path, name):
     path = write(tmp_path / name)
-    table = bcftools(
-        "query", "-f", r"%CHROM %POS %ALT %INFO/STATUS %INFO/SAD_CNhs1 %INFO/WINDOW_START\n", path
-    )
+    table = bcftools("query", "-f", r"%CHROM %POS %ALT %INFO/STATUS %INFO/SAD_CNhs1 %INFO/WINDOW_START\n", path)
     assert table[:3] == [
         "chr1 10 G ok 0.1 -5",
         "chr1 20 T,<DEL>,CAA ok,symbolic_allele,ok 1,.,-0.25 1,.,1",

@@ -33,9 +33,7 @@ def load(tmp_path):
 
 
 def test_identifiers_indices_header_comments_and_more_columns(load):
-    groups = load(
-        "# mine\ntrack\tgroup\tnote\nCNhs10625\tlung\tadult\n\n0\tliver\n1\tliver\nCNhs10624\tall\n"
-    )
+    groups = load("# mine\ntrack\tgroup\tnote\nCNhs10625\tlung\tadult\n\n0\tliver\n1\tliver\nCNhs10624\tall\n")
     assert groups == TrackGroups(("lung", "liver", "all"), ((2,), (0, 1), (0,)))
     assert groups.tracks == (0, 1, 2)
 
@@ -94,9 +92,7 @@ def test_packaged_groups_keep_the_assays_apart():
 def test_packaged_groups_that_this_model_cannot_have():
     with pytest.raises(UsageError, match="none of its tracks"):
         load_groups("gtex-v8", TrackTable(TABLE.tracks[4:]))
-    with pytest.raises(
-        UsageError, match="gtex-v8:ATAC is unknown; give gtex-v8 or gtex-v8:CAGE, gtex-v8:DNASE"
-    ):
+    with pytest.raises(UsageError, match="gtex-v8:ATAC is unknown; give gtex-v8 or gtex-v8:CAGE, gtex-v8:DNASE"):
         load_groups("gtex-v8:ATAC", TABLE)
 
 

@@ -89,9 +89,7 @@ def test_a_file_that_cannot_be_read(tmp_path, content):
     path = tmp_path / "targets.txt"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(
-        InputError, match=r"targets\.txt: cannot read the track table: .*; give a tab-separated"
-    ):
+    with pytest.raises(InputError, match=r"targets\.txt: cannot read the track table: .*; give a tab-separated"):
         TrackTable.read(path)
 
 
@@ -100,14 +98,10 @@ words = st.text("ABCdef0123._-", min_size=1, max_size=8)
 sentences = st.text("CAGE:biol, (27 years)/'\"#é", max_size=20)
 
 
-@given(
-    st.lists(st.tuples(words, sentences, numbers, numbers, st.none() | words), unique_by=lambda row: row[0])
-)
+@given(st.lists(st.tuples(words, sentences, numbers, numbers, st.none() | words), unique_by=lambda row: row[0]))
 def test_text_and_back(rows):
     columns = ("identifier", "description", "clip", "scale", "sum_stat")
-    lines = [
-        "\t".join("" if field is None else str(field) for field in fields) for fields in (columns, *rows)
-    ]
+    lines = ["\t".join("" if field is None else str(field) for field in fields) for fields in (columns, *rows)]
     tracks = tuple(
         Track(index, name, text, clip=clip, scale=scale, sum_stat=pooling)
         for index, (name, text, clip, scale, pooling) in enumerate(rows)

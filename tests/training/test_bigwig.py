@@ -86,9 +86,7 @@ def test_one_base_of_five_in_a_bin(sum_stat, value, folder):
 
 @pytest.mark.parametrize("sum_stat", STATISTICS)
 @pytest.mark.parametrize(("absent", "value"), [("zero", 0.0), ("unknown", NAN)])
-@pytest.mark.parametrize(
-    ("contig", "start"), [("chr1", 0), ("chr1", -200), ("chr1", 37), ("chr2", 0), ("chr3", 0)]
-)
+@pytest.mark.parametrize(("contig", "start"), [("chr1", 0), ("chr1", -200), ("chr1", 37), ("chr2", 0), ("chr3", 0)])
 def test_bins_are_what_numpy_makes_of_the_records(contig, start, absent, value, sum_stat, folder):
     values = open_reader(folder, sum_stat, absent=absent).values(contig, start, 10)[:, 0]
     np.testing.assert_allclose(values, expected(contig, start, 10, sum_stat, value), rtol=1e-6)
@@ -137,9 +135,7 @@ def test_a_contig_that_the_bigwig_has_shorter_is_absent_from_there(folder):
 
 def test_files_of_another_genome_are_refused(folder):
     write(folder / "other.bw", {"scaffold9": 100}, [("scaffold9", 0, 5, 1.0)])
-    with pytest.raises(
-        InputError, match=r"other\.bw has none of the genome's contigs \(it has scaffold9, the"
-    ):
+    with pytest.raises(InputError, match=r"other\.bw has none of the genome's contigs \(it has scaffold9, the"):
         open_reader(folder, file="other.bw")
     (folder / "other.bed").write_text("scaffold9\t0\t5\n")
     with pytest.raises(InputError, match=r"other\.bed covers nothing of the genome"):

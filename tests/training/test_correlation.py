@@ -48,9 +48,7 @@ def test_figures_of_an_evaluation_equal_numpy():
         assert result.predicted_mean[track] == pytest.approx(p.mean())
         assert result.known_bins[track] == len(o)
         rows = [row for row in range(7) if known[row, :, track].any()]
-        means = np.array(
-            [[v[row, known[row, :, track], track].mean() for row in rows] for v in (predicted, observed)]
-        )
+        means = np.array([[v[row, known[row, :, track], track].mean() for row in rows] for v in (predicted, observed)])
         assert result.sequences[track] == pytest.approx(np.corrcoef(means)[0, 1], rel=1e-6)
         assert result.sequences_log[track] == pytest.approx(np.corrcoef(np.log1p(means))[0, 1], rel=1e-6)
     loss = predicted[known] - observed[known] * np.log(predicted[known] + 1e-7)

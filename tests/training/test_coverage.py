@@ -72,9 +72,7 @@ def test_a_narrow_row_and_a_shift_read_no_further_than_was_baked(folder, tmp_pat
     bake_data(TrainingConfig((baked,), toy.SHAPE))
     for shift in (0, Augmentation().max_shift):
         one, other = (
-            open_organism("human", [section], GEOMETRY, ("test",))
-            .splits["test"]
-            .read(0, Variation(shift=shift))
+            open_organism("human", [section], GEOMETRY, ("test",)).splits["test"].read(0, Variation(shift=shift))
             for section in (baked, plain)
         )
         np.testing.assert_array_equal(one.values, other.values)

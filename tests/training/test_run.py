@@ -48,17 +48,13 @@ def test_resumed_run_ends_in_the_same_bytes(form, request, tmp_path):
     whole, parts = (tmp_path / name / "model.safetensors" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
     states = [torch.load(path.with_name("checkpoint.pt"), weights_only=True) for path in (whole, parts)]
-    assert all(
-        torch.equal(states[0]["network"][name], states[1]["network"][name]) for name in states[0]["network"]
-    )
+    assert all(torch.equal(states[0]["network"][name], states[1]["network"][name]) for name in states[0]["network"])
 
 
 def test_a_seed_is_a_run_and_another_seed_another(genome_form, tmp_path):
     folder, data = genome_form
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        launch.train(
-            short_run(folder, data, seed=seed, steps=3, evaluate_every=3), tmp_path / name, resume=False
-        )
+        launch.train(short_run(folder, data, seed=seed, steps=3, evaluate_every=3), tmp_path / name, resume=False)
     a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
     assert a == b != c
 

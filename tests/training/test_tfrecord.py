@@ -95,9 +95,7 @@ def test_longer_windows_take_their_flanks_from_the_genome(folder, example, fasta
 
 def test_longer_windows_without_a_genome_are_padded_with_one_warning(folder, example, caplog):
     with caplog.at_level(logging.WARNING, "enformer_vep"):
-        codes = (
-            open_tfrecords(folder, None, TARGETS, geometry(window=512))["valid"].read(3, Variation()).codes
-        )
+        codes = open_tfrecords(folder, None, TARGETS, geometry(window=512))["valid"].read(3, Variation()).codes
     assert [record.message for record in caplog.records if "padded with N" in record.message]
     assert len(caplog.records) == 1
     np.testing.assert_array_equal(codes[128:384], encode(example.sequences["chr2"][384 : 384 + RECORD]))
@@ -118,9 +116,7 @@ def test_another_genome_is_noticed(folder, example, tmp_path):
     turned = {name: sequence[::-1] for name, sequence in example.sequences.items()}
     fasta = make_fasta(tmp_path / "other.fa", turned)
     source = open_tfrecords(folder, fasta, TARGETS, geometry(window=512))["valid"]
-    with pytest.raises(
-        InputError, match=r"row 3 of split valid: the FASTA has another sequence at chr2:384-640"
-    ):
+    with pytest.raises(InputError, match=r"row 3 of split valid: the FASTA has another sequence at chr2:384-640"):
         source.read(3, Variation())
 
 
@@ -168,9 +164,7 @@ def test_damaged_records_are_named(change, message, own_folder):
     source = open_tfrecords(own_folder, None, TARGETS, geometry())["valid"]
     recompressed(path, change)
     source.read(0, Variation())
-    with pytest.raises(
-        InputError, match=rf"^TFRecord file .*valid-0-0\.tfr, {message}; copy the file again$"
-    ):
+    with pytest.raises(InputError, match=rf"^TFRecord file .*valid-0-0\.tfr, {message}; copy the file again$"):
         source.read(1, Variation())
 
 
@@ -254,12 +248,8 @@ def test_reads_what_tensorflow_writes(tmp_path):
     path = tmp_path / "train-0.tfr"
     lists = {name: tensorflow.train.BytesList(value=[content]) for name, content in features.items()}
     wrapped = {name: tensorflow.train.Feature(bytes_list=content) for name, content in lists.items()}
-    message = tensorflow.train.Example(
-        features=tensorflow.train.Features(feature=wrapped)
-    ).SerializeToString()
-    with tensorflow.io.TFRecordWriter(
-        str(path), tensorflow.io.TFRecordOptions(compression_type="ZLIB")
-    ) as writer:
+    message = tensorflow.train.Example(features=tensorflow.train.Features(feature=wrapped)).SerializeToString()
+    with tensorflow.io.TFRecordWriter(str(path), tensorflow.io.TFRecordOptions(compression_type="ZLIB")) as writer:
         for _ in range(3):
             writer.write(message)
     stream = RecordStream(path)

@@ -117,8 +117,7 @@ def example_message(sequence: np.ndarray, target: np.ndarray) -> bytes:
     """A `tf.train.Example`, encoded by hand."""
     features = {"sequence": sequence.tobytes(), "target": target.astype("<f2").tobytes()}
     entries = [
-        field(1, field(1, name.encode()) + field(2, field(1, field(1, content))))
-        for name, content in features.items()
+        field(1, field(1, name.encode()) + field(2, field(1, field(1, content)))) for name, content in features.items()
     ]
     return field(1, b"".join(entries))
 

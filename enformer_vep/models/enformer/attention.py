@@ -113,9 +113,7 @@ class RelativeAttention(nn.Module):
         reach = self.positional_tokens or tokens
         features = positional_features(reach, weight.shape[1])[reach - tokens : reach + tokens - 1].to(weight)
         features = F.dropout(features, self.position_dropout, self.training)
-        return (
-            self.relative_key(features).unflatten(1, (self.heads, self.key_size)).transpose(0, 1).contiguous()
-        )
+        return self.relative_key(features).unflatten(1, (self.heads, self.key_size)).transpose(0, 1).contiguous()
 
     def split(self, x: Tensor) -> Tensor:
         """[B, T, H * size] to [B, H, T, size]."""

@@ -56,15 +56,11 @@ class EnformerConfig:
             ModelError: When the widths do not divide or the crop is impossible.
         """
         if self.channels % (2 * self.attention_heads):
-            raise ModelError(
-                f"{self.channels} channels cannot be halved and split over {self.attention_heads} heads"
-            )
+            raise ModelError(f"{self.channels} channels cannot be halved and split over {self.attention_heads} heads")
         if self.positional_features < 6:
             raise ModelError(f"channels / attention_heads must be at least 6, not {self.value_size}")
         if self.window % (2 * self.bin_width):
-            raise ModelError(
-                f"a window must be a multiple of {2 * self.bin_width} bp, not {self.window}: use --window"
-            )
+            raise ModelError(f"a window must be a multiple of {2 * self.bin_width} bp, not {self.window}: use --window")
         if self.positional_tokens < self.tokens:
             raise ModelError(f"positional_window {self.positional_window} is below the window {self.window}")
         if not 0 < self.target_length <= self.tokens or (self.tokens - self.target_length) % 2:
@@ -136,7 +132,5 @@ class EnformerConfig:
         """
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
-            raise ModelError(
-                f"unknown model configuration {', '.join(unknown)}: written by a newer enformer-vep?"
-            )
+            raise ModelError(f"unknown model configuration {', '.join(unknown)}: written by a newer enformer-vep?")
         return cls(**values)

@@ -111,7 +111,5 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot read the model configuration ({error}): copy it again") from error
     if not isinstance(values, dict) or values.get("model_type", "enformer") != "enformer":
-        raise ModelError(
-            f"{path}: not the configuration of an Enformer: use the file that came with the weights"
-        )
+        raise ModelError(f"{path}: not the configuration of an Enformer: use the file that came with the weights")
     return {ours: values[theirs] for theirs, ours in _FIELDS.items() if theirs in values}

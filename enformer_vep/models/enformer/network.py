@@ -237,9 +237,7 @@ class Enformer(Network):
             ModelError: When the sequence has another length than the configured window.
         """
         if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(
-                f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window"
-            )
+            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
         return self.finish(self.transform(self.convolve(x), bins))
 
     def convolve(self, x: Tensor) -> Tensor:

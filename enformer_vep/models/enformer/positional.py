@@ -27,9 +27,7 @@ def exponential_features(distance: Tensor, count: int, tokens: int) -> Tensor:
     Returns:
         float64 [positions, count].
     """
-    half_life = 2 ** torch.linspace(
-        math.log2(SHORTEST_HALF_LIFE), math.log2(tokens), count, dtype=torch.float64
-    )
+    half_life = 2 ** torch.linspace(math.log2(SHORTEST_HALF_LIFE), math.log2(tokens), count, dtype=torch.float64)
     return torch.exp(-math.log(2.0) / half_life * distance[:, None])
 
 

@@ -135,9 +135,7 @@ class SonnetStore:
 
     def _damaged(self, error: Exception) -> ModelError:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return ModelError(
-            f"{self.path}: cannot read this TensorFlow checkpoint ({reason}): download it again"
-        )
+        return ModelError(f"{self.path}: cannot read this TensorFlow checkpoint ({reason}): download it again")
 
 
 def find_prefix(path: Path) -> Path | None:

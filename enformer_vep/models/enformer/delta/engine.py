@@ -108,8 +108,7 @@ class DeltaEngine(NetworkEngine[Enformer]):
         final, head = self._network.final, self._head
         trace, products = trace_final(final, head, x), self.products
         parts = [
-            propagate_final(final, head, trace, change[rows], owner[rows], products)
-            for rows in self._rows(len(owner))
+            propagate_final(final, head, trace, change[rows], owner[rows], products) for rows in self._rows(len(owner))
         ]
         return Effect(trace.prediction[owner], torch.cat(parts))
 
@@ -136,9 +135,7 @@ class DeltaEngine(NetworkEngine[Enformer]):
             self._convolve_moved_side(change[row], batch, row, edits, tokens)
         return tokens, change
 
-    def _convolve_moved_side(
-        self, change: Tensor, batch: EffectBatch, row: int, edits: Edits, tokens: Tensor
-    ) -> None:
+    def _convolve_moved_side(self, change: Tensor, batch: EffectBatch, row: int, edits: Edits, tokens: Tensor) -> None:
         """Fill `change` [T, C] of an alternate whose flank moved, from a pass over that flank alone.
 
         There the change is as large as the tokens themselves, so a subtraction loses nothing.

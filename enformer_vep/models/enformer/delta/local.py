@@ -97,9 +97,7 @@ def _activate(norm: nn.BatchNorm1d, framed: _Framed) -> _Framed:
 
 
 def _normalise(norm: nn.BatchNorm1d, values: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-    normalised = F.batch_norm(
-        values, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-    )
+    normalised = F.batch_norm(values, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
     assert norm.running_var is not None
     return normalised, change * (norm.weight * (norm.running_var + norm.eps).rsqrt())[:, None]
 

@@ -116,9 +116,7 @@ def _attention_change(
     key_change = attention.split(products.linear(moved, attention.key.weight))
     value_change = attention.split(products.linear(moved, attention.value.weight))
     # Of one window a view: attention maps are too large to be copied for every alternate.
-    weights = (
-        trace.weights.expand(len(owner), -1, -1, -1) if len(trace.weights) == 1 else trace.weights[owner]
-    )
+    weights = trace.weights.expand(len(owner), -1, -1, -1) if len(trace.weights) == 1 else trace.weights[owner]
     logit_change = _logit_change(attention, trace, owner, query_change, key_change, products)
 
     def logits(rows: Rows) -> Tensor:
