@@ -39,11 +39,7 @@ class _Background:
 def calibrate_file(request: ScoreRequest, destination: str, components: int, progress: Progress) -> RunSummary:
     """Score a background of variants and keep how its scores are distributed.
 
-    Args:
-        request: The background, and how to score it; its output settings are not looked at.
-        destination: File to write.
-        components: Principal components to fit; 0 for none.
-        progress: Shows how far it is.
+    The output settings of `request` are not looked at; `components` principal components are fitted, 0 for none.
 
     Raises:
         EnformerVepError: On bad input, options, weights, an unwritable destination, or too small a background.

@@ -203,13 +203,8 @@ def open_resumable(
     ends the block otherwise, a kill included, leaves what the same call needs to go on; nothing when there is
     no row yet.
 
-    Args:
-        names: The run's files.
-        content: What the journal of a new run begins with.
-        make: Makes the writer.
-        stop: Looked at after each batch.
-        first_piece: Where the run begins.
-        overwrite: Forget what an earlier process left.
+    `overwrite` forgets what an earlier process left; else a new run begins with `first_piece`, its journal with
+    `content`.
 
     Raises:
         OutputError: The file cannot be written, another process writes it, or it belongs to another run.

@@ -50,7 +50,7 @@ WRITERS: dict[Format, FormatWriter] = {
     Format.PARQUET: FormatWriter(convert=write_parquet, require=require_pyarrow),
     Format.HDF5: FormatWriter(convert=write_hdf5, require=require_h5py, one_row_per_allele=True),
 }
-"""The one place where a format is plugged in, beside its name (`Format`)."""
+"""Where a format is plugged in, once it has a name (`Format`); one that can be indexed says how in `tabix`."""
 
 
 class OpenTable:
