@@ -192,7 +192,7 @@ def server(official: Path) -> Iterator[str]:
 
 def test_real_huggingface_hub_against_a_local_server(server: str, official: Path, tmp_path: Path) -> None:
     """In a process of its own: the library reads its variables when it is imported."""
-    program = f"from enformer_vep.model import hub; hub.FILES = {hub.FILES!r}; print(hub.official_weights())"
+    program = f"from enformer_vep.models import hub; hub.FILES = {hub.FILES!r}; print(hub.official_weights())"
     environment = {**os.environ, "HF_ENDPOINT": server, "HF_HOME": str(tmp_path / "home")}
     run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     directory = Path(run.stdout.strip())
