@@ -12,7 +12,7 @@ from typing import TextIO
 import pandas as pd
 
 from enformer_vep.errors import InputError
-from enformer_vep.tables.opening import open_text
+from enformer_vep.files.reading import open_text
 
 
 def read_text_columns(path: Path) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def read_text_columns(path: Path) -> pd.DataFrame:
         InputError: The file is missing, empty, cut or not text, a row has more fields than the header, or a quote is
             not closed in its line.
     """
-    with open_text(path) as text:
+    with open_text(path, "table") as text:
         line = text.readline()
         while line.startswith("##"):
             line = text.readline()

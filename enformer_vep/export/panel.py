@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from enformer_vep.errors import InputError
 from enformer_vep.export.parquet_columns import read_columns
+from enformer_vep.files.reading import open_text
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.regions import Region
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
-from enformer_vep.tables.opening import open_text
 
 # What the columns are called by PolyFun, LDSC, SLDP and FINEMAP; lower case.
 _NAMES = {
@@ -144,7 +144,7 @@ def _places(header: Sequence[str], path: Path) -> dict[str, int]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with open_text(path) as text:
+    with open_text(path, "table") as text:
         # Empty cells at a line's end are cells.
         lines = (line.rstrip("\r\n") for line in text)
         yield from (line for line in lines if line.strip())

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from enformer_vep.errors import InputError
 from enformer_vep.files import bgzf
@@ -45,6 +45,16 @@ def open_input(path: Path | str, what: str) -> Iterator["InputStream"]:
             stream.require_marker(os.pread(raw.fileno(), _TAIL_LENGTH, max(size - _TAIL_LENGTH, 0)))
         yield stream
         stream.check_complete()
+
+
+@contextmanager
+def open_text(path: Path | str, what: str) -> Iterator[TextIO]:
+    """Opens a text file that the block reads to its end; raises as `open_input` does.
+
+    Spreadsheets put a byte order mark before the first column's name: it is passed over.
+    """
+    with open_input(path, what) as stream:
+        yield io.TextIOWrapper(stream.content, encoding="utf-8-sig")
 
 
 @contextmanager

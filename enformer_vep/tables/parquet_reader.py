@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError
-from enformer_vep.tables.opening import explained_reading
+from enformer_vep.files.reading import damage_named
 from enformer_vep.tables.parquet import METADATA_KEY, group_rows, require_pyarrow
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout
 
@@ -30,7 +30,9 @@ def explained_parquet(path: Path) -> Iterator[Any]:
     pyarrow = require_pyarrow()
     import pyarrow.parquet as pq
 
-    with explained_reading(path):
+    if not path.exists():
+        raise InputError(f"table file {path} does not exist; check the path")
+    with damage_named(f"table file {path}", (OSError,)):
         try:
             yield pq
         except (pyarrow.ArrowException, ValueError, TypeError, AttributeError) as error:

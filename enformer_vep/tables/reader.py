@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.files.reading import InputStream
+from enformer_vep.files.reading import InputStream, damage_named, open_input
 from enformer_vep.files.writing import is_stream
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
-from enformer_vep.tables.opening import explained_reading, open_bytes
 from enformer_vep.tables.parquet_reader import Record, read_layout, read_parquet_records
 from enformer_vep.tables.row import (
     GENE_ID,
@@ -138,11 +137,11 @@ def open_scores(path: str | Path) -> ScoredTable:
     if name.endswith(PARQUET_SUFFIXES):
         layout = read_layout(Path(name), layout_of)
         return ScoredTable(name, layout, partial(read_parquet_records, Path(name), layout), "row")
-    with open_bytes(name) as stream:
+    with open_input(name, "table") as stream:
         layout, _ = _header(stream)
 
     def read(chosen: Sequence[int] | None) -> Iterator[Record]:
-        with open_bytes(name) as stream:
+        with open_input(name, "table") as stream:
             yield from _records(stream, *_header(stream), chosen)
 
     return ScoredTable(name, layout, read)
@@ -150,14 +149,14 @@ def open_scores(path: str | Path) -> ScoredTable:
 
 def _open_pipe(name: str) -> ScoredTable:
     with ExitStack() as stack:
-        stream = stack.enter_context(open_bytes(name))
+        stream = stack.enter_context(open_input(name, "table"))
         if stream.peek(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
             raise InputError(f"{stream.name} is Parquet, which cannot be read from a pipe; name the file itself")
         layout, line = _header(stream)
         close = stack.pop_all().close
 
     def read(chosen: Sequence[int] | None) -> Iterator[Record]:
-        with explained_reading(stream.name):
+        with damage_named(stream.name):
             yield from _records(stream, layout, line, chosen)
 
     return ScoredTable(stream.name, layout, read, again=False, close=close)

@@ -147,7 +147,7 @@ def test_what_does_not_fit_is_one_line(toy: Toy, tmp_path):
     other.write_text("rs1 5 A G\n")
     with pytest.raises(InputError, match=r"line 1: is not a line of a \.bim"):
         run("ldsc", bims=(other,))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist; check the path"):
         read_bims([tmp_path / "none.bim"])
     assert not list(tmp_path.glob("e*"))
 

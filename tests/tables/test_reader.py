@@ -83,7 +83,7 @@ def text_in_parquet(path):
 @pytest.mark.parametrize(
     ("name", "damage", "said"),
     [
-        ("s.tsv", cut_gzip, "cannot be read: it is cut or damaged"),
+        ("s.tsv", cut_gzip, "is damaged or truncated and cannot be read"),
         ("s.tsv", short_row, "line 9: cannot be understood"),
         ("s.tsv", long_row, "line 9: cannot be understood"),
         ("s.tsv", no_number, "line 2: cannot be understood"),
