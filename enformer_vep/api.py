@@ -153,8 +153,8 @@ def predict(sequences: Sequence[str | bytes | Codes] | Codes, scorer: Scorer) ->
     codes = [_codes(one, f"sequence {number}", window) for number, one in enumerate(sequences)]
     tracks = len(scorer.tracks) if scorer.weights is None else scorer.weights.shape[1]
     size, none = scorer.batch_size, np.empty((0, scorer.geometry.bins, tracks), dtype=np.float32)
-    batches = (np.stack(codes[first : first + size]) for first in range(0, len(codes), size))
-    return np.concatenate([none, *(_predict(batch, scorer) for batch in batches)])
+    batches = (torch.from_numpy(np.stack(codes[first : first + size])) for first in range(0, len(codes), size))
+    return np.concatenate([none, *(scorer.predict(batch).float().cpu().numpy() for batch in batches)])
 
 
 def _codes(sequence: object, name: str, window: int) -> Codes:
@@ -177,13 +177,3 @@ def _codes(sequence: object, name: str, window: int) -> Codes:
             f"{name} has {len(codes)} bases, but this model reads {window}: cut it, or fill it up with N on both sides"
         )
     return codes
-
-
-def _predict(codes: Codes, scorer: Scorer) -> Floats:
-    windows = [torch.from_numpy(codes)]
-    values = scorer.predictor.predict(windows)
-    if scorer.fallback is not None and not bool(torch.isfinite(values).all()):
-        values = scorer.fallback().predict(windows)
-    if scorer.weights is not None:
-        values = values @ scorer.weights.to(values.dtype)
-    return values.float().cpu().numpy()

@@ -75,6 +75,6 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def is_finite(effect: Effect) -> Tensor:
-    """Whether every number is one, as a tensor on the effect's device: asking for it would wait for the device."""
-    return torch.isfinite(effect.delta).all() & torch.isfinite(effect.reference).all()
+def is_finite(*values: Tensor) -> Tensor:
+    """Whether every number is one, as a tensor on their device: asking for it would wait for the device."""
+    return torch.stack([torch.isfinite(one).all() for one in values]).all()

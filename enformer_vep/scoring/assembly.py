@@ -13,7 +13,7 @@ from enformer_vep.effects.devices import (
     resolve_device,
     resolve_devices,
 )
-from enformer_vep.effects.network import placed_on
+from enformer_vep.effects.network import Network, placed_on
 from enformer_vep.effects.precision import SIXTEEN_BIT
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.errors import UsageError
@@ -73,6 +73,8 @@ def make_scorer(
     settings = replace(settings, engine=model.family.choose_engine(settings.engine))
     table = track_table(model, settings.organism, targets)
     model.network.require_head(settings.organism, model.name)
+    # Once: the predictor that repeats an overflowed batch uses the same copy.
+    model = replace(model, network=_placed(model, settings.precision, device))
     tracks, groups = _select(settings, table, model.network.head(settings.organism).out_features)
     in_use, predictor = make_predictor(model, settings, tracks, table, device)
     layout = make_layout(settings, tracks, table, groups)
@@ -117,8 +119,7 @@ def make_predictor(
     predicted, partners = tracks, None
     if both_strands and table is not None:
         predicted, partners = table.with_partners(tracks)
-    exact = settings.precision is Precision.FLOAT64
-    network = placed_on(model.network, device, torch.float64 if exact else None)
+    network = _placed(model, settings.precision, device)
     portions = automatic_portions(network.footprint, device)
     engine = model.family.make_engine(
         settings.engine, network, settings.organism, predicted, plan.predicted, settings.precision, portions
@@ -131,6 +132,10 @@ def make_predictor(
         partners=None if partners is None else torch.tensor(partners, device=device),
         tracks=None if partners is None else len(tracks),
     )
+
+
+def _placed(model: LoadedModel, precision: Precision, device: torch.device) -> Network:
+    return placed_on(model.network, device, torch.float64 if precision is Precision.FLOAT64 else None)
 
 
 def _foreign(table: TrackTable | None, model: LoadedModel, organism: str) -> str | None:

@@ -24,6 +24,8 @@ from enformer_vep.tables.row import Layout
 
 logger = logging.getLogger(__name__)
 
+_OVERFLOW = "float16 overflowed in a batch of %d %s: repeated in float32"
+
 Floats = npt.NDArray[np.float32]
 Alternates = tuple[AllelePair, ...]
 """The window of a variant, and of a stitched indel also the one anchored right."""
@@ -114,14 +116,25 @@ class Scorer:
             Reference prediction and delta [B, bins, tracks or groups], on the scorer's device.
         """
         effect = self._effect(self.predictor, work)
-        if self.fallback is not None and not bool(is_finite(effect)):
+        if self.fallback is not None and not bool(is_finite(effect.delta, effect.reference)):
             return self._repeated(self.fallback(), work)
         return effect
+
+    def predict(self, codes: Tensor) -> Tensor:
+        """Predict windows alone: uint8 [W, L] to [W, bins, tracks or groups], on the scorer's device."""
+        predicted = self.predictor.predict([codes])
+        if self.fallback is not None and not bool(is_finite(predicted)):
+            logger.warning(_OVERFLOW, len(codes), "windows")
+            predicted = self.fallback().predict([codes])
+        return self._grouped(predicted)
 
     def submit(self, work: Work) -> Submitted:
         """Have work computed, without waiting for a GPU; `collect` waits."""
         effect = self._effect(self.predictor, work)
-        values, finite = self._scores(effect, work), None if self.fallback is None else is_finite(effect)
+        values, finite = (
+            self._scores(effect, work),
+            None if self.fallback is None else is_finite(effect.delta, effect.reference),
+        )
         if not self.is_asynchronous:
             return Submitted(work, values, finite)
         values, finite = _to_host(values), None if finite is None else _to_host(finite)
@@ -141,14 +154,14 @@ class Scorer:
         return values if self.extension is None else np.hstack([values, self.extension(values)])
 
     def _effect(self, predictor: Predictor, work: Work) -> Effect:
-        effect = predictor.effect(work.batches, work.stitches)
-        if self.weights is None:
-            return effect
-        weights = self.weights.to(effect.delta.dtype)
-        return effect.map(lambda values: values @ weights)
+        return predictor.effect(work.batches, work.stitches).map(self._grouped)
+
+    def _grouped(self, values: Tensor) -> Tensor:
+        """[..., tracks] averaged over groups of tracks, if there are any."""
+        return values if self.weights is None else values @ self.weights.to(values.dtype)
 
     def _repeated(self, predictor: Predictor, work: Work) -> Effect:
-        logger.warning("float16 overflowed in a batch of %d alleles: repeated in float32", len(work.batches[0]))
+        logger.warning(_OVERFLOW, len(work.batches[0]), "alleles")
         return self._effect(predictor, work)
 
     def _scores(self, effect: Effect, work: Work) -> Tensor:

@@ -145,7 +145,11 @@ class TrackTable:
             _check_order(rows)
         _check_unique(rows)
         place_of = {row.values.get("index") or str(index): index for index, row in enumerate(rows)}
-        return cls(tuple(row.track(index, place_of) for index, row in enumerate(rows)))
+        table = cls(tuple(row.track(index, place_of) for index, row in enumerate(rows)))
+        for track in table:
+            if table._other(table._other(track.index)) != track.index:
+                raise InputError(f"{track.place}: strand_pair is not that of the track which it names; correct it")
+        return table
 
 
 def require_same_tracks(given: Sequence[str], own: Sequence[str], source: str, owner: str) -> None:
@@ -171,7 +175,8 @@ def require_same_tracks(given: Sequence[str], own: Sequence[str], source: str, o
         )
     row = next(index for index, pair in enumerate(zip(given, own, strict=True)) if pair[0] != pair[1])
     found = f"{source}: track {row} is {given[row]}, but {own[row]} in the table of {owner}"
-    unknown = next((identifier for identifier in given if identifier not in set(own)), None)
+    known = set(own)
+    unknown = next((identifier for identifier in given if identifier not in known), None)
     if unknown is None:
         raise InputError(f"{found}: the same tracks in another order; put them in that order, or give no table")
     raise InputError(f"{found}, which has no {unknown}; give the table of {owner}, or none")

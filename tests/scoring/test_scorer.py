@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import enformer_vep as ev
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
 from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.errors import InputError, UsageError
@@ -16,10 +17,11 @@ from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
+from enformer_vep.models.checkpoints import load_model
 from enformer_vep.scoring.batches import Reference, ScoredBatch, score_variants, write_rows
 from enformer_vep.scoring.layout import make_layout
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.settings import Score, ScoreSettings
+from enformer_vep.settings import Precision, Score, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 from enformer_vep.tracks.table import TrackTable
 from tests.builders import make_fasta, random_sequence, targets_text
@@ -259,3 +261,29 @@ def test_column_names_have_scores_outermost() -> None:
 def test_settings_that_no_run_can_have(settings: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ScoreSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_windows_that_overflow_are_repeated_too(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(CountingEngine):
+        def predict_windows(self, codes: torch.Tensor) -> torch.Tensor:
+            return super().predict_windows(codes) * float("inf")
+
+    plain, codes = scorer(3), torch.zeros(2, WINDOW, dtype=torch.uint8)
+    fails = replace(scorer(3, Failing()), fallback=lambda: plain.predictor)
+    assert torch.equal(fails.predict(codes), plain.predict(codes))
+    assert "repeated in float32" in caplog.text
+
+
+def test_the_fallback_has_the_same_network(small_model: Path) -> None:
+    """A batch that overflows must not bring another copy of the weights onto the device."""
+    settings = ScoreSettings(precision=Precision.FLOAT16)
+    made = ev.open_scorer(str(small_model), settings, ev.ComputeSettings(device="cpu"))
+    assert made.fallback is not None
+    networks = {id(one.engine._engine._network) for one in (made.predictor, made.fallback())}  # type: ignore[attr-defined]
+    assert len(networks) == 1
+    trained = load_model(str(small_model))
+    trained.network.train()
+    made = ev.open_scorer(trained, settings, ev.ComputeSettings(device="cpu"))
+    assert made.fallback is not None
+    networks = {id(one.engine._engine._network) for one in (made.predictor, made.fallback())}  # type: ignore[attr-defined]
+    assert len(networks) == 1, "a copy in evaluation mode, made once"

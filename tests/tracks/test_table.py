@@ -160,3 +160,9 @@ def test_a_fingerprint_is_of_identifiers_and_their_order():
     fingerprint = TrackTable((a, b)).fingerprint
     assert fingerprint == TrackTable((Track(0, "a", "other words"), b)).fingerprint
     assert fingerprint != TrackTable((Track(0, "b"), Track(1, "a"))).fingerprint
+
+
+def test_a_partner_that_names_another_track_is_refused() -> None:
+    rows = "0\tA\t1\n1\tB\t2\n2\tC\t1\n"
+    with pytest.raises(InputError, match="line 2: strand_pair is not that of the track which it names"):
+        TrackTable.from_text("index\tidentifier\tstrand_pair\n" + rows)
