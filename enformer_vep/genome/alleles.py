@@ -49,9 +49,7 @@ def trimmed(reference: str, alternate: str) -> Change:
     shorter = min(len(reference), len(alternate))
     behind = next((n for n in range(shorter) if reference[-1 - n] != alternate[-1 - n]), shorter)
     before = next((n for n in range(shorter - behind) if reference[n] != alternate[n]), shorter - behind)
-    return Change(
-        before, reference[before : len(reference) - behind], alternate[before : len(alternate) - behind]
-    )
+    return Change(before, reference[before : len(reference) - behind], alternate[before : len(alternate) - behind])
 
 
 def variant_class(reference: str, alternate: str) -> VariantClass:
