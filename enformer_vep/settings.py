@@ -59,6 +59,7 @@ class Engine(StrEnum):
 
     DELTA = "delta"
     PAIR = "pair"
+    ADJOINT = "adjoint"
 
 
 class Precision(StrEnum):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
+from enformer_vep.effects.linear import Linearised, Objective
 from enformer_vep.errors import EnformerVepError
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ class MemoryGuard:
     def predict_windows(self, codes: Tensor) -> Tensor:
         """As `predict`, for windows alone."""
         return self._in_parts(self._engine.predict_windows, codes, _halves, _joined)
+
+    def linearise(self, batch: EffectBatch, objectives: Sequence[Objective]) -> list[Linearised]:
+        """As the engine, which has to be one that can; it takes a window at a time as it is."""
+        return self._engine.linearise(batch, objectives)  # type: ignore[attr-defined, no-any-return]
 
     def _in_parts(
         self,

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import reduce
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, reverse_complement
+from enformer_vep.effects.linear import LinearEngine, Linearised, Objective
 from enformer_vep.effects.stitching import Stitches, stitch
 
 T = TypeVar("T")
@@ -66,6 +68,34 @@ class Predictor:
                 for (batch, bins), plan in zip(views, stitches, strict=True)
             )
         return mean if self.tracks is None else mean.map(lambda values: values[..., : self.tracks])
+
+    def linearise(self, batches: Sequence[EffectBatch], objectives: Sequence[Objective]) -> list[Linearised]:
+        """Linearise outputs of every reference window, averaged over views.
+
+        Args:
+            batches: For each shift, the same alternates in the same reference windows.
+            objectives: For each reference window, a function that is linear in its prediction [bins, tracks].
+
+        Returns:
+            One for each reference window, on the predictor's device.
+        """
+        engine = cast(LinearEngine, self.engine)
+        views: list[list[Linearised]] = []
+        for batch, bins in zip(batches, self.views, strict=True):
+            batch = batch.to(self.device)
+            for is_reverse in (False, True) if self.both_strands else (False,):
+                seen = [self._seen(objective, bins, is_reverse) for objective in objectives]
+                views.append(engine.linearise(batch.reverse_complement() if is_reverse else batch, seen))
+        return [reduce(Linearised.plus, windows).over(len(views)) for windows in zip(*views, strict=True)]
+
+    def _seen(self, objective: Objective, bins: slice, is_reverse: bool) -> Objective:
+        """The same objective of the engine's own prediction of one window in one view."""
+
+        def seen(values: Tensor) -> Tensor:
+            forward = self._forward(values[None])[0] if is_reverse else values
+            return objective(forward[bins, : self.tracks])
+
+        return seen
 
     def _strands(self, batch: EffectBatch, bins: slice) -> Iterator[Effect]:
         yield self.engine.predict(batch).map(lambda values: values[:, bins])

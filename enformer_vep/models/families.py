@@ -14,6 +14,7 @@ from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.errors import ModelError, UsageError
 from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Engine
@@ -76,7 +77,9 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "enformer": Family("enformer", EnformerConfig, Enformer, {Engine.DELTA: DeltaEngine}),
+    "enformer": Family(
+        "enformer", EnformerConfig, Enformer, {Engine.DELTA: DeltaEngine, Engine.ADJOINT: AdjointEngine}
+    ),
 }
 """By name."""
 
