@@ -1,5 +1,6 @@
 """What a scoring run is asked to do: frozen and validated."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -113,6 +114,43 @@ class GeneSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Refinement:
+    """Which alternates that were screened are scored exactly, chosen within each piece of records.
+
+    Attributes:
+        share: Share of the alternates, those of the largest magnitude by each output; None when a number is given.
+        count: Number of them instead; None when a share is given.
+        margin: Also those whose magnitude is this many times smaller than that of the last one so chosen.
+        sample: Share that is chosen at random whatever its magnitude, to measure what screening misses.
+    """
+
+    share: float | None = 0.01
+    count: int | None = None
+    margin: float = 1.0
+    sample: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Raises UsageError on a share that is none."""
+        if self.share is not None and not 0 <= self.share <= 1:
+            raise UsageError(f"--refine {self.share:.0%}: give a share between 0% and 100%")
+        if not 0 <= self.sample <= 1:
+            raise UsageError(f"--refine-sample {self.sample:.0%}: give a share between 0% and 100%")
+
+    def number_of(self, alternates: int) -> int:
+        """How many of so many alternates are chosen by each output."""
+        return self.count if self.count is not None else math.ceil((self.share or 0) * alternates)
+
+    def __str__(self) -> str:
+        """As it is given on the command line."""
+        if self.margin > 1:
+            return "auto"
+        return str(self.count) if self.count is not None else f"{100 * (self.share or 0):g}%"
+
+
+AUTOMATIC_REFINEMENT = Refinement(margin=2.0)
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreSettings:
     """Everything that, with the model and the input, fixes the output.
 
@@ -130,6 +168,7 @@ class ScoreSettings:
         indels: Where insertions and deletions leave the flanks.
         genes: Read out genes instead of whole windows; None for whole windows.
         groups: File, or name of a packaged table, that sorts tracks into groups; None for single tracks.
+        refinement: What the engine `adjoint` hands on to be scored exactly; other engines have no use for it.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -145,6 +184,7 @@ class ScoreSettings:
     indels: Indels = Indels.LEFT
     genes: GeneSettings | None = None
     groups: str | None = None
+    refinement: Refinement = Refinement()
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -179,11 +219,17 @@ class ScoreSettings:
             "indels": self.indels.value,
             **({"tss-bins": genes.tss_bins, "center": genes.centre.value} if genes else {}),
             "engine": self.engine.value if self.engine else "default",
+            **self._describe_refinement(),
             "precision": self.precision.value,
             "share-windows": self.share_windows,
             "strict": self.strict,
             "scores": ",".join(self.scores),
         }
+
+    def _describe_refinement(self) -> dict[str, str]:
+        if self.engine is not Engine.ADJOINT:
+            return {}
+        return {"refine": str(self.refinement), "refine-sample": f"{100 * self.refinement.sample:g}%"}
 
     def to_dict(self) -> dict[str, object]:
         """All fields as plain values, ready for JSON."""

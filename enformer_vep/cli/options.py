@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from enformer_vep.cli.words import (
     read_by,
     read_devices,
     read_names,
+    read_refinement,
     read_scores,
+    read_share,
     read_shifts,
 )
 from enformer_vep.errors import UsageError
@@ -28,6 +30,7 @@ from enformer_vep.settings import (
     Indels,
     OutputSettings,
     Precision,
+    Refinement,
     Score,
     ScoreRequest,
     ScoreSettings,
@@ -133,8 +136,18 @@ scoring_options = together(
     ),
     _choice(
         "--engine", kind=Engine,
-        help="delta carries the change through the network; pair subtracts two predictions (slower, plain). "
+        help="delta carries the change through the network; pair subtracts two predictions (slower, plain); adjoint "
+        "screens many alleles of one window to first order and scores the largest by delta. "
         "Default: delta where the model's family has it.",
+    ),
+    click.option(
+        "--refine", callback=read_by(read_refinement),
+        help="With --engine adjoint: score exactly the largest N or P% of each piece of records by each output, or "
+        "auto: 1% and all that are at least half as large. Default: 1%.",
+    ),
+    click.option(
+        "--refine-sample", callback=read_by(read_share),
+        help="With --engine adjoint: score exactly also this random share, which measures the others. Default: 1%.",
     ),
 )  # fmt: skip
 
@@ -167,6 +180,7 @@ def as_request(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(**given: Any) -> Any:
         run = _take(ScoreRequest, given)
         genes = _gene_settings(given, "genes" in run)
+        _take_refinement(given)
         asked = {"scores": (Score.SADR if genes else Score.SAD,), **_take(ScoreSettings, given)}
         request = ScoreRequest(
             settings=ScoreSettings(**asked, genes=genes),
@@ -186,6 +200,15 @@ def _gene_settings(given: dict[str, Any], wanted: bool) -> GeneSettings | None:
     if asked.get("centre") is Centre.TSS or "types" in asked:
         raise UsageError("--center tss and --gene-types need an annotation: give one with --genes")
     return None
+
+
+def _take_refinement(given: dict[str, Any]) -> None:
+    refine, sample = given.pop("refine", None), given.pop("refine_sample", None)
+    if (refine or sample is not None) and given.get("engine") is not Engine.ADJOINT:
+        raise UsageError("--refine and --refine-sample belong to --engine adjoint: add it, or leave them out")
+    if refine or sample is not None:
+        refinement = refine or Refinement()
+        given["refinement"] = refinement if sample is None else replace(refinement, sample=sample)
 
 
 def _compute_settings(given: dict[str, Any]) -> ComputeSettings:

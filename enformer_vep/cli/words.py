@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from enformer_vep.errors import UsageError
-from enformer_vep.settings import Score
+from enformer_vep.settings import AUTOMATIC_REFINEMENT, Refinement, Score
 
 T = TypeVar("T")
 
@@ -55,6 +55,26 @@ def read_shifts(text: str) -> tuple[int, ...]:
         return tuple(map(int, text.split(",")))
     except ValueError:
         raise ValueError(f"cannot read {text!r}: write whole numbers of bp, such as -1,0,1") from None
+
+
+def read_share(text: str) -> float:
+    """Read "1%" or "0.5 %"."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?%", text)
+    if not match or float(match[1]) > 100:
+        raise ValueError(f"cannot read {text!r}: write a share such as 1%")
+    return float(match[1]) / 100
+
+
+def read_refinement(text: str) -> Refinement:
+    """Read "auto", "20" or "1%"."""
+    if text == "auto":
+        return AUTOMATIC_REFINEMENT
+    if text.isdecimal():
+        return Refinement(share=None, count=int(text))
+    try:
+        return Refinement(share=read_share(text))
+    except ValueError:
+        raise ValueError(f"cannot read {text!r}: write a number of alleles, a share such as 1%, or auto") from None
 
 
 def read_batch_size(text: str) -> int | None:

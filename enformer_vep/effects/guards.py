@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
-from enformer_vep.effects.linear import Linearised, Objective
+from enformer_vep.effects.linear import LinearEngine, Linearised, Objective
 from enformer_vep.errors import EnformerVepError
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class MemoryGuard:
 
     def linearise(self, batch: EffectBatch, objectives: Sequence[Objective]) -> list[Linearised]:
         """As the engine, which has to be one that can; it takes a window at a time as it is."""
-        return self._engine.linearise(batch, objectives)  # type: ignore[attr-defined, no-any-return]
+        return cast(LinearEngine, self._engine).linearise(batch, objectives)
 
     def _in_parts(
         self,

@@ -29,6 +29,11 @@ class Stitches:
     right: Tensor
     seam: Tensor
 
+    def select_single(self, rows: Sequence[int]) -> "Stitches":
+        """The same of some variants, each of which has one alternate."""
+        numbers = torch.arange(len(rows))
+        return Stitches(numbers, numbers, self.seam[list(rows)])
+
 
 def plan_stitches(alternates: Sequence[int], seams: Sequence[int]) -> Stitches:
     """Number, on the CPU, the alternates of variants that have one, or two (left, right) one after the other.

@@ -24,6 +24,7 @@ from enformer_vep.resume.names import Names, was_completed
 from enformer_vep.resume.resumable import open_resumable
 from enformer_vep.scoring.batches import check_variants
 from enformer_vep.scoring.inputs import Source, open_source
+from enformer_vep.scoring.refinement import agreement_in_words
 from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.formats import Format, choose_format, require_joinable
 from enformer_vep.tables.row import RunSummary
@@ -58,6 +59,8 @@ def score_file(request: ScoreRequest, progress: Progress) -> RunSummary:
             summary = _write_file(run, names, variants)
         summary.seconds = time.perf_counter() - began
     _report(summary, request.dry_run)
+    if summary.screening:
+        logger.info("%s", agreement_in_words(summary.screening))
     if request.output.summary:
         write_summary(str(request.output.summary), {**run.provenance, **summary.to_dict()})
     return summary

@@ -24,8 +24,9 @@ from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import with_calibration
 from enformer_vep.scoring.layout import make_layout, run_notes
 from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.scoring.screening import require_screenable
 from enformer_vep.scoring.track_tables import track_table
-from enformer_vep.settings import ComputeSettings, Precision, ScoreRequest, ScoreSettings
+from enformer_vep.settings import ComputeSettings, Engine, Precision, ScoreRequest, ScoreSettings
 from enformer_vep.tracks.groups import TrackGroups, load_groups
 from enformer_vep.tracks.selection import select_tracks
 from enformer_vep.tracks.table import TrackTable
@@ -43,6 +44,8 @@ def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
     scorer = make_scorer(model, request.settings, request.compute, request.targets)
     if request.calibration is None:
         return scorer
+    if scorer.settings.engine is Engine.ADJOINT:
+        raise UsageError("--calibration ranks exact scores, not those of --engine adjoint: leave one of them out")
     return with_calibration(scorer, reference.genes, request.calibration, request.additions)
 
 
@@ -78,6 +81,8 @@ def make_scorer(
     tracks, groups = _select(settings, table, model.network.head(settings.organism).out_features)
     in_use, predictor = make_predictor(model, settings, tracks, table, device)
     layout = make_layout(settings, tracks, table, groups)
+    if settings.engine is Engine.ADJOINT:
+        require_screenable(settings, len(layout.blocks[0].labels))
     notes = run_notes(model.sha256, _foreign(table, model, settings.organism), in_use.window, settings)
     footprint = model.network.footprint
     fitting = min(automatic_batch_size(footprint, one) for one in several or (device,))

@@ -8,7 +8,7 @@ Invariant: every ALT allele that goes in comes out, in order, in at least one ro
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,8 +27,10 @@ from enformer_vep.genome.sharing import (
 )
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.prefetch import ahead
+from enformer_vep.scoring.refinement import Comparison, agreement
 from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
-from enformer_vep.settings import PIECE_SIZE, Centre, ScoreSettings
+from enformer_vep.scoring.screened import screen_and_refine, screened_alone
+from enformer_vep.settings import PIECE_SIZE, Centre, Engine, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
@@ -84,10 +86,12 @@ class ScoredBatch:
     Attributes:
         rows: One per allele, or one per allele and gene; none where all of a piece was written before.
         ends_piece: Whether these are the last of their piece.
+        comparison: The rows that were scored to first order and exactly; None where none was screened.
     """
 
     rows: Sequence[ScoredVariant] = field(default_factory=list)
     ends_piece: bool = False
+    comparison: Comparison | None = None
 
 
 class Table(Protocol):
@@ -177,6 +181,9 @@ def compute(batches: Iterable[Batch], scorer: Scorer) -> Iterator[ScoredBatch]:
 
     A GPU has the next batch before the rows of the last are made; a CPU would only make rows wait.
     """
+    if scorer.settings.engine is Engine.ADJOINT:
+        yield from _screened(batches, scorer)
+        return
     waiting: tuple[Batch, list[Submitted]] | None = None
     for batch in batches:
         submitted = [scorer.submit(work) for _, work in batch.portions]
@@ -199,10 +206,12 @@ def write_rows(
     """Write every row as it comes.
 
     Alleles are counted in `summary` before the batch they belong to is reported to the table; `progress` is called
-    after each row.
+    after each row. Of rows that were screened `summary` says at the end how good that was.
     """
-    variant = None
+    variant, comparisons = None, list[Comparison]()
     for batch in batches:
+        if batch.comparison is not None:
+            comparisons.append(batch.comparison)
         for row in batch.rows:
             table.write(row)
             if row.variant is not variant:
@@ -213,20 +222,26 @@ def write_rows(
             table.end_batch()
         if batch.ends_piece:
             table.end_piece()
+    summary.screening = agreement(comparisons)
 
 
 def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterator[tuple[list[Checked], bool]]:
     """Cut the stream after every piece, and after every `batch_size` windows; alleles of one window stay together.
 
+    A piece that is screened stays whole: what is scored exactly depends on all of it.
+
     Alleles that are scored in the windows of genes meet others of the same gene in larger batches.
     """
     genes, shared = scorer.settings.genes, scorer.settings.share_windows
     by_gene = genes is not None and genes.centre is Centre.TSS
+    whole_pieces = scorer.settings.engine is Engine.ADJOINT
     batch: list[Checked] = []
     windows = WindowCounter(shared)
     for one in checked:
         ends_piece = bool(batch) and _piece(one, piece_size) != _piece(batch[-1], piece_size)
-        if by_gene:
+        if whole_pieces:
+            full = False
+        elif by_gene:
             full = len(batch) == LARGEST_GROUP
         else:
             full = bool(one.placed) and windows.add(one.variant) > scorer.batch_size
@@ -247,6 +262,8 @@ def _piece(one: Checked, piece_size: int) -> int:
 def _prepared(alleles: Sequence[Checked], ends_piece: bool, genome: Genome, scorer: Scorer) -> Batch:
     placed = _placements(alleles, scorer)
     windows = list(order_by_window(placed))
+    if scorer.settings.engine is Engine.ADJOINT:
+        return Batch(alleles, ends_piece, placed, _screening_portions(windows, placed, genome, scorer))
     portions = []
     for start in range(0, len(windows), scorer.batch_size):
         indices = [index for window in windows[start : start + scorer.batch_size] for index in window]
@@ -262,12 +279,34 @@ def _placements(alleles: Sequence[Checked], scorer: Scorer) -> list[Placed]:
     return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
 
 
+def _screening_portions(
+    windows: Sequence[Sequence[int]], placed: Sequence[Placed], genome: Genome, scorer: Scorer
+) -> list[tuple[Sequence[int], Work]]:
+    """A window at a time: substitutions, then what cannot be screened."""
+    parts = [part for window in windows for part in screened_alone(placed, window)]
+    return [(part, scorer.prepare([placed[index] for index in part], genome)) for part in parts]
+
+
+def _screened(batches: Iterable[Batch], scorer: Scorer) -> Iterator[ScoredBatch]:
+    for batch in batches:
+        result = screen_and_refine(batch.placed, batch.portions, scorer)
+        marks = {index: (engine.value,) for index, engine in result.engines.items()}
+        yield ScoredBatch(_rows(batch, result.values, marks), batch.ends_piece, result.comparison)
+
+
 def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> ScoredBatch:
     values: dict[int, list[Floats]] = {}
     for (indices, _), some in zip(batch.portions, submitted, strict=True):
         waiting = iter(scorer.collect(some))
         for index in indices:
             values[index] = list(itertools.islice(waiting, len(batch.placed[index].readouts)))
+    return ScoredBatch(_rows(batch, values), batch.ends_piece)
+
+
+def _rows(
+    batch: Batch, values: Mapping[int, Sequence[Floats]], marks: Mapping[int, tuple[str, ...]] | None = None
+) -> list[ScoredVariant]:
+    """Rows of a batch, in order; `marks` are further context cells of each placement."""
     places = iter(enumerate(batch.placed))
     rows = []
     for one in batch.alleles:
@@ -275,7 +314,7 @@ def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> Sco
             rows.append(ScoredVariant(one.variant, one.status, None))
         for index, place in itertools.islice(places, len(one.placed)):
             rows.extend(
-                ScoredVariant(one.variant, one.status, row, readout.context)
+                ScoredVariant(one.variant, one.status, row, readout.context + (marks[index] if marks else ()))
                 for row, readout in zip(values[index], place.readouts, strict=True)
             )
-    return ScoredBatch(rows, batch.ends_piece)
+    return rows

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from enformer_vep.settings import ScoreSettings
+from enformer_vep.settings import Engine, ScoreSettings
 from enformer_vep.tables.row import (
+    ENGINE,
     GENE_ID,
     GENE_NAME,
     TSS_DISTANCE,
@@ -34,7 +35,11 @@ def make_layout(
         titles = tuple(table[track].description for track in tracks)
     blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
     context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
-    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
+    if settings.genes:
+        context = (GENE_ID, GENE_NAME, TSS_DISTANCE)
+    if settings.engine is Engine.ADJOINT:
+        context = (*context, ENGINE)
+    return Layout(blocks, context, notes)
 
 
 def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:

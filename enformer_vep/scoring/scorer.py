@@ -19,7 +19,8 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
 from enformer_vep.scoring.readout import read_out
-from enformer_vep.settings import Indels, ScoreSettings
+from enformer_vep.scoring.screening import Screen
+from enformer_vep.settings import Indels, Score, ScoreSettings
 from enformer_vep.tables.row import Layout
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,12 @@ class Work:
     batches: Sequence[EffectBatch]
     stitches: Sequence[Stitches] | None
     readouts: Sequence[Sequence[Readout]]
+
+    def select(self, rows: Sequence[int]) -> "Work":
+        """The same of some variants (ascending), where each has one alternate."""
+        batches = [batch.select(torch.tensor(rows)) for batch in self.batches]
+        stitches = None if self.stitches is None else [one.select_single(rows) for one in self.stitches]
+        return Work(batches, stitches, [self.readouts[row] for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,13 @@ class Scorer:
     fallback: Callable[[], Predictor] | None = None
 
     @property
+    def effect_columns(self) -> list[int]:
+        """Which value columns are scores of an effect: all but predictions."""
+        predictions = {score.value for score in Score if score.is_prediction}
+        wanted = [block.score not in predictions for block in self.layout.blocks for _ in block.labels]
+        return [number for number, is_effect in enumerate(wanted) if is_effect]
+
+    @property
     def is_asynchronous(self) -> bool:
         """Whether the device computes while this process goes on."""
         return self.predictor.device.type == "cuda"
@@ -127,6 +141,12 @@ class Scorer:
             logger.warning(_OVERFLOW, len(codes), "windows")
             predicted = self.fallback().predict([codes])
         return self._grouped(predicted)
+
+    def screen(self, work: Work) -> Floats:
+        """Compute rows to first order: float32 [rows, value columns]; variants are substitutions."""
+        screen = Screen(self.predictor, self._grouped, self.settings.scores, self.geometry.bins)
+        rows: Floats = screen(work.batches, work.readouts).cpu().numpy()
+        return rows
 
     def submit(self, work: Work) -> Submitted:
         """Have work computed, without waiting for a GPU; `collect` waits."""

@@ -33,6 +33,7 @@ class ContextColumn:
 
 
 WINDOW_START = ContextColumn("WINDOW_START", int, "1-based first position of the shared reference window")
+ENGINE = ContextColumn("ENGINE", str, "adjoint: scored to first order; delta: exactly")
 GENE_ID = ContextColumn("GENE_ID", str, "Gene whose transcription start sites were read out")
 GENE_NAME = ContextColumn("GENE_NAME", str, "Name of the gene")
 TSS_DISTANCE = ContextColumn(
@@ -131,11 +132,13 @@ class RunSummary:
         counts: Number of ALT alleles by status, those of an interrupted run that was continued included.
         resumed: Alleles that were there already when this process began.
         seconds: Wall-clock time of this process.
+        screening: How scores to first order agree with exact ones, of the rows that this process screened.
     """
 
     counts: Counter[Status] = field(default_factory=Counter)
     resumed: int = 0
     seconds: float = 0.0
+    screening: dict[str, object] = field(default_factory=dict)
 
     @property
     def alleles(self) -> int:
@@ -154,4 +157,5 @@ class RunSummary:
             "resumed_after": self.resumed,
             "seconds": round(self.seconds, 3),
             "alleles_per_second": round(self.rate, 3),
+            **({"screening": self.screening} if self.screening else {}),
         }

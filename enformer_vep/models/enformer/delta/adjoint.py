@@ -75,7 +75,7 @@ class AdjointEngine(DeltaEngine):
 
 
 def _pull(output: Tensor, x: Tensor, gradients: Tensor) -> Tensor:
-    """Vector-Jacobian products: `output` of [1, ...] x and gradients [n, *output's shape] to [n, *x's shape without 1]."""
+    """Vector-Jacobian products of `output`, a function of `x` [1, ...]: n gradients of its shape to [n, ...]."""
     last = len(gradients) - 1
     return torch.cat(
         [torch.autograd.grad(output, x, one, retain_graph=number < last)[0] for number, one in enumerate(gradients)]
