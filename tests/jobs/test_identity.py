@@ -3,7 +3,7 @@
 Files that exist have them: a name that changes makes an interrupted run, a shard or a calibration another one.
 """
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,14 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.jobs.identity import run_identity
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.layout import run_notes
-from enformer_vep.settings import Engine, GeneSettings, ScoreRequest, ScoreSettings
+from enformer_vep.settings import (
+    AUTOMATIC_REFINEMENT,
+    Engine,
+    GeneSettings,
+    Refinement,
+    ScoreRequest,
+    ScoreSettings,
+)
 from tests.builders import make_fasta
 from tests.jobs.toy import Toy, scorer_for
 
@@ -45,10 +52,20 @@ def test_every_setting_is_described() -> None:
     """A field that is new and in no description would let unlike runs pass for the same."""
     options = {"centre_bins": "bins", "reverse_complement": "rc", "share_windows": "share-windows"}
     by_columns = {"tracks", "groups", "genes"}
-    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns
+    by_engine = {"refinement"}
+    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - by_engine
     assert described == set(OPTIONS)
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
+
+
+def test_what_screening_hands_on_is_described() -> None:
+    screened = ScoreSettings(engine=Engine.ADJOINT)
+    described = screened.describe()
+    assert sorted(described) == sorted([*OPTIONS, "refine", "refine-sample"])
+    others = [Refinement(share=0.02), Refinement(share=None, count=3), AUTOMATIC_REFINEMENT, Refinement(sample=0.2)]
+    texts = {str(replace(screened, refinement=one).describe()) for one in others} | {str(described)}
+    assert len(texts) == 5
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, BY_GENE])
