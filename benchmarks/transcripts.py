@@ -5,7 +5,7 @@
 DATA has annotation/gencode.chr22.gtf.gz, variants/1000G.chr22.sites.vcf.gz and genome/hg38.subset.fa.gz. Of the
 variants within 5,000 bp of the 5' end of a protein-coding gene every so many-th is scored (SADR) for the genes that are
 so near, once for each choice of CHOICES; farther away the model `example` says next to nothing. Scores go to
-`results/transcript_scores.tsv`, a choice at a time. Without --data the figures are made from that file alone, in
+`results/transcript_scores.tsv`. Without --data the figures are made from that file alone, in
 seconds; they go to standard output and to `results/transcripts.tsv`:
 
     rows       pairs of a variant and a gene that both choices have
@@ -15,19 +15,21 @@ seconds; they go to standard output and to `results/transcripts.tsv`:
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from enformer_vep.api import open_scorer, score
+from enformer_vep.api import open_scorer
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import read_genes
+from enformer_vep.genome.placing import Placed, Placer, Readout
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.models.checkpoints import load_model
+from enformer_vep.scoring.batches import Reference, make_placer
+from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Centre, GeneSettings, Score, ScoreSettings
 
 RESULTS = Path(__file__).parent / "results"
@@ -78,15 +80,46 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def score_choices(data: Path, source: str, every: int, path: Path) -> None:
-    """Writes a row per choice, variant and gene."""
+    """Writes a row per choice, variant and gene: those with windows on the variant first."""
     annotation = data / "annotation" / "gencode.chr22.gtf.gz"
     variants = near_genes(data / "variants" / "1000G.chr22.sites.vcf.gz", annotation)[::every]
-    genome, model = Genome(data / "genome" / "hg38.subset.fa.gz"), load_model(source)
-    path.write_text(f"# benchmarks/transcripts.py --model {source} --every {every}: {len(variants)} variants\n")
-    for number, (name, table) in enumerate(_tables(variants, genome, annotation, model)):
-        table.insert(0, "choice", name)
-        with path.open("a") as handle:
-            table.to_csv(handle, sep="\t", index=False, float_format="%.5g", header=not number, lineterminator="\n")
+    genome = Genome(data / "genome" / "hg38.subset.fa.gz")
+    scorer = open_scorer(source, ScoreSettings((Score.SADR,)))
+    placers = {name: placer(genes, genome, annotation, scorer) for name, genes in CHOICES.items()}
+    with path.open("w") as handle:
+        handle.write(f"# benchmarks/transcripts.py --model {source} --every {every}: {len(variants)} variants\n")
+        handle.write("\t".join(("choice", *KEY, "N_TSS", *scorer.layout.values)) + "\n")
+        for centre in Centre:
+            alike = {name: placers[name] for name, genes in CHOICES.items() if genes.centre is centre}
+            for variant in variants:
+                for window in windows(variant, alike):
+                    handle.writelines(rows(window, genome, scorer))
+                    handle.flush()
+
+
+def placer(genes: GeneSettings, genome: Genome, annotation: Path, scorer: Scorer) -> Placer:
+    index = read_genes(annotation, genome.resolve, types=genes.types, transcripts=genes.transcripts)
+    settings = ScoreSettings((Score.SADR,), genes=genes)
+    return make_placer(scorer.geometry, settings, Reference(genome, index))
+
+
+def windows(variant: Variant, placers: Mapping[str, Placer]) -> Iterator[Placed]:
+    """What all choices read of a variant's windows, each window once; the choice's name ends a readout's context."""
+    readouts: dict[int, list[Readout]] = {}
+    for name, one in placers.items():
+        for placed in one.place(variant):
+            near = (readout for readout in placed.readouts if abs(int(readout.context[2] or 0)) <= NEAR)
+            named = [Readout(readout.bins, (*readout.context, name)) for readout in near]
+            readouts.setdefault(placed.shift, []).extend(named)
+    return (Placed(variant, shift, tuple(some)) for shift, some in readouts.items() if some)
+
+
+def rows(window: Placed, genome: Genome, scorer: Scorer) -> Iterator[str]:
+    variant, values = window.variant, scorer.collect(scorer.submit(scorer.prepare([window], genome)))
+    for readout, scores in zip(window.readouts, values, strict=True):
+        gene, _, _, starts, choice = readout.context
+        cells = (choice, variant.contig, variant.position, variant.reference, variant.alternate, gene, starts)
+        yield "\t".join((*map(str, cells), *(f"{score:.5g}" for score in scores))) + "\n"
 
 
 def near_genes(path: Path, annotation: Path) -> list[Variant]:
@@ -96,16 +129,6 @@ def near_genes(path: Path, annotation: Path) -> list[Variant]:
     starts = np.array([variant.start for variant in variants])
     counts = np.searchsorted(ends, starts + NEAR, "right") - np.searchsorted(ends, starts - NEAR)
     return [variant for variant, count in zip(variants, counts, strict=True) if count]
-
-
-def _tables(
-    variants: list[Variant], genome: Genome, annotation: Path, model: object
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    for name, genes in CHOICES.items():
-        scorer = open_scorer(model, ScoreSettings((Score.SADR,), genes=genes))  # type: ignore[arg-type]
-        table = score(variants, genome, scorer, annotation)
-        near = table[(table.STATUS == "ok") & (abs(table.TSS_DISTANCE) <= NEAR)]
-        yield name, near.drop(columns=["ID", "STATUS", "GENE_NAME"])
 
 
 def figures(table: pd.DataFrame) -> str:

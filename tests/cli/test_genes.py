@@ -43,7 +43,7 @@ def test_a_row_for_each_allele_and_gene(score: Command, annotation: Path) -> Non
     outcome = score("--genes", annotation, "-t", "0")
     assert outcome.code == 0, outcome.err
     header, *rows = outcome.table
-    assert header[5:] == ["STATUS", "GENE_ID", "GENE_NAME", "TSS_DISTANCE", "SADR_TRACK0"]
+    assert header[5:] == ["STATUS", "GENE_ID", "GENE_NAME", "TSS_DISTANCE", "N_TSS", "SADR_TRACK0"]
     assert [(row[2], row[5], row[7], row[8]) for row in rows] == [
         ("near_start", "no_gene_in_reach", "NA", "NA"),
         ("two_alleles", "ok", "A", "100"),
@@ -62,8 +62,8 @@ def test_a_row_for_each_allele_and_gene(score: Command, annotation: Path) -> Non
 
 def test_gene_scores_are_scores_of_their_bins(score: Command, annotation: Path) -> None:
     """The one bin of gene A is one of those of the whole window, whose profile D1 bounds."""
-    one = values(score("--genes", annotation, "--tss-bins", 1, "-s", "D1"), 9)
-    three = values(score("--genes", annotation, "--tss-bins", 3, "-s", "D1"), 9)
+    one = values(score("--genes", annotation, "--tss-bins", 1, "-s", "D1"), 10)
+    three = values(score("--genes", annotation, "--tss-bins", 3, "-s", "D1"), 10)
     whole = values(score("-s", "D1"))[1:5].repeat(2, axis=0)
     assert (one <= three).all()
     assert (three <= whole * (1 + 1e-5)).all()
@@ -106,6 +106,7 @@ def test_groups_are_columns(score: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--transcripts", "all"), "give one with --genes"),
         (("--center", "tss"), "give one with --genes"),
         (("--gene-types", "lncRNA"), "give one with --genes"),
         (("--genes", "nowhere.gtf"), "nowhere.gtf"),

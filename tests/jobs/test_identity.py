@@ -29,7 +29,7 @@ OPTIONS = [
     "strict",
     "scores",
 ]
-GENE_OPTIONS = ["tss-bins", "center"]
+GENE_OPTIONS = ["tss-bins", "center", "transcripts"]
 ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
 EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
 SETTINGS = ScoreSettings(engine=Engine.DELTA)
