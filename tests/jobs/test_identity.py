@@ -51,6 +51,20 @@ def test_every_setting_is_described() -> None:
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
 
 
+def test_a_file_of_transcripts_has_no_name_there() -> None:
+    """What was in it is in the digest of the genes."""
+    for given, described in {
+        "filtered": "filtered",
+        "MANE Select, basic,": "MANE Select,basic",
+        "@/home/me/a.txt": "@",
+        "T1, @a.txt": "T1,@",
+    }.items():
+        settings = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings(transcripts=given))
+        assert settings.describe()["transcripts"] == described
+        notes = dict(run_notes("f" * 64, None, 2048, settings))
+        assert notes["genes"] == f"3 bins per TSS, {described} transcripts, window on the variant"
+
+
 @pytest.mark.parametrize("settings", [SETTINGS, BY_GENE])
 def test_journals_and_manifests(tmp_path: Path, settings: ScoreSettings) -> None:
     vcf = tmp_path / "variants.vcf"

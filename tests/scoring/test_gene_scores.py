@@ -228,3 +228,5 @@ def test_contradicting_settings_are_refused(options: dict[str, int], words: str)
         by_genes(**options)
     with pytest.raises(UsageError, match="--tss-bins 0: give a positive number"):
         GeneSettings(0)
+    with pytest.raises(UsageError, match="--transcripts is empty"):
+        GeneSettings(transcripts=" ,")
