@@ -197,10 +197,8 @@ BY_GENES += [
     for bins, asked, centred in (
         (3, "all", False),
         (2, "all", True),
-        (1, "canonical", False),
         (10, "canonical", True),
         (4, "mane", False),
-        (3, "basic", True),
         (2, "basic", False),
     )
 ]
