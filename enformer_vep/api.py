@@ -82,7 +82,9 @@ def _reference(genome: Genome, genes: str | Path | GeneIndex | None, settings: S
     if (genes is None) is not (settings.genes is None):
         raise UsageError("genes go with ScoreSettings(genes=GeneSettings()): give both or neither")
     if settings.genes and isinstance(genes, str | Path):
-        genes = read_genes(Path(genes), genome.resolve, types=settings.genes.types)
+        genes = read_genes(
+            Path(genes), genome.resolve, types=settings.genes.types, transcripts=settings.genes.transcripts
+        )
     return Reference(genome, genes if isinstance(genes, GeneIndex) else None)
 
 

@@ -97,19 +97,32 @@ class GeneSettings:
     """How predictions are read out for genes.
 
     Attributes:
-        tss_bins: Bins per transcription start, the one it lies in and as many to either side.
-        centre: Windows centred on the variant, or on the gene's TSS.
+        tss_bins: Bins per transcription start, the one it lies in among them.
+        centre: Windows centred on the variant, or on the gene's representative start.
         types: Gene types to keep, such as protein_coding; empty for all.
+        transcripts: Whose starts count (see `enformer_vep.genome.transcripts`).
     """
 
     tss_bins: int = 3
     centre: Centre = Centre.VARIANT
     types: tuple[str, ...] = ()
+    transcripts: str = "filtered"
 
     def __post_init__(self) -> None:
-        """Raises UsageError when the bins cannot lie around a start."""
-        if self.tss_bins < 1 or self.tss_bins % 2 == 0:
-            raise UsageError(f"--tss-bins {self.tss_bins}: give an odd number, such as 3")
+        """Raises UsageError when there is nothing to read out."""
+        if self.tss_bins < 1:
+            raise UsageError(f"--tss-bins {self.tss_bins}: give a positive number, such as 3")
+        if not self.transcripts.strip(" ,"):
+            raise UsageError("--transcripts is empty: leave it out for the default, filtered")
+
+    def describe(self) -> dict[str, str | int | bool]:
+        """Say what was asked for by the name of each option, types excepted; see `ScoreSettings.describe`.
+
+        Of a file of transcripts its name is left out: the genes that a run has say what was in it.
+        """
+        words = [word.strip() for word in self.transcripts.split(",") if word.strip()]
+        transcripts = ",".join("@" if word.startswith("@") else word for word in words)
+        return {"tss-bins": self.tss_bins, "center": self.centre.value, "transcripts": transcripts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +183,13 @@ class ScoreSettings:
         Returns:
             Plain values by the name of their option, tracks and groups excepted: these follow from the columns.
         """
-        genes = self.genes
         return {
             "organism": self.organism,
             "bins": self.centre_bins or "all",
             "rc": self.reverse_complement,
             "shifts": ",".join(map(str, self.shifts)),
             "indels": self.indels.value,
-            **({"tss-bins": genes.tss_bins, "center": genes.centre.value} if genes else {}),
+            **(self.genes.describe() if self.genes else {}),
             "engine": self.engine.value if self.engine else "default",
             "precision": self.precision.value,
             "share-windows": self.share_windows,

@@ -101,7 +101,12 @@ scoring_options = together(
     ),
     click.option(
         "--tss-bins", type=click.IntRange(min=1), default=3, show_default=True,
-        help="With --genes: bins per transcription start, the start in the middle one.",
+        help="With --genes: bins per transcription start; of an even number one more lies behind it.",
+    ),
+    click.option(
+        "--transcripts",
+        help="With --genes: whose starts count. filtered (default: no retained introns, no decay, no unknown starts), "
+        "all, canonical, mane, basic; or tags and identifiers, comma-separated, @FILE.",
     ),
     click.option(
         "--gene-types", "types", callback=read_by(read_names),
@@ -109,7 +114,7 @@ scoring_options = together(
     ),
     _choice(
         "--center", "centre", kind=Centre, default=Centre.VARIANT,
-        help="With --genes: windows around the variant, or around each gene's TSS (shared by its variants).",
+        help="With --genes: windows around the variant, or on each gene's main start (shared by its variants).",
     ),
     _choice(
         "--indels", kind=Indels, default=Indels.LOCAL,
@@ -184,8 +189,8 @@ def _gene_settings(given: dict[str, Any], wanted: bool) -> GeneSettings | None:
     asked = _take(GeneSettings, given)
     if wanted:
         return GeneSettings(**asked)
-    if asked.get("centre") is Centre.TSS or "types" in asked:
-        raise UsageError("--center tss and --gene-types need an annotation: give one with --genes")
+    if asked.get("centre") is Centre.TSS or "types" in asked or "transcripts" in asked:
+        raise UsageError("--center tss, --gene-types and --transcripts need an annotation: give one with --genes")
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from enformer_vep.genome.bins import Geometry
+from enformer_vep.genome.bins import Geometry, bins_before
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centre_index, window_start
@@ -87,7 +87,7 @@ class GenesAround:
         geometry: Of the model.
         genes: The annotation.
         resolve: The genome's own name of a contig.
-        tss_bins: Bins per transcription start, itself in the middle.
+        tss_bins: Bins per transcription start, see `transcription_bins`.
     """
 
     geometry: Geometry
@@ -101,20 +101,20 @@ class GenesAround:
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
-        readouts = tuple(self._readout(gene, gene.starts, _written(variant, written), start) for gene in genes)
+        readouts = tuple(self._readout(gene, _written(variant, written), start) for gene in genes)
         return (Placed(variant, 0, readouts),) if readouts else ()
 
-    def _readout(self, gene: Gene, starts: Sequence[int], written: int, start: int) -> Readout:
-        bins = transcription_bins(starts, start, self.geometry, self.tss_bins)
-        return Readout(bins, (gene.identifier, gene.name, gene.distance(written)))
+    def _readout(self, gene: Gene, written: int, start: int) -> Readout:
+        bins = transcription_bins(gene.starts, start, self.geometry, self.tss_bins)
+        used = sum(0 <= self.geometry.bin_of(site - start) < self.geometry.bins for site in gene.starts)
+        return Readout(bins, (gene.identifier, gene.name, gene.distance(written), used))
 
 
 @dataclass(frozen=True, slots=True)
 class GeneWindows(GenesAround):
-    """For each gene in reach a window with the gene's TSS in the middle, where a variant's first REF base would be.
+    """For each gene in reach a window on its representative start, which is where a variant's first REF base would be.
 
-    A gene is in reach when the whole REF lies in its window, under every shift. Its own TSS is one of its starts,
-    even if no transcript of the annotation begins there.
+    A gene is in reach when the whole REF lies in its window, under every shift.
 
     Attributes:
         shifts: Shifts that windows are averaged over, in bp.
@@ -125,18 +125,17 @@ class GeneWindows(GenesAround):
     def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """A window and a row for each gene in reach."""
         window, centre = self.geometry.window, centre_index(self.geometry.window)
-        # Window starts at tss - centre + shift; it has to be at or left of REF and to end at or right of it.
+        # Window starts at representative - centre + shift; it has to be at or left of REF and to end at or right of it.
         first = variant.end - window + centre - min(self.shifts)
         last = variant.start + centre - max(self.shifts)
         contig = self.resolve(variant.contig) or ""
-        near = self.genes.with_tss_within(contig, first, last + 1) if first <= last else ()
+        near = self.genes.represented_within(contig, first, last + 1) if first <= last else ()
         placed = [self._placed(variant, gene, _written(variant, written)) for gene in near]
         return tuple(one for one in placed if one.readouts[0].bins)
 
     def _placed(self, variant: Variant, gene: Gene, written: int) -> Placed:
-        start = window_start(gene.tss, self.geometry.window)
-        readout = self._readout(gene, (*gene.starts, gene.tss), written, start)
-        return Placed(variant, gene.tss - variant.start, (readout,))
+        start = window_start(gene.representative, self.geometry.window)
+        return Placed(variant, gene.representative - variant.start, (self._readout(gene, written, start),))
 
 
 def _written(variant: Variant, written: int | None) -> int:
@@ -146,19 +145,20 @@ def _written(variant: Variant, written: int | None) -> int:
 def transcription_bins(starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int) -> tuple[int, ...]:
     """The distinct bins of a gene's transcription starts and their neighbours.
 
-    A start outside the bins in use counts for nothing, even where its neighbours would be inside; neighbours
-    outside are left out.
+    An even number has one more bin behind the start's own than before it, as `Geometry.bins_around` has it, on
+    either strand. A start outside the bins in use counts for nothing, even where its neighbours would be inside;
+    neighbours outside are left out.
 
     Args:
         starts: 0-based positions on the genome.
         window: 0-based start of the window.
         geometry: Of the model.
-        tss_bins: Bins per start, odd.
+        tss_bins: Bins per start.
 
     Returns:
         Ascending bins, each once.
     """
     own = {geometry.bin_of(start - window) for start in starts}
-    half = tss_bins // 2
-    every = {near for one in own if 0 <= one < geometry.bins for near in range(one - half, one + half + 1)}
+    firsts = [one - bins_before(tss_bins) for one in own if 0 <= one < geometry.bins]
+    every = {near for first in firsts for near in range(first, first + tss_bins)}
     return tuple(sorted(near for near in every if 0 <= near < geometry.bins))

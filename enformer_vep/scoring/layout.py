@@ -6,6 +6,7 @@ from enformer_vep.settings import ScoreSettings
 from enformer_vep.tables.row import (
     GENE_ID,
     GENE_NAME,
+    N_TSS,
     TSS_DISTANCE,
     WINDOW_START,
     ContextColumn,
@@ -34,7 +35,7 @@ def make_layout(
         titles = tuple(table[track].description for track in tracks)
     blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
     context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
-    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
+    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS) if settings.genes else context, notes)
 
 
 def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
@@ -50,9 +51,11 @@ def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSett
     notes: dict[str, object] = {"model": sha256, **said_elsewhere, "window": window, **settings.describe()}
     for said_by_columns in ("scores", "strict", "tss-bins", "center"):
         notes.pop(said_by_columns, None)
+    transcripts = notes.pop("transcripts", "")
     if not settings.share_windows:
         del notes["share-windows"]
     engine, precision = notes.pop("engine"), notes.pop("precision")
     genes = settings.genes
-    notes["genes"] = f"{genes.tss_bins} bins per TSS, window on the {genes.centre}" if genes else "none"
+    words = f"{transcripts} transcripts, window on the"
+    notes["genes"] = f"{genes.tss_bins} bins per TSS, {words} {genes.centre}" if genes else "none"
     return tuple((name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items())

@@ -24,6 +24,7 @@ from enformer_vep.tables.parquet_reader import Record, read_layout, read_parquet
 from enformer_vep.tables.row import (
     GENE_ID,
     GENE_NAME,
+    N_TSS,
     TSS_DISTANCE,
     VARIANT_COLUMNS,
     WINDOW_START,
@@ -32,7 +33,7 @@ from enformer_vep.tables.row import (
     ValueBlock,
 )
 
-_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE)}
+_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS)}
 _FIRST = len(VARIANT_COLUMNS)
 _PARQUET_MAGIC = b"PAR1"
 _ADVICE = "give a table written by enformer-vep score"

@@ -38,6 +38,7 @@ GENE_NAME = ContextColumn("GENE_NAME", str, "Name of the gene")
 TSS_DISTANCE = ContextColumn(
     "TSS_DISTANCE", int, "First REF base minus the gene's start, in bp, positive downstream on its strand"
 )
+N_TSS = ContextColumn("N_TSS", int, "Number of the gene's transcription start sites that were read out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,27 @@ class Allele:
 
 
 @dataclass(frozen=True)
+class Transcript:
+    """As an annotation has it: 1-based, ends included."""
+
+    first: int
+    last: int
+    type: str = "protein_coding"
+    tags: tuple[str, ...] = ()
+
+
+NO_MESSAGE = ("retained_intron", "nonsense_mediated_decay", "non_stop_decay")
+CODING = ("protein_coding", "protein_coding_LoF", "mRNA")
+ASKED = {
+    "canonical": ("MANE_Select", "Ensembl_canonical"),
+    "mane": ("MANE_Select", "MANE_Plus_Clinical"),
+    "basic": ("basic",),
+}
+"""Tags, by the word of `--transcripts`."""
+BEST = ("MANE_Select", "Ensembl_canonical", "appris_principal_1")
+
+
+@dataclass(frozen=True)
 class Gene:
     """As an annotation has it: 1-based, ends included."""
 
@@ -45,15 +66,41 @@ class Gene:
     strand: str
     first: int
     last: int
-    transcripts: tuple[tuple[int, int], ...] = ()
+    transcripts: tuple[Transcript, ...] = ()
+    type: str = "protein_coding"
 
     @property
     def tss(self) -> int:
         return self._five_prime(self.first, self.last)
 
-    @property
-    def starts(self) -> set[int]:
-        return {self._five_prime(*transcript) for transcript in self.transcripts} or {self.tss}
+    def starts(self, asked: str) -> set[int]:
+        """Transcription starts that count."""
+        return {self._start(one) for one in self._counting(asked)} or {self.tss}
+
+    def main_start(self, asked: str) -> int:
+        """The one start of those that stands for the gene."""
+        some = self._counting(asked)
+        return self._start(self._main(some)) if some else self.tss
+
+    def _counting(self, asked: str) -> list[Transcript]:
+        every = list(self.transcripts)
+        with_tag = [one for one in every if set(one.tags) & set(ASKED.get(asked, ()))]
+        messengers = [one for one in every if one.type not in NO_MESSAGE and "mRNA_start_NF" not in one.tags]
+        if self.type == "protein_coding":
+            messengers = [one for one in messengers if one.type in CODING]
+        if asked == "all" or not every:
+            return every
+        return with_tag or (messengers or every if asked == "filtered" else [self._main(messengers or every)])
+
+    def _main(self, some: list[Transcript]) -> Transcript:
+        for tag in BEST:
+            if tagged := [one for one in some if tag in one.tags]:
+                some = tagged
+                break
+        return max(some, key=lambda one: -one.first if self.strand == "+" else one.last)
+
+    def _start(self, transcript: Transcript) -> int:
+        return self._five_prime(transcript.first, transcript.last)
 
     def distance(self, position: int) -> int:
         return (position - self.tss) * (1 if self.strand == "+" else -1)
@@ -102,7 +149,8 @@ class Question:
         stitch: Stitched indels.
         within: Alleles this close share windows; 0 for a window each.
         tss_bins: Bins per transcription start; None for whole windows.
-        tss_centred: Windows around the genes' TSS.
+        tss_centred: Windows on the genes' main start.
+        transcripts: Whose starts count.
         groups: Group to its tracks; none for single tracks.
     """
 
@@ -114,6 +162,7 @@ class Question:
     within: int = 0
     tss_bins: int | None = None
     tss_centred: bool = False
+    transcripts: str = "filtered"
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -126,12 +175,14 @@ class Answer:
         gene: For which gene, if any.
         window_start: Of the window that is not shifted.
         scores: Score to [columns].
+        used: How many of the gene's transcription starts were read out.
     """
 
     allele: Allele
     gene: Gene | None
     window_start: int
     scores: Mapping[str, Array]
+    used: int = 0
 
 
 @dataclass(frozen=True)
@@ -170,15 +221,17 @@ class Auditor:
                 yield from self._for_gene(question, allele, gene, start)
 
     def _for_gene(self, question: Question, allele: Allele, gene: Gene, start: int) -> Iterator[Answer]:
-        starts = gene.starts
+        starts = gene.starts(question.transcripts)
         if question.tss_centred:
-            start, starts = gene.tss - self.shape.centre, starts | {gene.tss}
+            start = gene.main_start(question.transcripts) - self.shape.centre
             for shift in question.shifts:
                 if not start + shift <= allele.start < allele.end <= start + shift + self.shape.window:
                     return
-        bins = self._bins_of_starts([position - start for position in starts], question)
+        indices = [position - start for position in starts]
+        bins, in_use = self._bins_of_starts(indices, question), self._bins_in_use(question)
         if bins:
-            yield self._answer(question, allele, gene, start, bins)
+            used = sum(self.shape.bin_of(index) in in_use for index in indices)
+            yield replace(self._answer(question, allele, gene, start, bins), used=used)
 
     def _window_starts(self, question: Question, alleles: Sequence[Allele]) -> list[int]:
         """An allele's own window, or one in the middle of consecutive alleles that lie close together."""
@@ -212,9 +265,11 @@ class Auditor:
 
     def _bins_of_starts(self, indices: Sequence[int], question: Question) -> list[int]:
         assert question.tss_bins is not None
-        in_use, half = set(self._bins_in_use(question)), question.tss_bins // 2
+        in_use = set(self._bins_in_use(question))
         own = {self.shape.bin_of(index) for index in indices} & in_use
-        return sorted({near for b in own for near in range(b - half, b + half + 1)} & in_use)
+        # As many to either side; of an even number one more to the right.
+        left, right = (question.tss_bins - 1) // 2, question.tss_bins // 2
+        return sorted({near for b in own for near in range(b - left, b + right + 1)} & in_use)
 
     def _answer(self, question: Question, allele: Allele, gene: Gene | None, start: int, bins: Sequence[int]) -> Answer:
         views = [self._view(question, allele, start, shift) for shift in question.shifts]

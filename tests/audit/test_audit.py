@@ -136,6 +136,7 @@ class Case:
         if question.tss_bins:
             words += ["--genes", str(files.genes) if files else "file", "--tss-bins", str(question.tss_bins)]
             words += ["--center", "tss"] if question.tss_centred else []
+            words += ["--transcripts", question.transcripts] if question.transcripts != "filtered" else []
         return words
 
 
@@ -191,6 +192,16 @@ BY_GENES += [
     Case(Q(tss_bins=3, tss_centred=centred, both_strands=not centred, stitch=True, shifts=(-192, 65)))
     for centred in (False, True)
 ]
+BY_GENES += [
+    Case(Q(tss_bins=bins, tss_centred=centred, transcripts=asked, both_strands=centred))
+    for bins, asked, centred in (
+        (3, "all", False),
+        (2, "all", True),
+        (10, "canonical", True),
+        (4, "mane", False),
+        (2, "basic", False),
+    )
+]
 
 LOCAL_INDELS = [
     Case(Q(local=True)),
@@ -232,6 +243,7 @@ def check(row: Row, answer: Answer, rounding: Rounding) -> None:
     if "WINDOW_START" in row.cells:
         assert int(row.cells["WINDOW_START"]) == answer.window_start + 1, row.cells
     if answer.gene:
+        assert int(row.cells["N_TSS"]) == answer.used, row.cells
         assert int(row.cells["TSS_DISTANCE"]) == answer.gene.distance(answer.allele.start), row.cells
     for score in SCORES:
         got, exact, prediction = row.values[score], answer.scores[score], answer.scores["REF"]

@@ -57,6 +57,10 @@ def request_of(*words: str) -> ScoreRequest:
             ("--genes", "g.gtf", "--gene-types", "a, b", "--center", "TSS", "--tss-bins", "5", "-s", "SAD"),
             ScoreSettings(genes=GeneSettings(5, Centre.TSS, ("a", "b"))),
         ),
+        (
+            ("--genes", "g.gtf", "--transcripts", "MANE Select, T1", "--tss-bins", "10"),
+            ScoreSettings((Score.SADR,), genes=GeneSettings(10, transcripts="MANE Select, T1")),
+        ),
         (("--groups", "gtex-v8", "-t", "0", "--strict"), ScoreSettings(tracks="0", groups="gtex-v8", strict=True)),
     ],
 )  # fmt: skip

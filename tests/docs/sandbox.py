@@ -55,6 +55,7 @@ NAMED_TRACKS = {
 # Transcription starts within the 1,024 bp that the stand-in predicts around some of the variants.
 GENES = (("GENEA", 19_723_500, 19_724_500, "+"), ("GENEB", 19_700_000, 19_722_700, "-"),
          ("GENEC", 19_693_900, 19_699_000, "+"))  # fmt: skip
+TAGS = 'transcript_type "protein_coding"; tag "basic"; tag "Ensembl_canonical"; tag "MANE_Select";'
 LONGEST_ADDRESS = 100  # of a socket, in letters
 PREDICTED = (19_600_000, 19_640_000)
 
@@ -93,7 +94,7 @@ def annotation() -> str:
     lines = []
     for name, start, end, strand in GENES:
         tags = f'gene_id "{name}"; gene_type "protein_coding"; gene_name "{name}";'
-        for kind, more in (("gene", ""), ("transcript", f' transcript_id "{name}.1";')):
+        for kind, more in (("gene", ""), ("transcript", f' transcript_id "{name}.1"; {TAGS}')):
             lines.append(f"chr22\ttest\t{kind}\t{start}\t{end}\t.\t{strand}\t.\t{tags}{more}\n")
     return "".join(lines)
 

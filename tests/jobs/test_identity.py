@@ -29,7 +29,7 @@ OPTIONS = [
     "strict",
     "scores",
 ]
-GENE_OPTIONS = ["tss-bins", "center"]
+GENE_OPTIONS = ["tss-bins", "center", "transcripts"]
 ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
 EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
 SETTINGS = ScoreSettings(engine=Engine.DELTA)
@@ -49,6 +49,20 @@ def test_every_setting_is_described() -> None:
     assert described == set(OPTIONS)
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
+
+
+def test_a_file_of_transcripts_has_no_name_there() -> None:
+    """What was in it is in the digest of the genes."""
+    for given, described in {
+        "filtered": "filtered",
+        "MANE Select, basic,": "MANE Select,basic",
+        "@/home/me/a.txt": "@",
+        "T1, @a.txt": "T1,@",
+    }.items():
+        settings = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings(transcripts=given))
+        assert settings.describe()["transcripts"] == described
+        notes = dict(run_notes("f" * 64, None, 2048, settings))
+        assert notes["genes"] == f"3 bins per TSS, {described} transcripts, window on the variant"
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, BY_GENE])
