@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FeatureSettings, FoldSettings, Together
-from enformer_vep.eqtl.features import signed_log2
+from enformer_vep.eqtl.features import minor_frequency, signed_log2
 from enformer_vep.eqtl.grouping import Groups, check_names, chosen_groups
 from enformer_vep.eqtl.label_scores import Matches, find_matches, label_keys
 from enformer_vep.eqtl.labels import read_labels, read_lists
@@ -34,6 +34,7 @@ class TissueExamples:
             of a label negates its row.
         positive: bool [examples].
         distance: float64 [examples], signed bp to the gene's TSS; NaN where unknown.
+        frequency: float64 [examples], of the rarer allele, 0 to 0.5; NaN where unknown.
         effect: float64 [examples], effect of the ALT allele on expression; NaN where unknown.
         groups: int64 [examples], equal for what a fold must not split; None if nothing.
     """
@@ -42,6 +43,7 @@ class TissueExamples:
     features: npt.NDArray[np.float32]
     positive: npt.NDArray[np.bool_]
     distance: npt.NDArray[np.float64]
+    frequency: npt.NDArray[np.float64]
     effect: npt.NDArray[np.float64]
     groups: Groups | None
 
@@ -99,6 +101,7 @@ class Examples:
                 self.values[slots] * orientation[:, None],
                 self.positive(rows),
                 rows["distance"].to_numpy(),
+                minor_frequency(rows["frequency"].to_numpy()),
                 rows["effect"].to_numpy(),
                 groups,
             )

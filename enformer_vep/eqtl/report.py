@@ -28,7 +28,7 @@ def metrics_text(results: Sequence[TissueResult]) -> str:
     Spreads are standard deviations over all folds of all repeats; for the direction forest, over repeats. They are no
     standard errors: repeats divide the same examples anew. What varies independently is at most the groups.
     """
-    return _table(METRIC_COLUMNS, (_metrics_row(result) for result in results))
+    return table_text(METRIC_COLUMNS, (_metrics_row(result) for result in results))
 
 
 def folds_text(results: Sequence[TissueResult]) -> str:
@@ -39,12 +39,12 @@ def folds_text(results: Sequence[TissueResult]) -> str:
         for result in results
         for fold in result.folds
     )  # fmt: skip
-    return _table(FOLD_COLUMNS, rows)
+    return table_text(FOLD_COLUMNS, rows)
 
 
 def accounting_text(accounting: pd.DataFrame) -> str:
     """One row per label row with its outcome, `ACCOUNTING_COLUMNS`."""
-    return _table(ACCOUNTING_COLUMNS, accounting.itertuples(index=False, name=None))
+    return table_text(ACCOUNTING_COLUMNS, accounting.itertuples(index=False, name=None))
 
 
 def describe(results: Sequence[TissueResult]) -> str:
@@ -86,7 +86,8 @@ def _metrics_row(result: TissueResult) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _table(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+def table_text(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+    """Tab-separated text; numbers with six digits, NA for NaN."""
     return "".join("\t".join(map(_cell, row)) + "\n" for row in (columns, *rows))
 
 
