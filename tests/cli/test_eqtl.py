@@ -259,7 +259,9 @@ def test_completion_knows_the_subcommands():
     from enformer_vep.cli.main import main
 
     complete = ShellComplete(main, {}, "enformer-vep", "_X")
-    assert [item.value for item in complete.get_completions(["eqtl"], "")] == ["evaluate", "fit", "predict"]
+    assert [item.value for item in complete.get_completions(["eqtl"], "")] == [
+        "evaluate", "fit", "negatives", "predict",
+    ]  # fmt: skip
     assert {"--quiet", "--figure"} <= {item.value for item in complete.get_completions(["eqtl", "evaluate"], "--")}
 
 
