@@ -55,34 +55,57 @@ eqtl.add_command(negatives)
     help="Examples at most so far apart are linked.",
 )  # fmt: skip
 @click.option(
-    "--direction-track", metavar="TRACK",
-    help="Track whose sign predicts the direction of effect; default: the mean over all, robustly scaled.",
+    "--direction-tracks", metavar="TRACKS",
+    help="Tracks whose signed mean, robustly scaled, predicts the direction of effect: names in the score tables, or "
+    "as for --tracks of score. Default: those whose assay says expression (CAGE, RNA, DNASE, ATAC, ChIP of polymerase "
+    "II and histone marks); ChIP of other proteins is left out.",
+)  # fmt: skip
+@click.option(
+    "--direction-groups", metavar="FILE|gtex-v8[:ASSAY]",
+    help="Instead: in each tissue the tracks of the group that is called like it; as for --groups of score.",
+)  # fmt: skip
+@click.option(
+    "--repressive", type=click.Choice(["signed", "left-out"]), default="signed", show_default=True,
+    help="H3K27me3, H3K9me2 and H3K9me3 in the direction of effect: with the opposite sign, or not at all.",
+)  # fmt: skip
+@click.option(
+    "--targets", type=FILE,
+    help="The model's track table, for assays: its targets.txt, or what enformer-vep tracks prints.",
 )  # fmt: skip
 @click.option("-o", "--output", default="-", show_default=True, help="Table to write; - is standard output.")
 @click.option("--figure", type=FILE, help="Also draw AUROC by tissue, ROC and precision-recall curves: PNG.")
 @click.option("--fold-table", type=FILE, help="Also write the figures of every fold to this table.")
-def evaluate(output: str, figure: Path | None, fold_table: Path | None, **options: Any) -> None:
+@click.option("--direction-table", type=FILE, help="Also write which tracks told the direction, with their signs.")
+def evaluate(
+    output: str, figure: Path | None, fold_table: Path | None, direction_table: Path | None, **options: Any
+) -> None:
     """Cross-validate: how well do SCORES tell positives from negatives, tissue by tissue?
 
     SCORES are tables of enformer-vep score. One row per tissue: counts of examples and of the groups that folds keep
     together; AUROC and average precision, mean and standard deviation over folds, beside those of the distance to
-    the TSS alone; and, where labels have an effect
-    (of the ALT allele), how often its sign is told from the scores' sign.
+    the TSS alone, of the allele frequency alone, and of both; what the scores are better by, with a 95 % interval;
+    and, where labels have an effect (of the ALT allele), how often its sign is told from the scores' sign.
 
     \b
     enformer-vep eqtl evaluate scores.tsv.gz --labels finemapped.tsv --figure auroc.png > metrics.tsv
     enformer-vep eqtl evaluate scores.tsv.gz --positives causal.vcf --negatives matched.vcf
     """
-    check_writable([output], figure, fold_table, options["accounting"])
+    check_writable([output], figure, fold_table, direction_table, options["accounting"])
     from enformer_vep.eqtl import evaluation, report
+    from enformer_vep.tracks.table import TrackTable
 
     settings = _settings(options)
+    targets = options["targets"]
+    table = None if targets is None else TrackTable.read(targets)
     examples = _examples(options, settings)
     with progress_bar(evaluation.work(examples, settings), "forest") as advance:
-        results = list(evaluation.evaluate(examples, settings, advance))
+        results = list(evaluation.evaluate(examples, settings, advance, table))
     write([report.metrics_text(results)], output)
     if fold_table is not None:
         write([report.folds_text(results)], str(fold_table))
+    if direction_table is not None:
+        tracks = evaluation.direction_tracks(examples, settings, table)
+        write([report.direction_text(results, tracks)], str(direction_table))
     if figure is not None:
         _draw(results, figure, f"{settings.features.score}, {len(examples.tracks)} tracks")
     logger.info("%s", report.describe(results))
@@ -141,10 +164,12 @@ def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
 
 def _settings(options: dict[str, Any]) -> "EqtlSettings":
     from enformer_vep.eqtl.eqtl_settings import (
+        DirectionSettings,
         EqtlSettings,
         FeatureSettings,
         FoldSettings,
         ForestSettings,
+        Repressive,
         Together,
     )
 
@@ -156,7 +181,9 @@ def _settings(options: dict[str, Any]) -> "EqtlSettings":
         return EqtlSettings(labels, features, forest, FoldSettings(seed=options["seed"]))
     together = Together(options["keep_together"])
     folds = FoldSettings(options["folds"], options["repeats"], together, options["stretch"], options["seed"])
-    return EqtlSettings(labels, features, forest, folds, options["direction_track"])
+    repressive = Repressive(options["repressive"])
+    direction = DirectionSettings(options["direction_tracks"], options["direction_groups"], repressive)
+    return EqtlSettings(labels, features, forest, folds, direction)
 
 
 def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":

@@ -60,6 +60,7 @@ class Examples:
             contig:position:REF:ALT), genes and groups (all that labels of this variant and tissue name), and the
             labels' own columns.
         accounting: One row per label row: file, row, variant, tissue, outcome.
+        titles: Descriptions of the tracks, where the score tables have them; else empty.
     """
 
     tracks: tuple[str, ...]
@@ -67,6 +68,7 @@ class Examples:
     values: npt.NDArray[np.float32]
     used: pd.DataFrame
     accounting: pd.DataFrame
+    titles: tuple[str, ...] = ()
 
     @property
     def tissues(self) -> list[str]:
@@ -183,7 +185,7 @@ def make_examples(
     accounting = labels.assign(variant=labels["key"])[["file", "row", "variant", "tissue", "outcome"]]
     logger.info("label rows: %s", _counts(accounting["outcome"]))
     _say_if_swapped(used, features)
-    return Examples(tables.tracks, tables.by_gene, matches.values, used, accounting)
+    return Examples(tables.tracks, tables.by_gene, matches.values, used, accounting, tables.titles)
 
 
 def _drop_duplicates(labels: pd.DataFrame, key: str) -> pd.Index:
