@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.eqtl import metrics
-from enformer_vep.eqtl.baselines import baseline_features, held_out_baselines
+from enformer_vep.eqtl.baselines import baseline_features, fitted_baselines, held_out_baselines
 from enformer_vep.eqtl.bootstrap import advantage
 from enformer_vep.eqtl.cross_validation import Advance, Predict, predict_held_out, seed_for
 from enformer_vep.eqtl.direction import direction_of_effect
@@ -91,8 +91,7 @@ def _classify(one: TissueExamples, settings: EqtlSettings, advance: Advance) -> 
     seed = seed_for(folds, one.tissue, *_BOOTSTRAP_SEED)
     advantages: dict[Ranking, Advantage] = {
         ranking: advantage(one.positive, held_out[Ranking.FOREST], values, one.groups, seed)
-        for ranking, values in held_out.items()
-        if ranking is not Ranking.FOREST
+        for ranking, values in fitted_baselines(one, baseline_features(one)).items()
     }
     return replace(result, status=status, folds=tuple(scores), held_out=dict(held_out), advantages=advantages)
 

@@ -36,7 +36,7 @@ def metrics_text(results: Sequence[TissueResult]) -> str:
 
     Spreads are standard deviations over all folds of all repeats; for the direction forest, over repeats. They are no
     standard errors: repeats divide the same examples anew. What varies independently is at most the groups: the
-    intervals of OVER_... (the forest minus a baseline, on the held-out examples of all folds together) draw those.
+    intervals of OVER_... draw those. It is the forest, held out, minus a baseline fitted to the same examples.
     """
     return table_text(METRIC_COLUMNS, (_metrics_row(result) for result in results))
 

@@ -52,7 +52,7 @@ class FoldScore:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure of the forest minus that of a baseline, on the same held-out examples of all folds together.
+    """A figure of the forest, held out, minus that of a baseline fitted to the same examples; all folds together.
 
     Attributes:
         difference: Above 0 where the forest is better.

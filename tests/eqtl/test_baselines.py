@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from enformer_vep.eqtl.baselines import baseline_features, held_out_baselines
+from enformer_vep.eqtl.baselines import baseline_features, fitted_baselines, held_out_baselines
 from enformer_vep.eqtl.bootstrap import advantage, weighted_figures
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FoldSettings, ForestSettings, LabelSettings
 from enformer_vep.eqtl.evaluation import evaluate
@@ -131,6 +131,23 @@ def test_which_side_of_the_tss_does_not_matter():
     fold_of = draw_folds(one.positive, None, 4, 1)
     here, there = (held_out_baselines(each, baseline_features(each), fold_of, 4) for each in (one, turned))
     np.testing.assert_equal(here, there)
+
+
+def test_twins_in_other_folds_do_not_make_scores_look_better():
+    """Each positive has a negative just like it: held out, the regression is worse than chance; fitted, it is not."""
+    random = np.random.default_rng(6)
+    distance, frequency = np.repeat(random.uniform(100, 100_000, 100), 2), np.repeat(random.uniform(0.01, 0.5, 100), 2)
+    one = examples(np.arange(200) % 2 == 0, distance, frequency)
+    features = baseline_features(one)
+    held_out = [
+        auroc(one.positive, held_out_baselines(one, features, draw_folds(one.positive, None, 8, seed), 8)[Ranking.BOTH])
+        for seed in range(5)
+    ]
+    fitted = fitted_baselines(one, features)
+    assert np.mean(held_out) < 0.47
+    assert {ranking: auroc(one.positive, values) for ranking, values in fitted.items()} == pytest.approx(
+        dict.fromkeys(BASELINES, 0.5), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("lost", ["distance", "frequency"])
