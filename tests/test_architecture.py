@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "resume": {"files", "genome.variants", "tables"},
     "calibration": {"files", "settings", "tables.row"},
     "export": {"calibration.additions", "files", "genome", "settings", "tables"},
-    "eqtl": {"calibration.additions", "files", "settings", "tables"},
+    "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "jobs": {"calibration", "files", "genome", "resume", "scoring", "settings", "tables"},
     "training": {

@@ -119,6 +119,40 @@ class FoldSettings:
     seed: int = 44
 
 
+class Repressive(StrEnum):
+    """What becomes of H3K27me3, H3K9me2 and H3K9me3 among the tracks that tell the direction of effect.
+
+    `SIGNED`: they count with the opposite sign. `LEFT_OUT`: they do not count.
+    """
+
+    SIGNED = "signed"
+    LEFT_OUT = "left-out"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionSettings:
+    """Whose mean tells the direction of effect without training; by default all tracks whose assay says expression.
+
+    Attributes:
+        tracks: These, for all tissues: labels of the features, or a specification as for `--tracks`.
+        groups: Those of the group that is called like the tissue, as for `--groups`.
+        repressive: What becomes of repressive marks.
+    """
+
+    tracks: str | None = None
+    groups: str | None = None
+    repressive: Repressive = Repressive.SIGNED
+
+    def __post_init__(self) -> None:
+        """Refuse two choices.
+
+        Raises:
+            UsageError: Tracks and groups are given.
+        """
+        if self.tracks is not None and self.groups is not None:
+            raise UsageError("give --direction-tracks or --direction-groups, not both")
+
+
 @dataclass(frozen=True, slots=True)
 class EqtlSettings:
     """All of it.
@@ -128,11 +162,11 @@ class EqtlSettings:
         features: What the classifier sees.
         forest: The classifier.
         folds: How it is tested.
-        direction_track: Track whose sign predicts the direction of effect; None for the mean over all.
+        direction: Which tracks tell the direction of effect.
     """
 
     labels: LabelSettings = field(default_factory=LabelSettings)
     features: FeatureSettings = field(default_factory=FeatureSettings)
     forest: ForestSettings = field(default_factory=ForestSettings)
     folds: FoldSettings = field(default_factory=FoldSettings)
-    direction_track: str | None = None
+    direction: DirectionSettings = field(default_factory=DirectionSettings)

@@ -10,6 +10,7 @@ from enformer_vep.eqtl.report import ACCOUNTING_COLUMNS, FOLD_COLUMNS, METRIC_CO
 from tests.eqtl import toy
 
 QUICK = ("--trees", 5)
+TRACKS = ("--direction-tracks", ",".join(f"T{index}" for index in range(8)))
 FOLDS = ("--folds", 4, "--repeats", 2)
 
 
@@ -21,7 +22,7 @@ def cohort(tmp_path):
 @pytest.fixture
 def evaluate(command, cohort):
     scores, labels = cohort
-    return lambda *words: command("eqtl", "evaluate", scores, "--labels", labels, *QUICK, *FOLDS, *words)
+    return lambda *words: command("eqtl", "evaluate", scores, "--labels", labels, *QUICK, *FOLDS, *TRACKS, *words)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_folds_that_part_what_is_linked_warn(evaluate):
     """A cohort's loci are 2 Mb apart, four variants in each."""
     outcome = evaluate()
     assert "warning" not in outcome.err
-    assert outcome.err.endswith("folds keep 40 groups of examples together\n")
+    assert outcome.err.endswith("folds keep 40 groups of examples together; direction by tracks track:8\n")
     header, row, _ = outcome.table
     counts = dict(zip(header, row, strict=True))
     assert (counts["GROUPS"], counts["POSITIVE_GROUPS"]) == ("40", "40")
@@ -134,7 +135,7 @@ def test_lists_instead_of_labels(command, cohort, tmp_path):
     assert outcome.code == 0, outcome.err
     row = dict(zip(*outcome.table, strict=True))
     assert (row["TISSUE"], row["POSITIVES"], row["NEGATIVES"]) == ("blood", "40", "120")
-    assert (row["BASELINE_AUROC"], row["DIRECTION_STATUS"]) == ("NA", "no_effects")
+    assert (row["DISTANCE_AUROC"], row["DIRECTION_STATUS"]) == ("NA", "no_effects")
     assert float(row["AUROC"]) > 0.95
 
 
@@ -259,7 +260,9 @@ def test_completion_knows_the_subcommands():
     from enformer_vep.cli.main import main
 
     complete = ShellComplete(main, {}, "enformer-vep", "_X")
-    assert [item.value for item in complete.get_completions(["eqtl"], "")] == ["evaluate", "fit", "predict"]
+    assert [item.value for item in complete.get_completions(["eqtl"], "")] == [
+        "evaluate", "fit", "negatives", "predict",
+    ]  # fmt: skip
     assert {"--quiet", "--figure"} <= {item.value for item in complete.get_completions(["eqtl", "evaluate"], "--")}
 
 
