@@ -129,6 +129,9 @@ class ScoreSettings:
         indels: Where insertions and deletions leave the flanks.
         genes: Read out genes instead of whole windows; None for whole windows.
         groups: File, or name of a packaged table, that sorts tracks into groups; None for single tracks.
+        spread: Also say how far the views that are averaged differ.
+        confident: Values of which a smaller share of views has the sign are missing; None for no limit.
+        shrink: Move every signed score toward 0 by what the spread over views makes of it.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -144,6 +147,9 @@ class ScoreSettings:
     indels: Indels = Indels.LEFT
     genes: GeneSettings | None = None
     groups: str | None = None
+    spread: bool = False
+    confident: float | None = None
+    shrink: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -162,6 +168,28 @@ class ScoreSettings:
             raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
             raise UsageError("--share-windows and --genes exclude each other: --center tss shares windows by itself")
+        self._check_views()
+
+    def _check_views(self) -> None:
+        asked = {"--spread": self.spread, "--confident": self.confident is not None, "--shrink": self.shrink}
+        for option in (name for name, is_asked in asked.items() if is_asked):
+            if self.views < 2:
+                raise UsageError(f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1")
+            if option != "--spread" and not any(score.is_signed for score in self.scores):
+                signed = ", ".join(score for score in Score if score.is_signed)
+                raise UsageError(f"{option} goes by the sign of scores, and none has one: add one of {signed}")
+        if self.confident is not None and not 0 < self.confident <= 1:
+            raise UsageError(f"--confident {self.confident:g}: a share of views lies above 0 and is at most 1, as 0.9")
+
+    @property
+    def views(self) -> int:
+        """How many predictions of a window are averaged: strands times shifts."""
+        return len(self.shifts) * (2 if self.reverse_complement else 1)
+
+    @property
+    def compares_views(self) -> bool:
+        """Whether views have to be looked at one by one."""
+        return self.spread or self.shrink or self.confident is not None
 
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for: the one list that notes, journals, manifests and calibrations are made of.
@@ -182,6 +210,10 @@ class ScoreSettings:
             "share-windows": self.share_windows,
             "strict": self.strict,
             "scores": ",".join(self.scores),
+            # Only where asked for: what others wrote before these existed stays the same.
+            **({"spread": True} if self.spread else {}),
+            **({"confident": f"{self.confident:g}"} if self.confident is not None else {}),
+            **({"shrink": True} if self.shrink else {}),
         }
 
     def to_dict(self) -> dict[str, object]:

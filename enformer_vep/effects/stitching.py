@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.effect import Effect
+from enformer_vep.effects.effect import Effect, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Stitches:
     left: Tensor
     right: Tensor
     seam: Tensor
+
+    def to(self, device: torch.device) -> "Stitches":
+        """The same on another device, which is not waited for."""
+        return Stitches(*(send(one, device) for one in (self.left, self.right, self.seam)))
 
 
 def plan_stitches(alternates: Sequence[int], seams: Sequence[int]) -> Stitches:

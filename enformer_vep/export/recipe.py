@@ -30,7 +30,7 @@ class Combine(StrEnum):
 def is_signed(name: str) -> bool:
     """Whether a column's score, or what a calibration made of it, says the direction of an effect."""
     known = column_score(name)
-    return known is not None and known.score.is_signed
+    return known is not None and known.is_signed
 
 
 def is_quantile(name: str) -> bool:
