@@ -111,6 +111,12 @@ class GeneSettings:
             raise UsageError(f"--tss-bins {self.tss_bins}: give an odd number, such as 3")
 
 
+def require_share(share: float) -> None:
+    """Raises UsageError for what is no share of views."""
+    if not 0 < share <= 1:
+        raise UsageError(f"--confident {share:g}: a share of views lies above 0 and is at most 1, such as 0.9")
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
     """Everything that, with the model and the input, fixes the output.
@@ -171,15 +177,14 @@ class ScoreSettings:
         self._check_views()
 
     def _check_views(self) -> None:
-        asked = {"--spread": self.spread, "--confident": self.confident is not None, "--shrink": self.shrink}
-        for option in (name for name, is_asked in asked.items() if is_asked):
+        asked = (("--spread", self.spread), ("--confident", self.confident is not None), ("--shrink", self.shrink))
+        for option in (name for name, is_asked in asked if is_asked):
             if self.views < 2:
                 raise UsageError(f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1")
             if option != "--spread" and not any(score.is_signed for score in self.scores):
-                signed = ", ".join(score for score in Score if score.is_signed)
-                raise UsageError(f"{option} goes by the sign of scores, and none has one: add one of {signed}")
-        if self.confident is not None and not 0 < self.confident <= 1:
-            raise UsageError(f"--confident {self.confident:g}: a share of views lies above 0 and is at most 1, as 0.9")
+                raise UsageError(f"{option} goes by the sign of scores, and none here has one: add -s SAD or SADR")
+        if self.confident is not None:
+            require_share(self.confident)
 
     @property
     def views(self) -> int:
@@ -198,6 +203,8 @@ class ScoreSettings:
             Plain values by the name of their option, tracks and groups excepted: these follow from the columns.
         """
         genes = self.genes
+        # Said only where asked for, so that what was written before these existed still matches.
+        of_views = (("spread", self.spread), ("confident", str(self.confident or "")), ("shrink", self.shrink))
         return {
             "organism": self.organism,
             "bins": self.centre_bins or "all",
@@ -210,10 +217,7 @@ class ScoreSettings:
             "share-windows": self.share_windows,
             "strict": self.strict,
             "scores": ",".join(self.scores),
-            # Only where asked for: what others wrote before these existed stays the same.
-            **({"spread": True} if self.spread else {}),
-            **({"confident": f"{self.confident:g}"} if self.confident is not None else {}),
-            **({"shrink": True} if self.shrink else {}),
+            **{name: value for name, value in of_views if value},
         }
 
     def to_dict(self) -> dict[str, object]:
