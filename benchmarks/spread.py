@@ -8,8 +8,9 @@ track: the reference prediction summed over all bins, and SAD of single views: b
 windows moved by `SHIFTS`. Figures are made from that file alone, in seconds, and go to standard output and to
 `results/spread.tsv`:
 
-    agree      `views` that are compared, a fifth of the values by |SAD| / prediction of their mean in each row: share
-               of values whose views have one sign, and median standard deviation of the views over |SAD|
+    agree      `views` that are compared, in each row a fifth of the values by size, |SAD| / prediction of the mean of
+               all four, and in the last row all: share of values whose views have one sign, and the median of their
+               standard deviation over |SAD| of their mean
     held out   what the two strands say of two views that neither is, the moved windows: share of values whose mean over
                those has the sign of the strands' mean, where the strands agree and where they do not
     error      mean squared difference to the mean over the moved windows, each value in units of its prediction, of the
@@ -118,8 +119,9 @@ def figures(table: pd.DataFrame) -> str:
     """Tab-separated text."""
     prediction = table["prediction"].to_numpy()
     lines = ["figure\tviews\tfrom\tto\tvalues\tshare\tmedian_sd"]
+    size = abs(table[list(VIEWS)].to_numpy().mean(axis=1)) / prediction
     for name, views in COMPARED.items():
-        lines += _agreement(name, table[list(views)].to_numpy(), prediction)
+        lines += _agreement(name, table[list(views)].to_numpy(), size)
     strands = table[list(STRANDS)].to_numpy()
     truth = table[list(MOVED)].to_numpy().mean(axis=1)
     mean = strands.mean(axis=1)
@@ -131,8 +133,7 @@ def figures(table: pd.DataFrame) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _agreement(name: str, views: Array, prediction: Array) -> Iterator[str]:
-    size = abs(views.mean(axis=1)) / prediction
+def _agreement(name: str, views: Array, size: Array) -> Iterator[str]:
     edges = np.quantile(size, np.linspace(0, 1, PARTS + 1))
     parts = np.clip(np.searchsorted(edges, size, side="right") - 1, 0, PARTS - 1)
     relative = views.std(axis=1, ddof=1) / abs(views.mean(axis=1))

@@ -212,7 +212,7 @@ def test_contributing_has_the_same_rules():
 
 def test_features_are_where_contributing_says():
     homes = [home for _, home in table_below("### Where a feature lives")]
-    assert len(homes) == len(set(homes)) == 20
+    assert len(homes) == len(set(homes)) >= 20
     assert [home for home in homes if not (ROOT / home).is_file()] == []
 
 
