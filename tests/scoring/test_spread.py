@@ -13,12 +13,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from enformer_vep.api import open_scorer
 from enformer_vep.effects.effect import Effect
 from enformer_vep.errors import UsageError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
+from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Variant
 from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.scoring.batches import Checked, Reference, check_variants, score_variants
@@ -27,6 +30,7 @@ from enformer_vep.scoring.spread import Spread
 from enformer_vep.settings import Engine, GeneSettings, Indels, Precision, Score, ScoreSettings
 from enformer_vep.tables.row import is_missing
 from tests.builders import make_fasta, random_sequence
+from tests.toys import CountingEngine, toy_scorer
 
 Floats = npt.NDArray[np.float64]
 SHIFTS = (-70, 0, 5)
@@ -264,3 +268,29 @@ def test_no_more_than_a_few_views_are_held(model: LoadedModel, genome: Genome) -
 def test_what_cannot_be_compared_is_refused(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         ScoreSettings(**asked)
+
+
+class Waits(TorchDispatchMode):
+    """Counts operations whose result decides what the CPU does next: on a GPU each waits for all before it."""
+
+    NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique", "item")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += any(name in str(function) for name in self.NAMES)
+        return function(*args, **(kwargs or {}))
+
+
+def test_looking_at_views_makes_nobody_wait(genome: Genome) -> None:
+    settings = ScoreSettings(scores=tuple(Score), reverse_complement=True, indels=Indels.STITCH)
+    counts = []
+    for asked in ({}, {"spread": True, "shrink": True, "confident": 0.9}):
+        scorer = toy_scorer(CountingEngine(), Geometry(64, 0, 4, 16), replace(settings, **asked), 4)
+        work = scorer.prepare([Placed(variant) for variant in variants()], genome)
+        with Waits() as waits:
+            scorer.submit(work)
+        counts.append(waits.count)
+    assert counts == [0, 0]
