@@ -125,6 +125,12 @@ class GeneSettings:
         return {"tss-bins": self.tss_bins, "center": self.centre.value, "transcripts": transcripts}
 
 
+def require_share(share: float) -> None:
+    """Raises UsageError for what is no share of views."""
+    if not 0 < share <= 1:
+        raise UsageError(f"--confident {share:g}: a share of views lies above 0 and is at most 1, such as 0.9")
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
     """Everything that, with the model and the input, fixes the output.
@@ -143,6 +149,9 @@ class ScoreSettings:
         indels: Where insertions and deletions leave the flanks.
         genes: Read out genes instead of whole windows; None for whole windows.
         groups: File, or name of a packaged table, that sorts tracks into groups; None for single tracks.
+        spread: Also say how far the views that are averaged differ.
+        confident: Values of which a smaller share of views has the sign are missing; None for no limit.
+        shrink: Move every signed score toward 0 by what the spread over views makes of it.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -158,6 +167,9 @@ class ScoreSettings:
     indels: Indels = Indels.LOCAL
     genes: GeneSettings | None = None
     groups: str | None = None
+    spread: bool = False
+    confident: float | None = None
+    shrink: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -176,6 +188,27 @@ class ScoreSettings:
             raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
             raise UsageError("--share-windows and --genes exclude each other: --center tss shares windows by itself")
+        self._check_views()
+
+    def _check_views(self) -> None:
+        asked = (("--spread", self.spread), ("--confident", self.confident is not None), ("--shrink", self.shrink))
+        for option in (name for name, is_asked in asked if is_asked):
+            if self.views < 2:
+                raise UsageError(f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1")
+            if option != "--spread" and not any(score.is_signed for score in self.scores):
+                raise UsageError(f"{option} goes by the sign of scores, and none here has one: add -s SAD or SADR")
+        if self.confident is not None:
+            require_share(self.confident)
+
+    @property
+    def views(self) -> int:
+        """How many predictions of a window are averaged: strands times shifts."""
+        return len(self.shifts) * (2 if self.reverse_complement else 1)
+
+    @property
+    def compares_views(self) -> bool:
+        """Whether views have to be looked at one by one."""
+        return self.spread or self.shrink or self.confident is not None
 
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for: the one list that notes, journals, manifests and calibrations are made of.
@@ -183,6 +216,8 @@ class ScoreSettings:
         Returns:
             Plain values by the name of their option, tracks and groups excepted: these follow from the columns.
         """
+        # Said only where asked for, so that what was written before these existed still matches.
+        of_views = (("spread", self.spread), ("confident", str(self.confident or "")), ("shrink", self.shrink))
         return {
             "organism": self.organism,
             "bins": self.centre_bins or "all",
@@ -195,6 +230,7 @@ class ScoreSettings:
             "share-windows": self.share_windows,
             "strict": self.strict,
             "scores": ",".join(self.scores),
+            **{name: value for name, value in of_views if value},
         }
 
     def to_dict(self) -> dict[str, object]:

@@ -45,6 +45,19 @@ class Addition(StrEnum):
         return self._words.format(score)
 
 
+class SpreadColumn(StrEnum):
+    """What is said of the views of a score, in columns of its own; the value is their suffix: SADSD, SADAGREE."""
+
+    DEVIATION = "SD"
+    AGREEMENT = "AGREE"
+
+    def describe(self, score: str) -> str:
+        """What the values are, in one line."""
+        if self is SpreadColumn.DEVIATION:
+            return f"Standard deviation of {score} over the views (strands, shifts) that were averaged"
+        return f"Share of the views (strands, shifts) in which {score} has the sign that it has of their average"
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnScore:
     """What stands in the columns of one name.
@@ -52,19 +65,28 @@ class ColumnScore:
     Attributes:
         score: The score.
         addition: What a calibration made of it; None for the score itself.
+        spread: What is said of its views; None for what is an effect, or a prediction.
     """
 
     score: Score
     addition: Addition | None = None
+    spread: SpreadColumn | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the sign of its values says the direction of an effect."""
+        return self.score.is_signed and self.spread is None
 
 
-_KNOWN = {str(one): ColumnScore(one) for one in Score} | {
-    f"{one}{addition.suffix}": ColumnScore(one, addition) for one in Score for addition in Addition
+_KNOWN = {
+    **{str(one): ColumnScore(one) for one in Score},
+    **{f"{one}{addition.suffix}": ColumnScore(one, addition) for one in Score for addition in Addition},
+    **{f"{one}{spread}": ColumnScore(one, spread=spread) for one in Score for spread in SpreadColumn},
 }
 
 
 def column_score(name: str) -> ColumnScore | None:
-    """Tells what the name of a column's score says: SAD, SADRZ, D1Q, SADPC; None for others, as in foreign tables.
+    """Tells what the name of a column's score says: SAD, SADRZ, D1Q, SADPC, SADSD; None for foreign ones.
 
     What is made of a signed score is signed: exchanging REF and ALT negates quantiles exactly, a z-score or a component
     but for up to twice the background's median over its spread, which is next to nothing.
@@ -72,10 +94,13 @@ def column_score(name: str) -> ColumnScore | None:
     return _KNOWN.get(name)
 
 
-def is_prediction(name: str) -> bool:
-    """Whether columns are predictions: how these are distributed over variants says nothing about a variant."""
+def is_effect(name: str) -> bool:
+    """Whether columns are effects, as far as is known; how others are distributed over variants says little of one.
+
+    Predictions are none, nor is how far views differ.
+    """
     known = column_score(name)
-    return known is not None and known.score.is_prediction
+    return known is None or (not known.score.is_prediction and known.spread is None)
 
 
 def parse_additions(text: str) -> tuple[Addition, ...]:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.calibration.additions import Addition, is_prediction
+from enformer_vep.calibration.additions import Addition, is_effect
 from enformer_vep.calibration.comparison import Identity, differences
 from enformer_vep.calibration.ranks import RankTable
 from enformer_vep.calibration.transform import Components, RobustScale
@@ -119,7 +119,7 @@ class Calibration:
         Raises:
             UsageError: When a score, a track or the components are not in the calibration.
         """
-        wanted = [(block, source) for block, source in with_places(blocks) if not is_prediction(block.score)]
+        wanted = [(block, source) for block, source in with_places(blocks) if is_effect(block.score)]
         if not wanted:
             raise UsageError(
                 "REF and ALT are predictions and are not calibrated: add another score, or leave --calibration out"

@@ -9,7 +9,7 @@ SHARED = "share-windows"
 """Where a window lies changes a score as much as averaging over strands does: backgrounds are not exchanged."""
 
 _RECORDED = ("engine", "precision")
-_PASSED_OVER = ("scores", "strict")
+_PASSED_OVER = ("scores", "strict", "spread", "confident")
 _ABSENT = "none"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.calibration.additions import is_prediction
+from enformer_vep.calibration.additions import is_effect
 from enformer_vep.calibration.calibration import Calibration, ScoreCalibration, with_places
 from enformer_vep.calibration.comparison import Identity
 from enformer_vep.calibration.quantiles import DEFAULT_CAPACITY, QuantileSketch
@@ -92,7 +92,7 @@ class CalibrationFitter:
         self._scores = [
             _ScoreFitter(block, source, components, capacity, sample_size)
             for block, source in with_places(blocks)
-            if not is_prediction(block.score)
+            if is_effect(block.score)
         ]
         if not self._scores:
             raise UsageError("REF and ALT are predictions and are not calibrated: choose another score")

@@ -20,6 +20,12 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
 @click.option("--to", "target", help=f"{TARGETS}. Default: by the name of -o.")
 @click.option("-c", "--columns", multiple=True, help="Only these value columns; a name or 'SAD_*'; can be repeated.")
 @click.option(
+    "--confident",
+    type=float,
+    help="Leave signed values out of which less than this share of strands and shifts has the sign (TABLE made with "
+    "--spread): 0.9.",
+)
+@click.option(
     "--combine",
     type=click.Choice(["none", "max", "mean"]),
     help="Make one annotation of the columns: the largest, or the mean; of quantiles where the table has them. "
@@ -48,6 +54,7 @@ def export(
     output: str,
     target: str | None,
     columns: tuple[str, ...],
+    confident: float | None,
     combine: str | None,
     fasta: Path | None,
     tabix: bool,
@@ -97,5 +104,6 @@ def export(
             weight=weight,
             max_ratio=max_ratio,
             prior_column=prior_column,
+            confident=confident,
         )
     )

@@ -127,6 +127,10 @@ scoring_options = together(
         help="Average over these shifts of the window, in bp: -1,0,1.",
     ),
     click.option(
+        "--shrink", is_flag=True,
+        help="Move every signed score toward 0 by what its spread over strands and shifts makes of it.",
+    ),
+    click.option(
         "--share-windows", type=click.IntRange(min=0), default=0, show_default=True,
         help="Score alleles within this many bp in one reference window: faster; adds the column WINDOW_START.",
     ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.effect import Effect
+from enformer_vep.effects.effect import Effect, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Stitches:
     right: Tensor
     seam: Tensor
     averaged: Tensor
+
+    def to(self, device: torch.device) -> "Stitches":
+        """The same on another device, which is not waited for."""
+        return Stitches(*(send(one, device) for one in (self.left, self.right, self.seam)))
 
 
 def plan_stitches(alternates: Sequence[int], seams: Sequence[int | None]) -> Stitches:

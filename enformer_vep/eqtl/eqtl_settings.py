@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from enformer_vep.calibration.additions import column_score, is_prediction
+from enformer_vep.calibration.additions import column_score, is_effect
 from enformer_vep.errors import UsageError
 
 
@@ -67,10 +67,13 @@ class FeatureSettings:
         """Refuse what is no effect.
 
         Raises:
-            UsageError: The score is a prediction, or the pseudocount is not positive.
+            UsageError: The score is no effect, or the pseudocount is not positive.
         """
-        if is_prediction(self.score):
-            raise UsageError(f"--score {self.score} is a prediction, not an effect: choose SAD or another")
+        if not is_effect(self.score):
+            raise UsageError(
+                f"--score {self.score} is a prediction, or says how far views differ, and is no effect: "
+                "choose SAD or another"
+            )
         if self.pseudocount is not None and not self.pseudocount > 0:
             raise UsageError("--pseudocount must be above 0; --transform none does without")
 
@@ -78,7 +81,7 @@ class FeatureSettings:
     def signed(self) -> bool:
         """Whether exchanging REF and ALT negates the score; one of another program's is taken to be signed."""
         known = column_score(self.score)
-        return known is None or known.score.is_signed
+        return known is None or known.is_signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -12,15 +12,17 @@ import numpy as np
 
 from enformer_vep.errors import UsageError
 from enformer_vep.export.annotations import write_annotations
+from enformer_vep.export.confident import confident
 from enformer_vep.export.panel import Panel, read_bims, read_statistics
 from enformer_vep.export.panel_scores import Matched, match
 from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_susie
 from enformer_vep.export.priors import MAX_RATIO, Floats, given_priors, relative_priors
-from enformer_vep.export.recipe import Combine, comparable_columns, is_quantile, make_recipe
+from enformer_vep.export.recipe import Combine, comparable_columns, effect_columns, is_quantile, make_recipe
 from enformer_vep.export.vep import VepWriter
 from enformer_vep.files.writing import is_stream, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
+from enformer_vep.settings import require_share
 from enformer_vep.tables.formats import FORMAT_NAMES, Format, choose_format
 from enformer_vep.tables.reader import ScoredTable, open_scores, select_columns
 from enformer_vep.tables.writers import WriterFactory, choose_writer, open_table
@@ -65,6 +67,7 @@ class ExportRequest:
         weight: Log enrichment per standard deviation; see `relative_priors`.
         max_ratio: Largest over smallest prior weight; None for `MAX_RATIO`.
         prior_column: Column with probabilities to use as they are.
+        confident: Leave signed values out of which a smaller share of views has the sign; None for none.
     """
 
     table: str
@@ -80,6 +83,7 @@ class ExportRequest:
     weight: float = 1.0
     max_ratio: float | None = None
     prior_column: str | None = None
+    confident: float | None = None
 
 
 def export(request: ExportRequest) -> list[str]:
@@ -103,13 +107,14 @@ def export(request: ExportRequest) -> list[str]:
 
 def _export(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> list[str]:
     patterns = (request.prior_column,) if request.prior_column else request.columns
-    if tool is None or tool is Tool.VEP:
-        return [_convert(request, table.only(patterns), tool)]
     chosen = select_columns(table.layout, patterns)
+    if tool is None or tool is Tool.VEP:
+        return [_convert(request, _taken(request, table, chosen), tool)]
+    chosen = effect_columns(table.layout, chosen)
     combine = _combine(request, tool, len(chosen))
     if combine is not Combine.NONE:
         chosen = comparable_columns(table.layout, chosen)
-    table = table.take(chosen)
+    table = _taken(request, table, chosen)
     recipe = make_recipe(table.layout, (), combine, signed=tool is Tool.SLDP)
     if request.prior_column:
         # Values as they are, so that a negative one is noticed.
@@ -120,6 +125,10 @@ def _export(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> li
         return _write_annotations(request.destination, panel, matched, tool)
     quantiles = is_quantile(table.layout.blocks[0].score)
     return _write_priors(request, panel, _weights(request, matched, quantiles=quantiles), tool)
+
+
+def _taken(request: ExportRequest, table: ScoredTable, chosen: Sequence[int]) -> ScoredTable:
+    return table.take(chosen) if request.confident is None else confident(table, chosen, request.confident)
 
 
 def _check(request: ExportRequest, tool: Tool | None) -> None:
@@ -142,6 +151,8 @@ def _check(request: ExportRequest, tool: Tool | None) -> None:
         raise UsageError("--max-ratio goes with --to susie, finemap or polyfun-priors, and without --prior-column")
     if ratio is not None and not ratio >= 1:
         raise UsageError(f"--max-ratio {ratio:g}: the largest weight is at least the smallest; give 1 or more")
+    if request.confident is not None:
+        require_share(request.confident)
     if not math.isfinite(request.weight):
         raise UsageError(f"--weight {request.weight:g} is no number to multiply with; give 0 to about 3")
     if request.combine and not wants_panel:

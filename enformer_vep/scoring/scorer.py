@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enformer_vep.calibration import Extension
+from enformer_vep.calibration import Confidence, Extension
 from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
-from enformer_vep.effects.predictor import Predictor
+from enformer_vep.effects.predictor import Observer, Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches
 from enformer_vep.genome.bins import Geometry, whole_bins
 from enformer_vep.genome.compensation import compensated, is_compensated
@@ -20,7 +20,9 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.normalisation import locate
 from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored, window_start
-from enformer_vep.scoring.readout import read_out
+from enformer_vep.scoring.layout import agreement_blocks
+from enformer_vep.scoring.readout import RowReader
+from enformer_vep.scoring.spread import ViewObserver, with_spread
 from enformer_vep.settings import Indels, ScoreSettings
 from enformer_vep.tables.row import Layout
 
@@ -65,7 +67,8 @@ class Submitted:
 
     Attributes:
         work: What they are computed of.
-        values: float32 [rows, score columns], on the CPU once the event has come.
+        values: float32 [rows, columns], on the CPU once the event has come; what only confidence is judged by
+            stands after the value columns.
         finite: Whether every number on the way is one, likewise; None where that cannot fail.
         done: The event; None when the device was not waited for because there is nothing to wait for.
     """
@@ -143,11 +146,8 @@ class Scorer:
 
     def submit(self, work: Work) -> Submitted:
         """Have work computed, without waiting for a GPU; `collect` waits."""
-        effect = self._effect(self.predictor, work)
-        values, finite = (
-            self._scores(effect, work),
-            None if self.fallback is None else is_finite(effect.delta, effect.reference),
-        )
+        values, effect = self._scores(self.predictor, work)
+        finite = None if self.fallback is None else is_finite(effect.delta, effect.reference)
         if not self.is_asynchronous:
             return Submitted(work, values, finite)
         values, finite = _to_host(values), None if finite is None else _to_host(finite)
@@ -161,26 +161,44 @@ class Scorer:
             submitted.done.synchronize()
         scores = submitted.values
         if self.fallback is not None and submitted.finite is not None and not bool(submitted.finite):
-            effect = self._repeated(self.fallback(), submitted.work)
-            scores = self._scores(effect, submitted.work).cpu()
-        values: Floats = scores.numpy()
-        return values if self.extension is None else np.hstack([values, self.extension(values)])
+            _warn_of_overflow(submitted.work)
+            scores = self._scores(self.fallback(), submitted.work)[0].cpu()
+        computed: Floats = scores.numpy()
+        return computed if self.settings.confident is None and self.extension is None else self._finished(computed)
 
-    def _effect(self, predictor: Predictor, work: Work) -> Effect:
-        return predictor.effect(work.batches, work.stitches).map(self._grouped)
+    def _finished(self, computed: Floats) -> Floats:
+        """The value columns of rows, from what the device computed."""
+        settings, labels = self.settings, self.layout.blocks[0].labels
+        agreement = agreement_blocks(settings, labels)
+        width = len(agreement) * len(labels)
+        shown = computed if settings.spread or settings.confident is None else computed[:, :-width]
+        values = shown if self.extension is None else np.hstack([shown, self.extension(computed)])
+        if settings.confident is None:
+            return values
+        confidence = Confidence.of(settings.confident, self.layout.blocks, agreement)
+        return confidence(values, computed[:, -width:])
+
+    def _effect(self, predictor: Predictor, work: Work, observe: Observer | None = None) -> Effect:
+        return predictor.effect(work.batches, work.stitches, observe).map(self._grouped)
 
     def _grouped(self, values: Tensor) -> Tensor:
         """[..., tracks] averaged over groups of tracks, if there are any."""
         return values if self.weights is None else values @ self.weights.to(values.dtype)
 
     def _repeated(self, predictor: Predictor, work: Work) -> Effect:
-        logger.warning(_OVERFLOW, len(work.batches[0]), "alleles")
+        _warn_of_overflow(work)
         return self._effect(predictor, work)
 
-    def _scores(self, effect: Effect, work: Work) -> Tensor:
-        """float32 [rows, score columns], on the device."""
+    def _scores(self, predictor: Predictor, work: Work) -> tuple[Tensor, Effect]:
+        """float32 [rows, columns], and the effect that they are of, on the device."""
+        rows = RowReader.of(work.readouts, predictor.device)
+        observer = ViewObserver(rows, self.settings.scores, self._grouped) if self.settings.compares_views else None
+        effect = self._effect(predictor, work, observer)
         with torch.inference_mode():
-            return read_out(effect, work.readouts, self.settings.scores).flatten(1)
+            scores = rows.read(effect, self.settings.scores)
+            if observer is not None:
+                scores = with_spread(scores, observer.spread, self.settings)
+            return scores.flatten(1), effect
 
     def _alternates(self, placed: Placed, genome: Genome, shift: int) -> Alternates:
         variant, window = placed.variant, self.geometry.window
@@ -204,6 +222,10 @@ class Scorer:
 
     def _last_bin(self, pair: AllelePair) -> int:
         return self.geometry.bin_of(pair.edit_start + pair.reference_length - 1)
+
+
+def _warn_of_overflow(work: Work) -> None:
+    logger.warning(_OVERFLOW, len(work.batches[0]), "alleles")
 
 
 def _to_host(values: Tensor) -> Tensor:

@@ -17,6 +17,17 @@ Contigs = Mapping[str, int | None]
 NO_CONTIGS: Contigs = {}
 
 
+# As R marks its NA: a number that is none with 1954 in the bits that tell such numbers apart.
+_MISSING_BITS = np.uint32(0x7FC00000 + 1954)
+MISSING: np.float32 = _MISSING_BITS.view(np.float32)
+"""A value that was left out, in a row that has others; a NaN like any other for arithmetic."""
+
+
+def is_missing(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Tells values that were left out from those that were computed and are no numbers: float32 to bool, [...]."""
+    return np.asarray(values.view(np.uint32) == _MISSING_BITS)
+
+
 @dataclass(frozen=True, slots=True)
 class ContextColumn:
     """A column that says where a row's values come from; it stands between STATUS and the values.
@@ -96,7 +107,8 @@ class ScoredVariant:
         variant: The ALT allele that came in. An allele has several rows when it is scored for several genes;
             they follow each other and share this very object.
         status: `Status.OK`, or the reason why there are no values.
-        values: float32 [value columns], in the order of the run's layout; None unless the status is OK.
+        values: float32 [value columns], in the order of the run's layout, `MISSING` where one was left out; None
+            unless the status is OK.
         context: Cells of the layout's context columns; None in a cell, or no cells at all, where there is
             nothing to say.
     """

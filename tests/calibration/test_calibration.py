@@ -128,7 +128,7 @@ def test_what_cannot_be_fitted():
     with pytest.raises(UsageError, match="--components 5: only 4 tracks are scored"):
         CalibrationFitter(BLOCKS, IDENTITY, components=5)
     with pytest.raises(UsageError, match="REF and ALT are predictions"):
-        CalibrationFitter([ValueBlock("ALT", TRACKS)], IDENTITY)
+        CalibrationFitter([ValueBlock("ALT", TRACKS), ValueBlock("SADSD", TRACKS)], IDENTITY)
 
 
 @pytest.mark.parametrize(

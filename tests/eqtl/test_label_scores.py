@@ -190,8 +190,11 @@ def test_tables_that_do_not_fit(tmp_path, scores):
         open_tables([scores], "SAR")
     with pytest.raises(InputError, match="no column STATUS"):
         open_tables([write_text(tmp_path / "x.tsv", "#CHROM\tPOS\tID\tREF\tALT\n")], "SAD")
-    with pytest.raises(UsageError, match="a prediction, not an effect"):
+    with pytest.raises(UsageError, match="is no effect: choose SAD"):
         FeatureSettings("REF")
+    for name in ("SADSD", "SADAGREE"):
+        with pytest.raises(UsageError, match="says how far views differ"):
+            FeatureSettings(name)
 
 
 def test_parquet_reads_as_text_does(tmp_path, scores):

@@ -197,6 +197,8 @@ def test_what_is_signed_by_the_names_of_scores_and_additions():
         signed = bool(np.isclose(one, -other))
         for suffix in ("", *(addition.suffix for addition in Addition)):
             assert is_signed(f"{score}{suffix}") is signed
+        assert not is_signed(f"{score}SD")
+        assert not is_signed(f"{score}AGREE")
         assert is_quantile(f"{score}Q")
         assert not is_quantile(score)
     assert {score for score in Score if score.in_track_units} == {
