@@ -82,6 +82,31 @@ class Components:
         return self.rescale(scaled @ self.directions.T)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Transform:
+    """All three steps.
+
+    Attributes:
+        scale: The first step.
+        components: The second and third.
+    """
+
+    scale: RobustScale
+    components: Components
+
+    def __len__(self) -> int:
+        return len(self.components)
+
+    def __call__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Transform scores: float32 [batch, columns] to [batch, components]."""
+        return self.components(self.scale(values))
+
+    def take(self, columns: npt.NDArray[np.intp]) -> Self:
+        """With all columns in another order."""
+        directions = self.components.directions[:, columns]
+        return type(self)(self.scale.take(columns), Components(directions, self.components.rescale))
+
+
 class Moments:
     """Sums of x and of x x^T over rows, in float64: 8 bytes per pair of columns, 226 MB for 5,313."""
 

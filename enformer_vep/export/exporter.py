@@ -16,7 +16,7 @@ from enformer_vep.export.panel import Panel, read_bims, read_statistics
 from enformer_vep.export.panel_scores import Matched, match
 from enformer_vep.export.prior_files import write_finemap, write_snpvar, write_susie
 from enformer_vep.export.priors import MAX_RATIO, Floats, given_priors, relative_priors
-from enformer_vep.export.recipe import Combine, comparable_columns, is_quantile, make_recipe
+from enformer_vep.export.recipe import Combine, comparable_columns, is_quantile, make_recipe, with_optional_columns
 from enformer_vep.export.vep import VepWriter
 from enformer_vep.files.writing import is_stream, require_writable
 from enformer_vep.genome.fasta import Genome
@@ -156,7 +156,13 @@ def _convert(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> s
             raise UsageError(f"{destination}: VEP needs an indexed file; give -o a file name that ends in .vcf.gz")
         make: WriterFactory = partial(VepWriter, layout=table.layout, contigs=contigs, destination=destination)
     else:
-        make = choose_writer(destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs)
+        make = choose_writer(
+            destination,
+            with_optional_columns(table.layout),
+            tabix=request.tabix,
+            wanted=request.target,
+            contigs=contigs,
+        )
     with open_table(destination, make) as writer:
         for row in table.rows():
             writer.write(row)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -37,6 +37,18 @@ def is_quantile(name: str) -> bool:
     """Whether it is the quantile of a score (SADQ, JSQ)."""
     known = column_score(name)
     return known is not None and known.addition is Addition.QUANTILE
+
+
+def with_optional_columns(layout: Layout) -> Layout:
+    """A layout that was read, in which what a calibration lacks is missing when it is written again."""
+    return replace(
+        layout,
+        blocks=tuple(
+            replace(block, optional=known is not None and known.addition is not None and known.addition.is_ranked)
+            for block in layout.blocks
+            for known in (column_score(block.score),)
+        ),
+    )
 
 
 def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ def make_layout(
         notes = (("groups", str(dict(zip(groups.names, groups.members, strict=True)))),)
     elif table is not None:
         titles = tuple(table[track].description for track in tracks)
-    blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
+    blocks = tuple(ValueBlock(score.value, labels, settings.describe_score(score), titles) for score in settings.scores)
     context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
     return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
 

@@ -11,13 +11,16 @@ from enformer_vep.scoring.scores import compute_scores
 from enformer_vep.settings import Score
 
 
-def read_out(effect: Effect, readouts: Sequence[Sequence[Readout]], scores: Sequence[Score]) -> Tensor:
+def read_out(
+    effect: Effect, readouts: Sequence[Sequence[Readout]], scores: Sequence[Score], pseudocount: float = 1.0
+) -> Tensor:
     """Compute scores over the bins that each row asks for.
 
     Args:
         effect: [B, N, T].
         readouts: For each of the B variants, its rows.
         scores: What to compute.
+        pseudocount: See `compute_scores`.
 
     Returns:
         float32 [rows, len(scores), T], rows in the order of the variants and their readouts.
@@ -27,7 +30,7 @@ def read_out(effect: Effect, readouts: Sequence[Sequence[Readout]], scores: Sequ
     for numbers in _alike(bins for _, bins in rows):
         variants = torch.tensor([rows[number][0] for number in numbers], device=effect.delta.device)
         part = _select(effect, variants, [rows[number][1] for number in numbers])
-        result[numbers] = compute_scores(part.reference, part.delta, scores)
+        result[numbers] = compute_scores(part.reference, part.delta, scores, pseudocount)
     return result
 
 

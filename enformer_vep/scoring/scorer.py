@@ -14,9 +14,11 @@ from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches
+from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.bins import Geometry, whole_bins
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.placing import Placed, Readout
+from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
 from enformer_vep.scoring.readout import read_out
 from enformer_vep.settings import Indels, ScoreSettings
@@ -39,11 +41,13 @@ class Work:
         batches: For each shift, the windows of all alternates.
         stitches: For each shift, how alternates go together; None when there is one for each variant.
         readouts: For each variant, its rows.
+        classes: Of each row.
     """
 
     batches: Sequence[EffectBatch]
     stitches: Sequence[Stitches] | None
     readouts: Sequence[Sequence[Readout]]
+    classes: Sequence[VariantClass] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ class Scorer:
         if self.settings.indels is Indels.STITCH:
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
         batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
-        return Work(batches, stitches, [one.readouts for one in placed])
+        classes = [class_of(one.variant) for one in placed for _ in one.readouts]
+        return Work(batches, stitches, [one.readouts for one in placed], classes)
 
     def effect(self, work: Work) -> Effect:
         """Predict, averaged over strands and shifts.
@@ -151,7 +156,13 @@ class Scorer:
             effect = self._repeated(self.fallback(), submitted.work)
             scores = self._scores(effect, submitted.work).cpu()
         values: Floats = scores.numpy()
-        return values if self.extension is None else np.hstack([values, self.extension(values)])
+        if self.extension is None:
+            return values
+        return np.hstack([values, self.extension(values, submitted.work.classes)])
+
+    def class_cells(self, variant: Variant) -> tuple[str, ...]:
+        """The class of a variant as it stands in a row: a cell when there is a calibration."""
+        return () if self.extension is None else (class_of(variant).value,)
 
     def _effect(self, predictor: Predictor, work: Work) -> Effect:
         return predictor.effect(work.batches, work.stitches).map(self._grouped)
@@ -167,7 +178,7 @@ class Scorer:
     def _scores(self, effect: Effect, work: Work) -> Tensor:
         """float32 [rows, score columns], on the device."""
         with torch.inference_mode():
-            return read_out(effect, work.readouts, self.settings.scores).flatten(1)
+            return read_out(effect, work.readouts, self.settings.scores, self.settings.pseudocount).flatten(1)
 
     def _alternates(self, placed: Placed, genome: Genome, shift: int) -> Alternates:
         variant, window = placed.variant, self.geometry.window
@@ -185,6 +196,11 @@ class Scorer:
         move = whole_bins(shift, self.geometry.width)
         seams = [self.geometry.bin_of(index) + move for index in last_bases]
         return plan_stitches([len(pairs) for pairs in view], seams)
+
+
+def class_of(variant: Variant) -> VariantClass:
+    """What kind of change an allele is."""
+    return variant_class(variant.reference, variant.alternate)
 
 
 def _to_host(values: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ def write_parquet(rows: RowLog, path: Path) -> None:
     """Makes a Parquet file of all rows.
 
     Columns are those of the table: `CHROM POS ID REF ALT STATUS`, context, values. POS and whole numbers are
-    int64, values float32, and null where an allele was not scored (NaN is a computed value). The layout's
+    int64, values float32, and null where an allele was not scored or an optional column has nothing (NaN elsewhere
+    is a computed value). The layout's
     notes are in the file's metadata, descriptions in that of the columns.
 
     Raises:
@@ -145,7 +146,10 @@ class _Group:
         columns: list[Sequence[object]] = list(zip(*(row.identity for row in self.rows), strict=True))
         columns += [context_column(self.rows, number) for number in range(len(self._layout.context))]
         arrays = [pa.array(one, field.type) for one, field in zip(columns, self._schema, strict=False)]
-        arrays += [pa.array(column[:count], pa.float32(), mask=mask) for column in self._columns]
+        arrays += [
+            pa.array(column[:count], pa.float32(), mask=missing | np.isnan(column[:count]) if optional else mask)
+            for column, optional in zip(self._columns, self._layout.optional, strict=True)
+        ]
         self.rows = []
         return pa.Table.from_arrays(arrays, schema=self._schema)
 

@@ -25,6 +25,7 @@ from enformer_vep.tables.row import (
     GENE_ID,
     GENE_NAME,
     TSS_DISTANCE,
+    VARIANT_CLASS,
     VARIANT_COLUMNS,
     WINDOW_START,
     Layout,
@@ -32,7 +33,7 @@ from enformer_vep.tables.row import (
     ValueBlock,
 )
 
-_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE)}
+_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, VARIANT_CLASS)}
 _FIRST = len(VARIANT_COLUMNS)
 _PARQUET_MAGIC = b"PAR1"
 _ADVICE = "give a table written by enformer-vep score"
@@ -259,6 +260,6 @@ def _numbers(text: bytes, chosen: Sequence[int] | None) -> npt.NDArray[np.float3
     cells = text.split(b"\t")
     if chosen is not None:
         cells = [cells[number] for number in chosen]
-    if b"NA" in cells:  # in tables of probabilities
+    if b"NA" in cells:  # in tables of probabilities, and for want of a quantile
         cells = [b"nan" if cell == b"NA" else cell for cell in cells]
     return np.array(list(map(float, cells)), np.float32)

@@ -1,13 +1,17 @@
 """The one result type that travels from the pipeline to every output format, and the count of them."""
 
+import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.variants import Status, Variant
+
+logger = logging.getLogger(__name__)
 
 VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 """What every table begins with."""
@@ -35,6 +39,7 @@ class ContextColumn:
 WINDOW_START = ContextColumn("WINDOW_START", int, "1-based first position of the shared reference window")
 GENE_ID = ContextColumn("GENE_ID", str, "Gene whose transcription start sites were read out")
 GENE_NAME = ContextColumn("GENE_NAME", str, "Name of the gene")
+VARIANT_CLASS = ContextColumn("CLASS", str, "Kind of change; what a calibration adds is within this class")
 TSS_DISTANCE = ContextColumn(
     "TSS_DISTANCE", int, "First REF base minus the gene's start, in bp, positive downstream on its strand"
 )
@@ -49,12 +54,15 @@ class ValueBlock:
         labels: What the score was taken of: tracks, groups of tracks, or components.
         description: What the score is, in one line.
         titles: Descriptions of the labels; empty when there are none.
+        optional: Whether a row that is scored may have nothing here; it then is not a number in
+            `ScoredVariant.values`, and missing in files. In other blocks that is a value that was computed.
     """
 
     score: str
     labels: tuple[str, ...]
     description: str = ""
     titles: tuple[str, ...] = ()
+    optional: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -80,6 +88,13 @@ class Layout:
     def values(self) -> tuple[str, ...]:
         """Names of the value columns."""
         return tuple(column for block in self.blocks for column in block.columns)
+
+    @property
+    def optional(self) -> npt.NDArray[np.bool_]:
+        """Of each value column, whether a scored row may have nothing there."""
+        return np.repeat(
+            [block.optional for block in self.blocks], [len(block.labels) for block in self.blocks]
+        ).astype(bool)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -117,10 +132,22 @@ def context_column(rows: Sequence[ScoredVariant], number: int) -> list[int | str
     return [row.context[number] if row.context else None for row in rows]
 
 
-def counts_report(counts: Counter[Status]) -> dict[str, object]:
-    """Alleles, in all and by status, as plain values for `--summary`."""
+def counts_report(counts: Counter[Status], not_calibrated: Counter[VariantClass]) -> dict[str, object]:
+    """Alleles, in all and by status, and those without quantiles by class, as plain values for `--summary`."""
     by_status = {status.value: counts[status] for status in Status if counts[status]}
-    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status}
+    by_class = {one.value: not_calibrated[one] for one in VariantClass if not_calibrated[one]}
+    lacking = {"not_calibrated": by_class} if by_class else {}
+    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status, **lacking}
+
+
+def warn_of_classes(not_calibrated: Counter[VariantClass]) -> None:
+    """Say once how many alleles have no quantiles, and why."""
+    if not_calibrated:
+        logger.warning(
+            "%d scored alleles have no quantiles, since the calibration lacks their classes: %s",
+            not_calibrated.total(),
+            ", ".join(f"{not_calibrated[one]} {one}" for one in VariantClass if not_calibrated[one]),
+        )
 
 
 @dataclass
@@ -131,11 +158,21 @@ class RunSummary:
         counts: Number of ALT alleles by status, those of an interrupted run that was continued included.
         resumed: Alleles that were there already when this process began.
         seconds: Wall-clock time of this process.
+        not_calibrated: Number of scored ALT alleles whose class the calibration lacks, by class.
     """
 
     counts: Counter[Status] = field(default_factory=Counter)
     resumed: int = 0
     seconds: float = 0.0
+    not_calibrated: Counter[VariantClass] = field(default_factory=Counter)
+
+    def count(self, variant: Variant, status: Status, calibrated: Collection[VariantClass] | None) -> None:
+        """Counts an ALT allele; `calibrated` are the classes that a calibration has, None without one."""
+        self.counts[status] += 1
+        if calibrated is not None and status is Status.OK:
+            kind = variant_class(variant.reference, variant.alternate)
+            if kind not in calibrated:
+                self.not_calibrated[kind] += 1
 
     @property
     def alleles(self) -> int:
@@ -150,7 +187,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
         return {
-            **counts_report(self.counts),
+            **counts_report(self.counts, self.not_calibrated),
             "resumed_after": self.resumed,
             "seconds": round(self.seconds, 3),
             "alleles_per_second": round(self.rate, 3),

@@ -4,6 +4,9 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from enformer_vep.files.bgzf import EOF_MARKER, BgzfEncoder, ByteSink
 from enformer_vep.tables.row import NO_CONTIGS, Contigs, Layout, ScoredVariant
 from enformer_vep.tables.rowlog import check_row
@@ -39,6 +42,8 @@ class ScoreWriter:
         self._text: ByteSink = self._encoder or sink
         self._layout, self._contigs, self._index = layout, contigs, index
         self._shape = len(layout.values), len(layout.context)
+        self._optional = layout.optional
+        self._has_optional = bool(self._optional.any())
         self._header = self._prepare()
 
     @property
@@ -112,3 +117,10 @@ class ScoreWriter:
 
     def _line(self, row: ScoredVariant) -> bytes:
         raise NotImplementedError
+
+    def _absent(self, row: ScoredVariant) -> npt.NDArray[np.bool_] | None:
+        """Which values of a scored row are missing; None when all are there."""
+        if not self._has_optional or row.values is None:
+            return None
+        absent: npt.NDArray[np.bool_] = np.isnan(row.values) & self._optional
+        return absent if absent.any() else None

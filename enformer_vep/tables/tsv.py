@@ -12,7 +12,7 @@ class TsvWriter(ScoreWriter):
     """Writes the table.
 
     A value that is not finite is written as `nan`, `inf` or `-inf`: it was computed. `NA` stands in rows
-    whose STATUS is not `ok`, and in context cells with nothing to say.
+    whose STATUS is not `ok`, and in cells of context and of optional columns with nothing to say.
     """
 
     def _prepare(self) -> bytes:
@@ -26,5 +26,13 @@ class TsvWriter(ScoreWriter):
     def _line(self, row: ScoredVariant) -> bytes:
         cells = row.context or self._no_context
         context = b"".join(_NOT_SCORED if cell is None else f"\t{cell}".encode() for cell in cells)
-        values = self._not_scored if row.values is None else self._scored % tuple(row.values.tolist())
-        return "\t".join(map(str, row.identity)).encode() + context + values
+        return "\t".join(map(str, row.identity)).encode() + context + self._values(row)
+
+    def _values(self, row: ScoredVariant) -> bytes:
+        if row.values is None:
+            return self._not_scored
+        absent, values = self._absent(row), row.values.tolist()
+        if absent is None:
+            return self._scored % tuple(values)
+        cells = (_NOT_SCORED if gone else _VALUE % value for value, gone in zip(values, absent.tolist(), strict=True))
+        return b"".join(cells) + b"\n"
