@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.calibration.additions import Addition, is_prediction
+from enformer_vep.calibration.additions import Addition, column_score, is_prediction
 from enformer_vep.calibration.comparison import Identity, differences
 from enformer_vep.calibration.distribution import Distribution, rows_by_class
 from enformer_vep.calibration.transform import Transform
@@ -174,6 +174,8 @@ class Calibration:
             )
         columns = _columns(fitted, block)
         name, description = block.score + addition.suffix, addition.describe(block.score)
+        if addition is Addition.ALPHAGENOME:
+            _require_signs(fitted)
         if addition.is_ranked:
             added = ValueBlock(name, block.labels, description, block.titles, optional=True)
             return _Part(added, source, _ByClass(fitted.classes, lambda one: _RANKED[addition](one.take(columns))))
@@ -220,6 +222,12 @@ _RANKED: Mapping[Addition, Callable[[Distribution], Compute]] = {
     Addition.ZSCORE: _zscores,
     Addition.ALPHAGENOME: _centred_quantiles,
 }
+
+
+def _require_signs(fitted: ScoreCalibration) -> None:
+    known = column_score(fitted.score)
+    if known is not None and known.score.is_signed and any(one.signed is None for one in fitted.classes.values()):
+        raise UsageError(f"the calibration has sizes of {fitted.score} only, not their signs: {_REMEDY}")
 
 
 def _transform(fitted: ScoreCalibration, columns: npt.NDArray[np.intp]) -> Transform:

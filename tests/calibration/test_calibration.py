@@ -1,6 +1,7 @@
 """Fitting, matching and extending rows, from the outside."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,15 @@ def test_what_cannot_be_fitted():
 def test_runs_that_it_says_nothing_about(calibration, blocks, additions, message):
     with pytest.raises(UsageError, match=message):
         calibration.extend(blocks, tuple(map(Addition, additions)))
+
+
+def test_signs_that_were_not_kept(calibration):
+    first, *others = calibration.scores
+    classes = {one: replace(fitted, signed=None) for one, fitted in first.classes.items()}
+    without = replace(calibration, scores=(replace(first, classes=classes), *others))
+    without.extend(BLOCKS)
+    with pytest.raises(UsageError, match="has sizes of SAD only, not their signs: fit one with the same settings"):
+        without.extend(BLOCKS, (Addition.ALPHAGENOME,))
 
 
 def test_components_that_were_not_fitted():
