@@ -36,7 +36,7 @@ class Distribution:
     def of_sketch(cls, sketch: QuantileSketch, *, is_signed: bool) -> Self:
         """Fit it."""
         signed = Nodes.of_values(sketch) if is_signed else None
-        return cls(sketch.count, Nodes.of_sizes(sketch), RobustScale.of_sketch(sketch), signed)
+        return cls(sketch.count, Nodes.of_sizes(sketch), RobustScale.of_sketch(sketch, flat=np.nan), signed)
 
     def take(self, columns: npt.NDArray[np.intp]) -> Self:
         """Of some labels, in the order given."""
@@ -48,6 +48,9 @@ class Distribution:
 
         Args:
             values: float32 [batch, labels].
+
+        Returns:
+            The same; not a number where the background has no spread.
         """
         return self.scale(values) * NORMAL_RANGE
 

@@ -33,23 +33,24 @@ class RobustScale:
 
     Attributes:
         centre: float32 [columns], the median.
-        scale: float32 [columns], the interquartile range; 1 where that is `NO_SPREAD` or less.
+        scale: float32 [columns], the interquartile range; where that is `NO_SPREAD` or less, 1 as in scikit-learn, or
+            not a number where nothing is to be said.
     """
 
     centre: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 
     @classmethod
-    def of_quartiles(cls, quartiles: npt.NDArray[np.float64]) -> Self:
-        """Make it from float64 [columns, 3]: first quartile, median, third quartile."""
+    def of_quartiles(cls, quartiles: npt.NDArray[np.float64], flat: float = 1.0) -> Self:
+        """Make it from float64 [columns, 3]: first quartile, median, third quartile; `flat` scales without a spread."""
         spread = quartiles[:, 2] - quartiles[:, 0]
-        scale = np.where(spread <= NO_SPREAD, 1.0, spread)
+        scale = np.where(spread <= NO_SPREAD, flat, spread)
         return cls(quartiles[:, 1].astype(np.float32), scale.astype(np.float32))
 
     @classmethod
-    def of_sketch(cls, sketch: QuantileSketch) -> Self:
+    def of_sketch(cls, sketch: QuantileSketch, flat: float = 1.0) -> Self:
         """Fit it; exact while the sketch is, and then with the sketch's rank error."""
-        return cls.of_quartiles(sketch.values_at(np.array([0.25, 0.5, 0.75]) * (sketch.count - 1)))
+        return cls.of_quartiles(sketch.values_at(np.array([0.25, 0.5, 0.75]) * (sketch.count - 1)), flat)
 
     def __call__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Scale float32 [..., columns]."""

@@ -266,6 +266,13 @@ def test_a_score_is_ranked_within_its_class(by_class):
             assert zscores[row, column] == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
+def test_no_z_score_where_the_background_has_no_spread():
+    values = background(200)[:, :4]
+    values[:, 1] = 0.25
+    found = extended(fitted(values, components=0, blocks=BLOCKS[:1]), BLOCKS[:1], values[:3], (Addition.ZSCORE,))
+    assert np.isnan(found).all(axis=0).tolist() == [False, True, False, False]
+
+
 def test_both_conventions_of_quantiles_differ_on_a_skewed_background(by_class):
     """A score of nearly 0 is no effect to one, and above most of a negative background to the other."""
     value = np.full((1, 4), -1e-6, np.float32)
