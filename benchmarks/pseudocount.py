@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """How much of a fold change SADR keeps beside its pseudocount.
 
-    enformer-vep score common.vcf.gz -f hg38.fa -m example -s SAD,REF -o whole.tsv
-    enformer-vep score common.vcf.gz -f hg38.fa -m example -s SAD,REF --genes gencode.gtf.gz -o genes.tsv
+    V="example_data/variants.vcf.gz -f example_data/chr22.fa.gz -m example -s SAD,REF"
+    enformer-vep score $V -o whole.tsv
+    enformer-vep score $V --genes gencode.gtf.gz --gene-types protein_coding -o genes.tsv
     python benchmarks/pseudocount.py whole.tsv genes.tsv > benchmarks/results/pseudocount.tsv
 
 With a = r + SAD and r = REF, the score is log2((a + c) / (r + c)) and the fold change log2(a / r). Printed is their
@@ -46,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", type=Path)
     names = [f"percentile_{one}" for one in PERCENTILES]
+    print("# log2 ratio with the pseudocount, as a share of the log2 fold change")
     print("table", "pseudocount", "values", *names, sep="\t")
     for path in parser.parse_args().tables:
         reference, change = read(path)

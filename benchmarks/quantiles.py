@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("calibration", nargs="?", type=Path, default=Path("example"))
     calibration = read_calibration(calibration_path(parser.parse_args().calibration))
+    print(f"# model sha256 begins {str(calibration.identity['model'])[:12]}; --indels {calibration.identity['indels']}")
     print("score", "class", "alleles", "beyond_3", "z_of_99", "difference", "largest", sep="\t")
     for score in calibration.scores:
         for kind, one in score.classes.items():

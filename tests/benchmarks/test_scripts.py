@@ -133,13 +133,14 @@ def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: py
 def test_quantiles(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a normal distribution, and of one that is above 0 only."""
     random = np.random.default_rng(0)
-    fitter = CalibrationFitter([ValueBlock("SAD", ("normal", "exponential"))], {})
+    identity = {"model": "f" * 64, "indels": "local"}
+    fitter = CalibrationFitter([ValueBlock("SAD", ("normal", "exponential"))], identity)
     values = np.stack([random.normal(size=20_000), random.exponential(size=20_000)], axis=1)
     fitter.add(values.astype(np.float32), [VariantClass.SNV] * 20_000)
     write_calibration(fitter.finish(), tmp_path / "c.safetensors")
     module = script("quantiles", tmp_path / "c.safetensors")
     module.main()
-    header, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    _, header, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
     found = dict(zip(header, row, strict=True))
     # A share of 0.0027 and z of 2.58; the other one exceeds 3 in exp(-(ln 2 + 3 ln 3 / 1.349)) of cases.
     fitted = read_calibration(tmp_path / "c.safetensors").scores[0].classes[VariantClass.SNV]
@@ -153,6 +154,6 @@ def test_pseudocount(script: Callable[..., ModuleType], tmp_path: Path, capsys: 
     table = tmp_path / "t.tsv"
     table.write_text("#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\tREF_a\n1\t1\t.\tA\tC\tok\t1\t1\n")
     script("pseudocount", table).main()
-    row = capsys.readouterr().out.splitlines()[1].split("\t")
+    row = capsys.readouterr().out.splitlines()[2].split("\t")
     # From 1 to 2 is log2(3 / 2) of 1 beside a pseudocount of 1.
     assert row == ["t.tsv", "1", "1", *["0.585"] * 4]
