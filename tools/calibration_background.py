@@ -31,7 +31,6 @@ from enformer_vep.genome.vcf import read_variants
 LONGEST_MNV = 5  # bp
 LONGEST = 100
 EXPONENT = -1.8
-SUBSTITUTIONS = (VariantClass.SNV, VariantClass.MNV)
 LENGTHS = {"1": (1, 1), "2_5": (2, 5), "6_20": (6, 20), "21_or_more": (21, LONGEST)}
 
 
@@ -110,7 +109,7 @@ def make(
     for one in read_variants(str(indels)):
         if one.alternate.isalpha():
             known[variant_class(one.reference, one.alternate)].append(one)
-    others = [kind for kind in VariantClass if kind not in SUBSTITUTIONS]
+    others = [kind for kind in VariantClass if kind.is_indel]
     # Further sites, a class after the other, so that no two made-up indels share one.
     step = max(1, len(common) // (each * len(others) + each))
     places = iter(common[every // 2 :: step])
@@ -152,10 +151,14 @@ def main() -> None:
     made = make(given.sites, given.indels, genome, given.every, given.each, given.seed)
     given.output.mkdir(parents=True, exist_ok=True)
     contigs = list(genome.contigs)
-    write(given.output / "substitutions.vcf", [one for kind in SUBSTITUTIONS for one in made[kind]], contigs)
+    write(
+        given.output / "substitutions.vcf",
+        [one for kind, some in made.items() if not kind.is_indel for one in some],
+        contigs,
+    )
     write(
         given.output / "indels.vcf",
-        [one for kind, some in made.items() if kind not in SUBSTITUTIONS for one in some],
+        [one for kind, some in made.items() if kind.is_indel for one in some],
         contigs,
     )
     for kind, some in made.items():

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.calibration.additions import Addition, column_score, is_prediction
-from enformer_vep.calibration.comparison import Identity, differences
+from enformer_vep.calibration.comparison import INDELS, Identity, differences
 from enformer_vep.calibration.distribution import Distribution, rows_by_class
 from enformer_vep.calibration.transform import Transform
 from enformer_vep.errors import UsageError
@@ -135,10 +135,13 @@ class Calibration:
     def require_matching(self, identity: Identity) -> None:
         """Refuse a run that the background says nothing about.
 
+        The rule for indels is passed over by a calibration that ranks none.
+
         Raises:
             UsageError: Naming all that differs.
         """
-        found = differences(self.identity, identity)
+        passed_over = () if any(one.is_indel for one in self.classes) else (INDELS,)
+        found = differences(self.identity, identity, passed_over)
         if found:
             raise UsageError(f"the calibration was made with {', '.join(found)}: {_REMEDY}")
 

@@ -198,7 +198,6 @@ def test_the_same_settings_match_whatever_computes_them(calibration):
         ({"reverse_complement": True}, "f" * 64, 2048, {}, r"rc False \(this run: True\)"),
         ({"centre_bins": None}, "f" * 64, 2048, {}, r"bins 3 \(this run: all\)"),
         ({}, "f" * 64, 4096, {}, r"window 2048 \(this run: 4096\)"),
-        ({}, "f" * 64, 2048, {"indels": "stitch"}, r"indels left \(this run: stitch\)"),
         ({"share_windows": 9}, "f" * 64, 2048, {}, r"share-windows 0 \(this run: 9\)"),
         (
             {"shifts": (0,), "centre_bins": 4},
@@ -297,6 +296,13 @@ def test_components_are_of_all_classes_together(by_class):
     found = extended(by_class, BLOCKS[:1], values, (Addition.COMPONENTS,), classes)
     assert (found == alone).all()
     assert np.isfinite(found).all()
+
+
+def test_the_rule_for_indels_matters_to_a_calibration_that_ranks_indels(calibration, by_class):
+    identity = {**IDENTITY, "indels": "another"}
+    calibration.require_matching(identity)
+    with pytest.raises(UsageError, match=rf"indels {IDENTITY['indels']} \(this run: another\)"):
+        by_class.require_matching(identity)
 
 
 def test_classes_are_told(by_class):

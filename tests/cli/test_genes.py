@@ -206,7 +206,6 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
         ("--rc",),
         ("--shifts", "-1,0,1"),
         ("--bins", "center:2"),
-        ("--indels", "stitch"),
         ("--share-windows", "100"),
     ],
 )
