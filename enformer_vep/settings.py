@@ -1,5 +1,6 @@
 """What a scoring run is asked to do: frozen and validated."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,9 @@ from enformer_vep.errors import UsageError
 # million records differ by an eighth, large enough for BGZF blocks that compress.
 PIECE_SIZE = 128
 
+# What float32 can divide any prediction by.
+LEAST_PSEUDOCOUNT = 1e-6
+
 
 class Score(StrEnum):
     """Names of the scores, as they appear in column names; what is known of each stands here once.
@@ -20,12 +24,14 @@ class Score(StrEnum):
         is_signed: Its sign says the direction of an effect: exchanging REF and ALT negates it.
         is_prediction: A prediction, which says nothing of an effect.
         in_track_units: In the units of the track; the others are logarithms of ratios, or divergences.
+        is_log_ratio: Made of logarithms of ratios of predictions, with a pseudocount.
     """
 
     description: str
     is_signed: bool
     is_prediction: bool
     in_track_units: bool
+    is_log_ratio: bool
 
     def __new__(cls, name: str, description: str = "", kinds: str = "") -> Self:
         """Reads the kinds, separated by blanks."""
@@ -35,19 +41,20 @@ class Score(StrEnum):
         score.is_signed = "signed" in kinds.split()
         score.is_prediction = "prediction" in kinds.split()
         score.in_track_units = "units" in kinds.split()
+        score.is_log_ratio = "ratio" in kinds.split()
         return score
 
     SAD = "SAD", "sum over bins of alternate - reference", "signed units"
     MEAN = "MEAN", "mean over bins of alternate - reference", "signed units"
-    SADR = "SADR", "log2(sum alternate + 1) - log2(sum reference + 1)", "signed"
-    SAR = "SAR", "sum over bins of log2(alternate + 1) - log2(reference + 1)", "signed"
+    SADR = "SADR", "log2(sum alternate + 1) - log2(sum reference + 1)", "signed ratio"
+    SAR = "SAR", "sum over bins of log2(alternate + 1) - log2(reference + 1)", "signed ratio"
     SAX = "SAX", "alternate - reference at the bin where it is largest in size, sign kept", "signed units"
     D1 = "D1", "sum over bins of |alternate - reference|", "units"
     D2 = "D2", "square root of the sum over bins of (alternate - reference)^2", "units"
     LOGD2 = (
         "LOGD2",
         "square root of the sum over bins of (log2(alternate + 1) - log2(reference + 1))^2",
-        "",
+        "ratio",
     )
     JS = "JS", "symmetrised Kullback-Leibler divergence of the two profiles", ""
     REF = "REF", "sum over bins of the reference prediction", "prediction units"
@@ -152,6 +159,7 @@ class ScoreSettings:
         spread: Also say how far the views that are averaged differ.
         confident: Values of which a smaller share of views has the sign are missing; None for no limit.
         shrink: Move every signed score toward 0 by what the spread over views makes of it.
+        pseudocount: What scores of log ratios (SADR, SAR, LOGD2) add to both predictions, in the units of the track.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -170,6 +178,7 @@ class ScoreSettings:
     spread: bool = False
     confident: float | None = None
     shrink: bool = False
+    pseudocount: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -179,6 +188,13 @@ class ScoreSettings:
         """
         if self.tracks is not None and not self.tracks.strip():
             raise UsageError("--tracks is empty: leave it out for all tracks")
+        if not LEAST_PSEUDOCOUNT <= self.pseudocount < math.inf:
+            raise UsageError(
+                f"--pseudocount {self.pseudocount:g}: without one a prediction of 0 has no log ratio: "
+                f"give {LEAST_PSEUDOCOUNT:g} or more, such as 0.01"
+            )
+        if self.pseudocount != 1 and not any(score.is_log_ratio for score in self.scores):
+            raise UsageError("--pseudocount changes SADR, SAR and LOGD2 only: ask for one of them with --scores")
         for name, values in (("scores", self.scores), ("shifts", self.shifts)):
             if not values:
                 raise UsageError(f"--{name} is empty: leave it out for the default")
@@ -224,6 +240,7 @@ class ScoreSettings:
             "rc": self.reverse_complement,
             "shifts": ",".join(map(str, self.shifts)),
             "indels": self.indels.value,
+            **({"pseudocount": str(self.pseudocount)} if self.pseudocount != 1 else {}),
             **(self.genes.describe() if self.genes else {}),
             "engine": self.engine.value if self.engine else "default",
             "precision": self.precision.value,
@@ -236,6 +253,10 @@ class ScoreSettings:
     def to_dict(self) -> dict[str, object]:
         """All fields as plain values, ready for JSON."""
         return {**asdict(self), "centre_bins": self.centre_bins or "all"}
+
+    def describe_score(self, score: Score) -> str:
+        """The formula of a score, with this pseudocount."""
+        return score.description.replace(" + 1)", f" + {self.pseudocount:g})")
 
 
 @dataclass(frozen=True, slots=True)

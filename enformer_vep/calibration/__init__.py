@@ -9,6 +9,7 @@ from enformer_vep.calibration.calibration import Calibration, Extension, ScoreCa
 from enformer_vep.calibration.calibration_file import read_calibration, write_calibration
 from enformer_vep.calibration.comparison import calibration_identity, recorded_settings
 from enformer_vep.calibration.confidence import Confidence
+from enformer_vep.calibration.distribution import Distribution
 from enformer_vep.calibration.fitter import CalibrationFitter
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Calibration",
     "CalibrationFitter",
     "Confidence",
+    "Distribution",
     "Extension",
     "ScoreCalibration",
     "calibration_identity",

@@ -32,13 +32,23 @@ class Addition(StrEnum):
     ZSCORE = (
         "zscore",
         "Z",
-        "Robust z-score of {}: (score - background median) / background interquartile range",
+        "Robust z-score of {}: (score - background median) / (background interquartile range / 1.349)",
     )
     COMPONENTS = (
         "components",
         "PC",
         "Principal components of {} over all tracks, robustly scaled before and after",
     )
+    ALPHAGENOME = (
+        "alphagenome",
+        "AGQ",
+        "AlphaGenome's quantile of {}: 2 G - 1, G its rank among the background's, sign and all; G without a sign",
+    )
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it tells a value's place among variants of its class, so that a class that is lacking has none."""
+        return self is not Addition.COMPONENTS
 
     def describe(self, score: str) -> str:
         """What the values are, in one line."""
@@ -88,8 +98,9 @@ _KNOWN = {
 def column_score(name: str) -> ColumnScore | None:
     """Tells what the name of a column's score says: SAD, SADRZ, D1Q, SADPC, SADSD; None for foreign ones.
 
-    What is made of a signed score is signed: exchanging REF and ALT negates quantiles exactly, a z-score or a component
-    but for up to twice the background's median over its spread, which is next to nothing.
+    What is made of a signed score is signed: exchanging REF and ALT of an SNV or MNV negates quantiles exactly, a
+    z-score or a component but for up to twice the background's median over its spread, which is next to nothing. (An
+    insertion becomes a deletion, with a background of its own.) AlphaGenome's quantile is centred on the median.
     """
     return _KNOWN.get(name)
 

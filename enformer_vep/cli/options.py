@@ -121,6 +121,10 @@ scoring_options = together(
         help="local: both flanks stay in place, the length is made up for 100 bp away; left: the left flank stays in "
         "place; stitch: each side of the indel from the window that keeps it.",
     ),
+    click.option(
+        "--pseudocount", type=float, default=1, show_default=True,
+        help="Added to both predictions in SADR, SAR and LOGD2: 1 shrinks fold changes of weak signal.",
+    ),
     click.option("--rc/--no-rc", "reverse_complement", help="Average over both strands."),
     click.option(
         "--shifts", default="0", show_default=True, callback=read_by(read_shifts),

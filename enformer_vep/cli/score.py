@@ -51,7 +51,7 @@ def _read_additions(text: str) -> tuple[str, ...]:
     "--add",
     "additions",
     callback=read_by(_read_additions),
-    help="With --calibration, only these: quantile,zscore,components.",
+    help="With --calibration, only these: quantile,zscore,components,alphagenome (AlphaGenome's quantile, SADAGQ).",
 )
 @compute_options
 @click.option(

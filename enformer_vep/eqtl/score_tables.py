@@ -10,7 +10,7 @@ import pandas as pd
 
 from enformer_vep.errors import InputError
 from enformer_vep.tables.reader import ScoredTable, open_scores
-from enformer_vep.tables.row import GENE_ID, VARIANT_COLUMNS, WINDOW_START, Layout
+from enformer_vep.tables.row import GENE_ID, VARIANT_CLASS, VARIANT_COLUMNS, WINDOW_START, Layout
 
 OK = "ok"
 
@@ -91,7 +91,10 @@ def open_tables(paths: Sequence[Path], score: str, tracks: Sequence[str] | None 
 
 
 def _identity(layout: Layout) -> tuple[str, ...]:
-    return (*VARIANT_COLUMNS, *(column.name for column in layout.context if column is not WINDOW_START))
+    return (
+        *VARIANT_COLUMNS,
+        *(column.name for column in layout.context if column not in (WINDOW_START, VARIANT_CLASS)),
+    )
 
 
 def _tracks_of(table: ScoredTable, score: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from enformer_vep import __version__
 from enformer_vep.files.signals import StopRequest
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Variant
 from enformer_vep.jobs.shards import Shard
 from enformer_vep.scoring.assembly import scorer_of
@@ -65,6 +66,12 @@ class Run:
         }
 
     @property
+    def calibrated(self) -> frozenset[VariantClass] | None:
+        """Classes of variants that the calibration has; None without one."""
+        extension = self.scorer.extension
+        return None if extension is None else extension.classes
+
+    @property
     def device(self) -> str:
         """Where it computes, in words."""
         return ", ".join(self.request.compute.devices) or self.scorer.predictor.device_name
@@ -112,11 +119,12 @@ def write_run(
         skipped_batches: Batches of the first piece that are done already.
     """
     size, reference = run.request.compute.piece_size, run.source.reference
+    calibrated = run.calibrated
     with run.progress(total) as advance:
         if run.request.compute.devices:
             with DevicePool(run.request, run.scorer.batch_size) as workers:
                 rows = workers.score(variants, size, skipped_batches)
-                write_rows(rows, table, summary, advance)
+                write_rows(rows, table, summary, advance, calibrated)
         else:
             rows = score_variants(variants, reference, run.scorer, size, skipped_batches)
-            write_rows(rows, table, summary, advance)
+            write_rows(rows, table, summary, advance, calibrated)

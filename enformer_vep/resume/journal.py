@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 
 from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import explained, write_complete
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Status
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Checkpoint:
         counts: Rows by status.
         state: What the writer needs to go on.
         finished: The file is complete but for its name.
+        not_calibrated: Scored alleles without quantiles, by class.
     """
 
     piece: int
@@ -50,6 +52,7 @@ class Checkpoint:
     counts: Counter[Status] = field(default_factory=Counter)
     state: Mapping[str, object] = field(default_factory=dict)
     finished: bool = False
+    not_calibrated: Counter[VariantClass] = field(default_factory=Counter)
 
     @property
     def holds_back(self) -> bool:
@@ -67,12 +70,18 @@ class Checkpoint:
         values = json.loads(line)
         piece, batches, size = (int(values[name]) for name in ("piece", "batches", "size"))
         counts, state = read_counts(values["counts"]), dict(values["state"])
-        return cls(piece, batches, size, str(values["sha256"]), counts, state, bool(values["finished"]))
+        lacking = read_classes(values.get("not_calibrated", {}))
+        return cls(piece, batches, size, str(values["sha256"]), counts, state, bool(values["finished"]), lacking)
 
 
 def read_counts(values: Mapping[str, object]) -> Counter[Status]:
     """Rows by status, as they stand in a journal or manifest; raises ValueError when they are none."""
     return Counter({Status(name): int(cast(int, count)) for name, count in values.items()})
+
+
+def read_classes(values: Mapping[str, object]) -> Counter[VariantClass]:
+    """Alleles by class, likewise."""
+    return Counter({VariantClass(name): int(cast(int, count)) for name, count in values.items()})
 
 
 @dataclass(frozen=True, slots=True)

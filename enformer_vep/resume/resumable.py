@@ -162,13 +162,14 @@ class ResumableTable:
         self._writer.restore(point.state)
         self.piece, self.batches = point.piece, point.batches
         self.summary.counts = Counter(point.counts)
+        self.summary.not_calibrated = Counter(point.not_calibrated)
         self.summary.resumed = point.counts.total()
         logger.info("%s: going on after row %d", self._names.destination, self.summary.resumed)
 
     def _journal_final(self) -> None:
         """Notes which file was made of the unfinished one, so that it is known when a kill leaves it alone."""
-        counts, size = Counter(self.summary.counts), self._final.stat().st_size
-        self._journal.append(Checkpoint(self.piece, self.batches, size, sha256_of(self._final), counts, finished=True))
+        size, sha256 = self._final.stat().st_size, sha256_of(self._final)
+        self._journal.append(self._point(size, sha256, {}, finished=True))
         self._journal.sync()
 
     def _checkpoint(self, finished: bool = False) -> None:
@@ -179,12 +180,13 @@ class ResumableTable:
                 os.fsync(self._handle.fileno())
             self._journal.sync()
             self._last_sync = now
-        counts = Counter(self.summary.counts)
-        sha256 = self._sink.running.hexdigest()
         state = {} if finished else self._writer.state()
-        point = Checkpoint(self.piece, self.batches, self._sink.size, sha256, counts, state, finished)
-        self._journal.append(point)
+        self._journal.append(self._point(self._sink.size, self._sink.running.hexdigest(), state, finished=finished))
         self._last_checkpoint = now
+
+    def _point(self, size: int, sha256: str, state: Mapping[str, object], *, finished: bool) -> Checkpoint:
+        counts, lacking = Counter(self.summary.counts), Counter(self.summary.not_calibrated)
+        return Checkpoint(self.piece, self.batches, size, sha256, counts, state, finished, lacking)
 
 
 @contextmanager

@@ -8,11 +8,12 @@ Invariant: every ALT allele that goes in comes out, in order, in at least one ro
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from enformer_vep.errors import InputError
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
@@ -204,11 +205,12 @@ def write_rows(
     table: Table,
     summary: RunSummary,
     progress: Callable[[ScoredVariant], None],
+    calibrated: Collection[VariantClass] | None = None,
 ) -> None:
     """Write every row as it comes.
 
-    Alleles are counted in `summary` before the batch they belong to is reported to the table; `progress` is called
-    after each row.
+    `calibrated` are the classes that have quantiles; None without a calibration. Alleles are counted in `summary`
+    before the batch they belong to is reported to the table; `progress` is called after each row.
     """
     variant = None
     for batch in batches:
@@ -216,7 +218,7 @@ def write_rows(
             table.write(row)
             if row.variant is not variant:
                 variant = row.variant
-                summary.counts[row.status] += 1
+                summary.count(row.variant, row.status, calibrated)
             progress(row)
         if batch.rows:
             table.end_batch()
@@ -284,7 +286,7 @@ def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> Sco
             rows.append(ScoredVariant(one.variant, one.status, None))
         for index, place in itertools.islice(places, len(one.placed)):
             rows.extend(
-                ScoredVariant(one.variant, one.status, row, readout.context)
+                ScoredVariant(one.variant, one.status, row, (*readout.context, *scorer.class_cells(one.variant)))
                 for row, readout in zip(values[index], place.readouts, strict=True)
             )
     return ScoredBatch(rows, batch.ends_piece)

@@ -43,7 +43,7 @@ def value_blocks(
     settings: ScoreSettings, labels: tuple[str, ...], titles: tuple[str, ...] = ()
 ) -> tuple[ValueBlock, ...]:
     """The value columns of a run: its scores, how far their views differ, and how many of these have their sign."""
-    blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
+    blocks = tuple(ValueBlock(score.value, labels, settings.describe_score(score), titles) for score in settings.scores)
     if not settings.spread:
         return blocks
     deviation = SpreadColumn.DEVIATION

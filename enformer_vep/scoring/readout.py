@@ -63,27 +63,30 @@ class RowReader:
             )
         return cls(tuple(parts), len(rows))
 
-    def read(self, effect: Effect, scores: Sequence[Score]) -> Tensor:
+    def read(self, effect: Effect, scores: Sequence[Score], pseudocount: float = 1.0) -> Tensor:
         """Compute scores of an effect [B, N, T]: float32 [rows, len(scores), T]; see `read_out`."""
         result = effect.delta.new_empty(self._count, len(scores), effect.delta.shape[2], dtype=torch.float32)
         for part in self._parts:
             chosen = part.select(effect)
-            result[part.rows] = compute_scores(chosen.reference, chosen.delta, scores)
+            result[part.rows] = compute_scores(chosen.reference, chosen.delta, scores, pseudocount)
         return result
 
 
-def read_out(effect: Effect, readouts: Sequence[Sequence[Readout]], scores: Sequence[Score]) -> Tensor:
+def read_out(
+    effect: Effect, readouts: Sequence[Sequence[Readout]], scores: Sequence[Score], pseudocount: float = 1.0
+) -> Tensor:
     """Compute scores over the bins that each row asks for.
 
     Args:
         effect: [B, N, T].
         readouts: For each of the B variants, its rows.
         scores: What to compute.
+        pseudocount: See `compute_scores`.
 
     Returns:
         float32 [rows, len(scores), T], rows in the order of the variants and their readouts.
     """
-    return RowReader.of(readouts, effect.delta.device).read(effect, scores)
+    return RowReader.of(readouts, effect.delta.device).read(effect, scores, pseudocount)
 
 
 def _alike(bins: Iterable[Sequence[int] | None]) -> list[list[int]]:

@@ -14,11 +14,13 @@ from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.predictor import Observer, Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches
+from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.bins import Geometry, whole_bins
 from enformer_vep.genome.compensation import compensated, is_compensated
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.normalisation import locate
 from enformer_vep.genome.placing import Placed, Readout
+from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored, window_start
 from enformer_vep.scoring.layout import agreement_blocks
 from enformer_vep.scoring.readout import RowReader
@@ -54,11 +56,13 @@ class Work:
         batches: For each shift, the windows of all alternates.
         stitches: For each shift, how alternates go together; None when there is one for each variant.
         readouts: For each variant, its rows.
+        classes: Of each row.
     """
 
     batches: Sequence[EffectBatch]
     stitches: Sequence[Stitches] | None
     readouts: Sequence[Sequence[Readout]]
+    classes: Sequence[VariantClass] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,8 @@ class Scorer:
         if self.settings.indels is not Indels.LEFT:
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
         batches = [make_batch([pair for one in view for pair in one.pairs]) for view in views]
-        return Work(batches, stitches, [one.readouts for one in placed])
+        classes = [class_of(one.variant) for one in placed for _ in one.readouts]
+        return Work(batches, stitches, [one.readouts for one in placed], classes)
 
     def effect(self, work: Work) -> Effect:
         """Predict, averaged over strands and shifts.
@@ -164,15 +169,21 @@ class Scorer:
             _warn_of_overflow(submitted.work)
             scores = self._scores(self.fallback(), submitted.work)[0].cpu()
         computed: Floats = scores.numpy()
-        return computed if self.settings.confident is None and self.extension is None else self._finished(computed)
+        if self.settings.confident is None and self.extension is None:
+            return computed
+        return self._finished(computed, submitted.work.classes)
 
-    def _finished(self, computed: Floats) -> Floats:
+    def class_cells(self, variant: Variant) -> tuple[str, ...]:
+        """The class of a variant as it stands in a row: a cell when there is a calibration."""
+        return () if self.extension is None else (class_of(variant).value,)
+
+    def _finished(self, computed: Floats, classes: Sequence[VariantClass]) -> Floats:
         """The value columns of rows, from what the device computed."""
         settings, labels = self.settings, self.layout.blocks[0].labels
         agreement = agreement_blocks(settings, labels)
         width = len(agreement) * len(labels)
         shown = computed if settings.spread or settings.confident is None else computed[:, :-width]
-        values = shown if self.extension is None else np.hstack([shown, self.extension(computed)])
+        values = shown if self.extension is None else np.hstack([shown, self.extension(computed, classes)])
         if settings.confident is None:
             return values
         confidence = Confidence.of(settings.confident, self.layout.blocks, agreement)
@@ -192,10 +203,12 @@ class Scorer:
     def _scores(self, predictor: Predictor, work: Work) -> tuple[Tensor, Effect]:
         """float32 [rows, columns], and the effect that they are of, on the device."""
         rows = RowReader.of(work.readouts, predictor.device)
-        observer = ViewObserver(rows, self.settings.scores, self._grouped) if self.settings.compares_views else None
+        observer, settings = None, self.settings
+        if settings.compares_views:
+            observer = ViewObserver(rows, settings.scores, self._grouped, settings.pseudocount)
         effect = self._effect(predictor, work, observer)
         with torch.inference_mode():
-            scores = rows.read(effect, self.settings.scores)
+            scores = rows.read(effect, self.settings.scores, self.settings.pseudocount)
             if observer is not None:
                 scores = with_spread(scores, observer.spread, self.settings)
             return scores.flatten(1), effect
@@ -226,6 +239,11 @@ class Scorer:
 
 def _warn_of_overflow(work: Work) -> None:
     logger.warning(_OVERFLOW, len(work.batches[0]), "alleles")
+
+
+def class_of(variant: Variant) -> VariantClass:
+    """What kind of change an allele is."""
+    return variant_class(variant.reference, variant.alternate)
 
 
 def _to_host(values: Tensor) -> Tensor:

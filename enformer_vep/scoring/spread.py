@@ -83,11 +83,18 @@ class ViewObserver:
         rows: Which bins are read.
         scores: What is computed of them.
         grouped: Averages predictions [..., tracks] over groups of tracks, as before any score.
+        pseudocount: See `enformer_vep.scoring.scores.compute_scores`.
     """
 
-    def __init__(self, rows: RowReader, scores: Sequence[Score], grouped: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        rows: RowReader,
+        scores: Sequence[Score],
+        grouped: Callable[[Tensor], Tensor],
+        pseudocount: float = 1.0,
+    ) -> None:
         self._spread: Spread | None = None
-        self._rows, self._scores, self._grouped = rows, scores, grouped
+        self._rows, self._scores, self._grouped, self._pseudocount = rows, scores, grouped, pseudocount
 
     @property
     def spread(self) -> Spread:
@@ -98,7 +105,7 @@ class ViewObserver:
     def __call__(self, view: Effect) -> None:
         """Takes in one view [B, N, tracks]."""
         with torch.inference_mode():
-            scores = self._rows.read(view.map(self._grouped), self._scores)
+            scores = self._rows.read(view.map(self._grouped), self._scores, self._pseudocount)
             self._spread = Spread.of_first(scores) if self._spread is None else self._spread.with_next(scores)
 
 

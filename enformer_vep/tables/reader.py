@@ -27,6 +27,7 @@ from enformer_vep.tables.row import (
     MISSING,
     N_TSS,
     TSS_DISTANCE,
+    VARIANT_CLASS,
     VARIANT_COLUMNS,
     WINDOW_START,
     Layout,
@@ -34,7 +35,7 @@ from enformer_vep.tables.row import (
     ValueBlock,
 )
 
-_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS)}
+_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS, VARIANT_CLASS)}
 _FIRST = len(VARIANT_COLUMNS)
 _PARQUET_MAGIC = b"PAR1"
 _ADVICE = "give a table written by enformer-vep score"

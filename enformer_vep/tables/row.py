@@ -1,13 +1,17 @@
 """The one result type that travels from the pipeline to every output format, and the count of them."""
 
+import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.variants import Status, Variant
+
+logger = logging.getLogger(__name__)
 
 VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 """What every table begins with."""
@@ -46,6 +50,7 @@ class ContextColumn:
 WINDOW_START = ContextColumn("WINDOW_START", int, "1-based first position of the shared reference window")
 GENE_ID = ContextColumn("GENE_ID", str, "Gene whose transcription start sites were read out")
 GENE_NAME = ContextColumn("GENE_NAME", str, "Name of the gene")
+VARIANT_CLASS = ContextColumn("CLASS", str, "Kind of change; what a calibration adds is within this class")
 TSS_DISTANCE = ContextColumn(
     "TSS_DISTANCE", int, "First REF base minus the gene's start, in bp, positive downstream on its strand"
 )
@@ -130,10 +135,22 @@ def context_column(rows: Sequence[ScoredVariant], number: int) -> list[int | str
     return [row.context[number] if row.context else None for row in rows]
 
 
-def counts_report(counts: Counter[Status]) -> dict[str, object]:
-    """Alleles, in all and by status, as plain values for `--summary`."""
+def counts_report(counts: Counter[Status], not_calibrated: Counter[VariantClass]) -> dict[str, object]:
+    """Alleles, in all and by status, and those without quantiles by class, as plain values for `--summary`."""
     by_status = {status.value: counts[status] for status in Status if counts[status]}
-    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status}
+    by_class = {one.value: not_calibrated[one] for one in VariantClass if not_calibrated[one]}
+    lacking = {"not_calibrated": by_class} if by_class else {}
+    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status, **lacking}
+
+
+def warn_of_classes(not_calibrated: Counter[VariantClass]) -> None:
+    """Say once how many alleles have no quantiles, and why."""
+    if not_calibrated:
+        logger.warning(
+            "%d scored alleles have no quantiles, since the calibration lacks their classes: %s",
+            not_calibrated.total(),
+            ", ".join(f"{not_calibrated[one]} {one}" for one in VariantClass if not_calibrated[one]),
+        )
 
 
 @dataclass
@@ -144,11 +161,21 @@ class RunSummary:
         counts: Number of ALT alleles by status, those of an interrupted run that was continued included.
         resumed: Alleles that were there already when this process began.
         seconds: Wall-clock time of this process.
+        not_calibrated: Number of scored ALT alleles whose class the calibration lacks, by class.
     """
 
     counts: Counter[Status] = field(default_factory=Counter)
     resumed: int = 0
     seconds: float = 0.0
+    not_calibrated: Counter[VariantClass] = field(default_factory=Counter)
+
+    def count(self, variant: Variant, status: Status, calibrated: Collection[VariantClass] | None) -> None:
+        """Counts an ALT allele; `calibrated` are the classes that a calibration has, None without one."""
+        self.counts[status] += 1
+        if calibrated is not None and status is Status.OK:
+            kind = variant_class(variant.reference, variant.alternate)
+            if kind not in calibrated:
+                self.not_calibrated[kind] += 1
 
     @property
     def alleles(self) -> int:
@@ -163,7 +190,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
         return {
-            **counts_report(self.counts),
+            **counts_report(self.counts, self.not_calibrated),
             "resumed_after": self.resumed,
             "seconds": round(self.seconds, 3),
             "alleles_per_second": round(self.rate, 3),

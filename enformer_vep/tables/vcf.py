@@ -13,6 +13,7 @@ from enformer_vep.tables.rowlog import pack, unpack
 from enformer_vep.tables.score_writer import ScoreWriter
 
 _TAKEN = ("STATUS", "END")
+_KINDS = {int: "Integer", str: "String"}
 _END = '##INFO=<ID=END,Number=1,Type=Integer,Description="POS, for lack of a length of the symbolic allele">'
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.]")
 
@@ -54,7 +55,8 @@ class VcfWriter(ScoreWriter):
             lines.append(f"##enformer_vep={' '.join(notes.split())}")
         for name, length in self._contigs.items():
             lines.append(f"##contig=<ID={name}{'' if length is None else f',length={length}'}>")
-        kinds = ["String", *["Integer"] * count, *["Float"] * len(self._keys)]
+        context = [_KINDS[column.kind] for column in self._layout.context]
+        kinds = ["String", *context, *["Float"] * len(self._keys)]
         lines += [
             f'##INFO=<ID={key},Number=A,Type={kind},Description="{_quoted(text)}">'
             for key, kind, text in zip(("STATUS", *keys), kinds, _descriptions(self._layout), strict=True)

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_vep.calibration import CalibrationFitter, read_calibration, write_calibration
+from enformer_vep.genome.alleles import VariantClass
+from enformer_vep.tables.row import ValueBlock
+
 
 def numbers(path: Path) -> dict[str, list[float]]:
     """The table's lines by their first cell; cells that are empty or words are left out."""
@@ -124,3 +128,32 @@ def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: py
     ]
     for way in cells:
         assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")
+
+
+def test_quantiles(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a normal distribution, and of one that is above 0 only."""
+    random = np.random.default_rng(0)
+    identity = {"model": "f" * 64, "indels": "local"}
+    fitter = CalibrationFitter([ValueBlock("SAD", ("normal", "exponential"))], identity)
+    values = np.stack([random.normal(size=20_000), random.exponential(size=20_000)], axis=1)
+    fitter.add(values.astype(np.float32), [VariantClass.SNV] * 20_000)
+    write_calibration(fitter.finish(), tmp_path / "c.safetensors")
+    module = script("quantiles", tmp_path / "c.safetensors")
+    module.main()
+    _, header, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    found = dict(zip(header, row, strict=True))
+    # A share of 0.0027 and z of 2.58; the other one exceeds 3 in exp(-(ln 2 + 3 ln 3 / 1.349)) of cases.
+    fitted = read_calibration(tmp_path / "c.safetensors").scores[0].classes[VariantClass.SNV]
+    np.testing.assert_allclose(module.beyond(fitted, np.array([3.0]))[0], [0.0027, 0.0434], rtol=0.2)
+    assert found["alleles"] == "20000"
+    # Scores above 0 only: 2 G - 1 of the least is -1, F is 0.
+    assert float(found["largest"]) == pytest.approx(1, abs=0.02)
+
+
+def test_pseudocount(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "t.tsv"
+    table.write_text("#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\tREF_a\n1\t1\t.\tA\tC\tok\t1\t1\n")
+    script("pseudocount", table).main()
+    row = capsys.readouterr().out.splitlines()[2].split("\t")
+    # From 1 to 2 is log2(3 / 2) of 1 beside a pseudocount of 1.
+    assert row == ["t.tsv", "1", "1", *["0.585"] * 4]

@@ -39,6 +39,11 @@ def values(outcome: Outcome, first: int = 6) -> npt.NDArray[np.float64]:
     return np.array([[float(cell) for cell in row[first:]] for row in outcome.table[1:] if row[5] == "ok"])
 
 
+def values_of_snvs(outcome: Outcome) -> npt.NDArray[np.float64]:
+    """Of a calibrated table, without its column CLASS."""
+    return np.array([[float(cell) for cell in row[7:]] for row in outcome.table[1:] if row[6] == "snv"])
+
+
 def test_a_row_for_each_allele_and_gene(score: Command, annotation: Path) -> None:
     outcome = score("--genes", annotation, "-t", "0")
     assert outcome.code == 0, outcome.err
@@ -135,16 +140,23 @@ def background(tmp_path: Path, sequences: dict[str, str]) -> Path:
 
 def test_calibrated_scores(score: Command, background: Path, tmp_path: Path) -> None:
     file = tmp_path / "background.safetensors"
-    made = score("-o", file, "--components", 2, name="calibrate", variants=background)
+    made = score("-o", file, "--components", 2, "--min-alleles", 10, name="calibrate", variants=background)
     assert made.code == 0, made.err
     outcome = score("--calibration", file)
     assert outcome.table[0][6:] == [
+        "CLASS",
         *(f"SAD{kind}_TRACK{track}" for kind in ("", "Q", "Z") for track in range(5)),
         "SADPC_1",
         "SADPC_2",
     ]
-    found = values(outcome)
-    np.testing.assert_array_equal(found[:, :5], values(score()))
+    cells = {row[2]: row[6] for row in outcome.table[1:]}
+    assert cells["insertion"] == "insertion_2_5"
+    assert cells["symbolic"] == "NA"
+    # Indels have scores and components, but no rank beside SNVs.
+    lacking = [row[12:22] == ["NA"] * 10 for row in outcome.table[1:] if row[5] == "ok"]
+    assert lacking == [row[6] != "snv" for row in outcome.table[1:] if row[5] == "ok"]
+    found = values_of_snvs(outcome)
+    np.testing.assert_array_equal(found[:, :5], values(score())[~np.array(lacking)])
     # By hand: the share of background sizes below, half of the ties counted.
     sizes = np.abs(values(score(variants=background)))
     ranks = (sizes[None] < np.abs(found[:, None, :5])).mean(axis=1)
@@ -162,7 +174,7 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
 ) -> None:
     """The same two haplotypes, seen from the other one."""
     file = tmp_path / "background.safetensors"
-    score("-o", file, name="calibrate", variants=background)
+    score("-o", file, "--min-alleles", 10, name="calibrate", variants=background)
     here = sequences["chr1"]
     one, two = here[3999], "C" if here[3999] == "A" else "A"
     there = make_fasta(tmp_path / "there.fa", {**sequences, "chr1": here[:3999] + two + here[4000:]})
@@ -184,7 +196,7 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
             "-f",
             genome or tmp_path / "genome.fa",
         ]
-        found.append(values(command(*words, *options)))
+        found.append(values_of_snvs(command(*words, *options)))
     np.testing.assert_allclose(found[0], -found[1], rtol=2e-3, atol=1e-6)
     assert (found[0] != 0).all()
 
@@ -195,7 +207,6 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
         ("--rc",),
         ("--shifts", "-1,0,1"),
         ("--bins", "center:2"),
-        ("--indels", "stitch"),
         ("--share-windows", "100"),
     ],
 )
@@ -203,7 +214,7 @@ def test_a_calibration_of_other_settings_is_refused(
     score: Command, background: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     file = tmp_path / "background.safetensors"
-    score("-o", file, name="calibrate", variants=background)
+    score("-o", file, "--min-alleles", 10, name="calibrate", variants=background)
     refused = score("--calibration", file, *options)
     assert refused.code == 2
     assert options[0].removeprefix("--") in refused.err
@@ -219,7 +230,9 @@ def test_a_calibration_of_other_genes_is_refused(
     other.write_text("".join(lines[:2]))
     typed.write_text("".join([lines[0].replace('"x"', '"y"'), *lines[1:]]))
     file = tmp_path / "background.safetensors"
-    assert score("--genes", annotation, "-o", file, name="calibrate", variants=background).code == 0
+    assert (
+        score("--genes", annotation, "-o", file, "--min-alleles", 10, name="calibrate", variants=background).code == 0
+    )
     assert score("--genes", annotation, "--calibration", file).code == 0
     # A copy with its lines in another order has the same genes.
     other_order = tmp_path / "order.gtf"
@@ -319,5 +332,5 @@ def test_tags_that_the_annotation_lacks_are_named(score: Command, annotation: Pa
 
 def test_the_same_background_gives_the_same_bytes(score: Command, background: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        score("-o", tmp_path / name, name="calibrate", variants=background)
+        score("-o", tmp_path / name, "--min-alleles", 10, name="calibrate", variants=background)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
