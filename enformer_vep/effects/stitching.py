@@ -34,7 +34,7 @@ class Stitches:
 
     def to(self, device: torch.device) -> "Stitches":
         """The same on another device, which is not waited for."""
-        return Stitches(*(send(one, device) for one in (self.left, self.right, self.seam)))
+        return Stitches(*(send(one, device) for one in (self.left, self.right, self.seam, self.averaged)))
 
 
 def plan_stitches(alternates: Sequence[int], seams: Sequence[int | None]) -> Stitches:

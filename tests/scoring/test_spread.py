@@ -128,7 +128,10 @@ def variants() -> list[Variant]:
     ]
 
 
-GENES = [Gene("ENSA", "A", "chr1", True, 3030, (3030,)), Gene("ENSB", "B", "chr1", False, 2950, (2700, 2950))]
+GENES = [
+    Gene("ENSA", "A", "chr1", True, 3030, (3030,), 3030),
+    Gene("ENSB", "B", "chr1", False, 2950, (2700, 2950), 2950),
+]
 
 
 def settings_for(**more: Any) -> ScoreSettings:
