@@ -8,8 +8,6 @@
 Neighbours share fine-mapping runs, genes and haplotypes: with --keep-together none a forest is tested on variants
 whose neighbours it was trained on. Distance to the TSS needs no training; it differs between rows since folds do, so
 compare it within a row. An AUROC's spread over folds is no standard error; what is independent are the groups.
-The table has MAFs, so their baselines are there too; over_both is the forest minus distance and MAF together, with a
-95 % interval over groups (over examples where none are kept together).
 """
 
 import argparse
@@ -30,12 +28,11 @@ from enformer_vep.eqtl.eqtl_settings import (
 from enformer_vep.eqtl.evaluation import evaluate
 from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import spread
-from enformer_vep.eqtl.results import Advantage, Ranking
+from enformer_vep.eqtl.results import Ranking
 
 COLUMNS = (
     "scores", "keep_together", "positives", "negatives", "groups", "positive_groups", "folds_with_both",
-    "auroc", "auroc_sd", "tss_auroc", "tss_auroc_sd", "maf_auroc", "both_auroc", "over_both", "over_both_low",
-    "over_both_high", "auprc", "tss_auprc",
+    "auroc", "auroc_sd", "tss_auroc", "tss_auroc_sd", "auprc", "tss_auprc",
 )  # fmt: skip
 RANKINGS = (Ranking.FOREST, Ranking.DISTANCE)
 KEPT = (Together.LINKED, Together.GENE, Together.NONE)
@@ -50,15 +47,12 @@ def rows(name: str, scores: Path, score: str, labels: Path, settings: EqtlSettin
         for result in evaluate(examples, replace(settings, folds=folds)):
             positives = int(result.positive.sum())
             both = sum(not math.isnan(fold.auroc[Ranking.FOREST]) for fold in result.folds)
-            over = result.advantages.get(Ranking.BOTH, Advantage()).auroc
-            means = [spread(result, ranking, "auroc")[0] for ranking in (Ranking.FREQUENCY, Ranking.BOTH)]
             known = (result.groups, result.positive_groups)
             yield (
                 name, together.value, positives, len(result.positive) - positives,
                 *("NA" if count is None else count for count in known),
                 f"{both / max(1, len(result.folds)):.2f}",
                 *(f"{value:.3f}" for ranking in RANKINGS for value in spread(result, ranking, "auroc")),
-                *(f"{value:.3f}" for value in (*means, over.difference, over.low, over.high)),
                 *(f"{spread(result, ranking, 'auprc')[0]:.3f}" for ranking in RANKINGS),
             )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 from enformer_vep.eqtl.folds import OK
 from enformer_vep.eqtl.metrics import auroc, average_precision, curve
 from enformer_vep.eqtl.report import spread
-from enformer_vep.eqtl.results import Bools, Floats, Ranking, TissueResult
+from enformer_vep.eqtl.results import Advantage, Bools, Floats, Interval, Ranking, TissueResult
 from enformer_vep.errors import DependencyError, InputError
 
 _MANY = 12
@@ -39,7 +39,7 @@ def draw(results: Sequence[TissueResult], title: str) -> Any:
     if not tested:
         raise InputError("no tissue could be tested, so there is nothing to draw; see the table's STATUS")
     if len(tested) < _MANY:
-        figure = Figure(figsize=(13, max(4.4, 1.8 + 0.24 * len(tested))), layout="constrained")
+        figure = Figure(figsize=(13, max(5.2, 1.8 + 0.24 * len(tested))), layout="constrained")
         tissues, roc, precision = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
     else:
         figure = Figure(figsize=(10.5, max(8.0, 1.8 + 0.24 * len(tested))), layout="constrained")
@@ -74,7 +74,7 @@ def _draw_curves(roc: Any, precision: Any, tested: Sequence[TissueResult]) -> No
     for ranking, (label, colour, _) in _STYLES.items():
         if all(ranking in one.held_out for one in tested):
             scores = np.concatenate([one.held_out[ranking] for one in tested])
-            _draw_one(roc, precision, positive, scores, label, colour)
+            _draw_one(roc, precision, positive, scores, label, colour, _beaten_by(tested, ranking))
     roc.plot([0, 1], [0, 1], color=_CHANCE, linestyle=":", linewidth=1)
     precision.axhline(positive.mean(), color=_CHANCE, linestyle=":", linewidth=1)
     roc.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
@@ -83,21 +83,33 @@ def _draw_curves(roc: Any, precision: Any, tested: Sequence[TissueResult]) -> No
     for panel in (roc, precision):
         panel.set_title(pooled, fontsize="medium")
         panel.set_box_aspect(1)
-        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize="small")
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False, fontsize="small")
         _tidy(panel, "both")
 
 
-def _draw_one(roc: Any, precision: Any, positive: Bools, scores: Floats, label: str, colour: str) -> None:
+def _beaten_by(tested: Sequence[TissueResult], ranking: Ranking) -> Advantage | None:
+    """The forest's advantage over a baseline, where there is one tissue: each has its own."""
+    return tested[0].advantages.get(ranking) if len(tested) == 1 else None
+
+
+def _in_words(interval: Interval) -> str:
+    return f"\n(forest {interval.difference:+.2f}, {interval.low:.2f} to {interval.high:.2f})"
+
+
+def _draw_one(
+    roc: Any, precision: Any, positive: Bools, scores: Floats, label: str, colour: str, over: Advantage | None
+) -> None:
     counts = curve(positive, scores)
     rates = counts.false_positive_rate, counts.true_positive_rate
-    roc.plot(*rates, color=colour, label=f"{label}, AUROC {auroc(positive, scores):.2f}")
+    by_auroc, by_auprc = ("", "") if over is None else (_in_words(over.auroc), _in_words(over.auprc))
+    roc.plot(*rates, color=colour, label=f"{label}, AUROC {auroc(positive, scores):.2f}{by_auroc}")
     area = average_precision(positive, scores)
     precision.step(
         counts.true_positive_rate[1:],
         counts.precision,
         where="pre",
         color=colour,
-        label=f"{label}, AUPRC {area:.2f}",
+        label=f"{label}, AUPRC {area:.2f}{by_auprc}",
     )
 
 

@@ -157,3 +157,29 @@ def test_pseudocount(script: Callable[..., ModuleType], tmp_path: Path, capsys: 
     row = capsys.readouterr().out.splitlines()[2].split("\t")
     # From 1 to 2 is log2(3 / 2) of 1 beside a pseudocount of 1.
     assert row == ["t.tsv", "1", "1", *["0.585"] * 4]
+
+
+def test_matched_negatives(
+    script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random negatives differ from positives in distance, matched ones do not."""
+    pytest.importorskip("sklearn")
+    from tests.eqtl.panels import random_panel
+
+    panel = random_panel(variants=4000, positives=1)
+    panel.genes = [
+        (f"G{contig}_{at}", f"chr{contig}", at, "+-"[contig - 1])
+        for contig in (1, 2)
+        for at in range(9_000, 390_000, 9_000)
+    ]
+    words = ("--repeats", 1, "--trees", 2)
+    script("matched_negatives", panel.vcf(tmp_path), panel.gtf(tmp_path), *words).main()
+    note, header, *lines = capsys.readouterr().out.splitlines()
+    assert note.startswith("# simulated positives and scores; 8 folds, 1 repeats, seed 1")
+    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    ways = ("random", "matched, --gene same", "matched, --gene nearest")
+    assert [(row["negatives"], row["scores"]) for row in rows] == [
+        (way, scores) for way in ways for scores in ("distance", "causal")
+    ]
+    assert float(rows[0]["distance_difference"]) < -0.8
+    assert all(abs(float(row["distance_difference"])) < 0.3 for row in rows[2:])

@@ -217,3 +217,4 @@ def test_the_figure_shows_every_tested_tissue(result, tissues):
     roc, precision = figure.axes[1:]
     assert roc.get_legend_handles_labels()[1][0].startswith("random forest, AUROC 1.00")
     assert precision.get_legend_handles_labels()[1][1].startswith("TSS distance, AUPRC 0.")
+    assert ("(forest +0." in roc.get_legend_handles_labels()[1][1]) == (tissues == 1)
