@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "tables": {"files", "genome.contigs", "genome.variants"},
     "resume": {"files", "genome.variants", "tables"},
     "calibration": {"files", "settings", "tables.row"},
-    "export": {"calibration.additions", "calibration.confidence", "files", "genome", "settings", "tables"},
+    "export": {"calibration", "files", "genome", "settings", "tables"},
     "eqtl": {"calibration.additions", "files", "settings", "tables"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "jobs": {"calibration", "files", "genome", "resume", "scoring", "settings", "tables"},
