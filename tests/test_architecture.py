@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "tables": {"files", "genome.alleles", "genome.contigs", "genome.variants"},
     "resume": {"files", "genome.alleles", "genome.variants", "tables"},
     "calibration": {"files", "genome.alleles", "settings", "tables.row"},
-    "export": {"calibration.additions", "calibration.confidence", "files", "genome", "settings", "tables"},
+    "export": {"calibration", "files", "genome", "settings", "tables"},
     "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "jobs": {"calibration", "files", "genome", "resume", "scoring", "settings", "tables"},
