@@ -79,8 +79,8 @@ class CalibrationFitter:
     """Takes in the scores of a background, batch by batch.
 
     Memory per score, track and class: 8 kB for each of the 1 + log2(alleles / 2,048) levels of the sketch and 4 kB
-    for the tail, so 0.3 GB for 5,313 tracks and 100,000 alleles of a class; half of 8 bytes to 8 bytes per value in
-    classes of less than 2,048. With components, for 5,313 tracks: 0.7 GB more, and another 0.8 GB while they are
+    for the tail, so 0.3 GB for 5,313 tracks and 100,000 alleles of a class (in classes of fewer than 2,048 alleles,
+    4 to 8 bytes for each). With components, for 5,313 tracks: 0.7 GB more, and another 0.8 GB while they are
     fitted, which takes a minute or two.
 
     Attributes:
