@@ -12,13 +12,13 @@ from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.regions import Region
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
 
-# What the columns are called by PolyFun, LDSC, SLDP and FINEMAP; lower case.
+# What the columns are called by PolyFun, LDSC, SLDP and FINEMAP, and in tables of PIPs; lower case.
 _NAMES = {
-    "snp": "id", "rsid": "id",
-    "chr": "contig", "chromosome": "contig",
-    "bp": "position", "position": "position",
-    "a1": "a1", "allele1": "a1",
-    "a2": "a2", "allele2": "a2",
+    "snp": "id", "rsid": "id", "id": "id", "variant_id": "id",
+    "chr": "contig", "chromosome": "contig", "chrom": "contig", "#chrom": "contig",
+    "bp": "position", "position": "position", "pos": "position",
+    "a1": "a1", "allele1": "a1", "alt": "a1",
+    "a2": "a2", "allele2": "a2", "ref": "a2",
 }  # fmt: skip
 _NEEDED = ("id", "contig", "position", "a1", "a2")
 
