@@ -14,10 +14,12 @@ RATIOS = (10.0, 30.0, 100.0, 300.0, 1_000.0, 10_000.0, math.inf)
 """Largest over smallest weight: what is tried. None binds near W = 0, so the test of W = 0 is a regular one."""
 
 LARGEST = 8.0
-"""W is looked for between minus this and this; a standard deviation then is 3,000-fold."""
+"""W is looked for between minus this and this; a standard deviation then is 3,000-fold. And no farther than to where
+a standard deviation reaches the cap: beyond, weights are the floor or the cap and little between, which is another
+model and often fits a few loci by chance. A steeper W comes with a larger ratio."""
 
-_STEP = 0.25
-_ACCURACY = 1e-5
+_STEP = 0.5
+_ACCURACY = 1e-4
 # Half the 95 % quantile of chi-square with one degree of freedom.
 _DROP = 1.920729
 _START_LOG_ODDS = 1.0
@@ -82,7 +84,7 @@ def fit_enrichment(
         chosen = MAX_RATIO
     profile, (weight, best) = _Profile(loci, chosen, free), fits[chosen]
     flat = profile(0.0)
-    interval = tuple(_end(profile, weight, best - _DROP, towards) for towards in (-LARGEST, LARGEST))
+    interval = tuple(_end(profile, weight, best - _DROP, sign * profile.largest) for sign in (-1, 1))
     profile(weight)
     nuisance = profile.nuisance
     return Enrichment(
@@ -102,6 +104,7 @@ class _Profile:
 
     def __init__(self, loci: Loci, ratio: float, free: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> None:
         self._loci, self._limit, self._free = loci, math.log(ratio) / 2, free
+        self.largest = min(self._limit, LARGEST)
         self.nuisance = Nuisance(0.0, _START_LOG_ODDS if free[1] else math.inf)
 
     def __call__(self, weight: float) -> float:
@@ -133,20 +136,24 @@ class _Profile:
         return False
 
 
-def _maximum(profile: Callable[[float], float]) -> tuple[float, float]:
+def _maximum(profile: _Profile) -> tuple[float, float]:
     """W and the log likelihood there: a grid first, since the likelihood need not have one maximum only."""
-    grid = np.arange(-LARGEST, LARGEST + _STEP / 2, _STEP)
+    grid = np.linspace(-profile.largest, profile.largest, 2 * math.ceil(profile.largest / _STEP) + 1)
     values = [profile(float(weight)) for weight in grid]
     middle = int(np.argmax(values))
     low, high = float(grid[max(middle - 1, 0)]), float(grid[min(middle + 1, len(grid) - 1)])
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = profile(left), profile(right)
     while high - low > _ACCURACY:
-        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        if profile(left) > profile(right):
-            high = right
+        if at_left > at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = profile(left)
         else:
-            low = left
-    best = max(((low + high) / 2, float(grid[middle])), key=profile)
-    return best, profile(best)
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = profile(right)
+    return max((left, at_left), (right, at_right), (float(grid[middle]), values[middle]), key=lambda found: found[1])
 
 
 def _end(profile: Callable[[float], float], weight: float, threshold: float, towards: float) -> float | None:
