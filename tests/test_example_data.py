@@ -107,7 +107,7 @@ def test_an_informative_prior_helps_and_a_shuffled_one_does_not(fine_mapping):
         causal = int(random.choice(len(sites), p=prior))
         gwas = fine_mapping["simulate_gwas"](sites, causal, random)
         found = fine_mapping["all_posteriors"](gwas, prior, random)
-        gained.append([found[name][causal] - found["flat"][causal] for name in ("prior", "shuffled")])
+        gained.append([found[name][causal] - found["flat"][causal] for name in ("fitted", "shuffled")])
     informative, shuffled = np.mean(gained, axis=0)
     assert informative > 0.05
     assert shuffled < 0

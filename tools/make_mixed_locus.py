@@ -5,9 +5,9 @@
 
 writes STEM.vcf.gz, its index, and STEM.bim. The changes are real (`indels.vcf.gz`, elsewhere on the chromosome); their
 places are not: each is put where the locus has the same bases on both sides, as many as can be had and at least
-`FEWEST_FLANKS`, so that an indel of a repeat lands in a like repeat. It gets the allele frequency of an SNV of the
-locus, drawn at random. `EACH` insertions and as many deletions of at most `LONGEST` bases are placed: more than real
-loci have.
+`FEWEST_FLANKS`. Those for which there is no such place, most indels of long repeats, are left out. An indel gets the
+allele frequency of an SNV of the locus, drawn at random. At most `EACH` insertions and as many deletions of at most
+`LONGEST` bases are placed.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def write(stem: Path, contig: str, length: int, sites: list[Site]) -> None:
     """VCF with index, and .bim."""
     header = pysam.VariantHeader()
     header.contigs.add(contig, length=length)
-    header.info.add("AF", 1, "Float", "Allele frequency")
+    header.info.add("AF", "A", "Float", "Allele frequency")
     target = f"{stem}.vcf.gz"
     with pysam.VariantFile(target, "w", header=header) as vcf:
         for one in sites:
@@ -95,7 +95,7 @@ def write(stem: Path, contig: str, length: int, sites: list[Site]) -> None:
             record = vcf.new_record(
                 contig=contig, start=start, id=one.name, alleles=(one.reference, one.alternate), filter="PASS"
             )
-            record.info["AF"] = one.frequency
+            record.info["AF"] = (one.frequency,)
             vcf.write(record)
     pysam.tabix_index(target, preset="vcf", force=True)
     number = contig.removeprefix("chr")

@@ -56,7 +56,7 @@ class ScoreIdentity:
         if self.score != other.score:
             return f"{self.score}, not {other.score}"
         if self.sha256 != other.sha256:
-            return f"{self.columns} columns of {self.score}, not these {other.columns}"
+            return f"other columns of {self.score} ({self.columns} of them, here {other.columns})"
         if self.combine is not other.combine:
             return f"--combine {self.combine}, not {other.combine}"
         for name, value in self.run.items():

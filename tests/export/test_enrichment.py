@@ -90,7 +90,7 @@ def test_a_fit_in_closed_form():
     assert fitted.p_value == pytest.approx(stats.chi2.sf(2 * gain, 1), rel=1e-5)
     drop = stats.chi2.ppf(0.95, 1) / 2
     for end in fitted.interval:
-        assert likelihood(end) == pytest.approx(likelihood(weight) - drop, abs=1e-4)
+        assert likelihood(end) == pytest.approx(likelihood(weight) - drop, abs=1e-3)
     assert fitted.interval[0] < weight < fitted.interval[1]
 
 
@@ -181,10 +181,10 @@ def test_w_is_found_again_and_intervals_hold_it():
     """200 sets each of more kinds: benchmarks/prior_recovery.py."""
     random = np.random.default_rng(7)
     for truth in (recovery.Truth(1.0, 25, np.inf), recovery.Truth(1.0, 25, np.inf, shuffled=True)):
-        fits = [fit_enrichment(recovery.simulate(truth, random, 20).loci(), max_ratio=np.inf) for _ in range(150)]
+        fits = [fit_enrichment(recovery.simulate(truth, random, 20).loci(), max_ratio=np.inf) for _ in range(100)]
         weights = np.array([one.weight for one in fits])
         true = 0.0 if truth.shuffled else 1.0
-        assert abs(weights.mean() - true) < 3 * weights.std() / np.sqrt(150)
+        assert abs(weights.mean() - true) < 3 * weights.std() / np.sqrt(100)
         assert 0.9 <= np.mean([recovery.holds(one, true) for one in fits]) <= 0.99
         rejected = np.mean([one.p_value < 0.05 for one in fits])
         assert 0.01 <= rejected <= 0.1 if truth.shuffled else rejected > 0.8
