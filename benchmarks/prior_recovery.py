@@ -7,10 +7,10 @@ Every set is LOCI loci of 40 variants whose z-scores have the LD r = 0.8^distanc
 that are normal, an effect drawn from N(0, 0.15^2), and a causal variant drawn from the prior, so that the model that is
 fitted is the true one. Columns: the truth, then over the sets the mean of W and its standard error, median and standard
 deviation, how often the 95 % interval holds the true W, how often W = 0 is rejected at 5 %, and means of the enrichment
-of indels and of the share of loci with a causal variant where these are fitted; then, in 5,000 other
-loci with the first set's fitted prior, the coverage of 95 % credible sets, their mean size, the mean posterior of the
-causal variant, the same two under equal priors, and the largest absolute difference between mean posterior and share of
-causal variants over bins of the posterior with at least 500 variants.
+of indels and of the share of loci with a causal variant where these are fitted. Then, in 25 other loci of each set with
+the prior fitted to that set: the coverage of 95 % credible sets, their mean size, the mean posterior of the causal
+variant, the last two under equal priors, and the largest absolute difference between mean posterior and share of causal
+variants over bins of the posterior with at least 500 variants.
 """
 
 import argparse
@@ -120,29 +120,44 @@ def calibration(posterior: Floats, causal: npt.NDArray[np.intp]) -> list[tuple[f
 def report(truth: Truth, ratio: float | None, sets: int, fresh: int, seed: int) -> str:
     """One line."""
     random = np.random.default_rng(seed)
-    fits = [fit(simulate(truth, random), truth, ratio) for _ in range(sets)]
-    weights = np.array([one.weight for one in fits])
-    true = 0.0 if truth.shuffled else truth.weight
-    test = simulate(replace(truth, loci=fresh, share=1.0), random)
-    found = replace(truth, weight=fits[0].weight, ratio=fits[0].max_ratio, indel=fits[0].indel or 0.0)
-    own, equal = (
-        posteriors(test, prior(one, test.z, test.indel)) for one in (found, replace(truth, weight=0, indel=0))
-    )
-    rows = np.arange(fresh)
-    sets_own, sets_equal = credible_sets(own), credible_sets(equal)
-    off = max(abs(mean - share) for mean, share, number in calibration(own, test.causal) if number >= 500)
-    others = [np.mean([getattr(one, name) for one in fits]) if getattr(fits[0], name) is not None else np.nan
-              for name in ("indel", "share")]  # fmt: skip
-    numbers = (
-        *(weights.mean(), weights.std() / np.sqrt(sets), np.median(weights), weights.std()),
-        *(np.mean([holds(one, true) for one in fits]), np.mean([one.p_value < 0.05 for one in fits])),
-        *others,
-        *(sets_own[rows, test.causal].mean(), sets_own.sum(axis=1).mean(), own[rows, test.causal].mean()),
-        *(sets_equal.sum(axis=1).mean(), equal[rows, test.causal].mean(), off),
-    )
+    fits, own, equal, causal = [], [], [], []
+    for _ in range(sets):
+        fits.append(fit(simulate(truth, random), truth, ratio))
+        test = simulate(replace(truth, loci=fresh, share=1.0), random)
+        found = replace(truth, weight=fits[-1].weight, ratio=fits[-1].max_ratio, indel=fits[-1].indel or 0.0)
+        own.append(posteriors(test, prior(found, test.z, test.indel)))
+        equal.append(posteriors(test, np.ones(test.z.shape)))
+        causal.append(test.causal)
     words = (f"{truth.weight:g}", truth.loci, f"{truth.ratio:g}", truth.indel, truth.share, truth.shuffled)
     fitted = "fitted" if ratio is None else f"{ratio:g}"
+    numbers = (*of_fits(fits, 0.0 if truth.shuffled else truth.weight), *of_posteriors(own, equal, causal))
     return "\t".join((*map(str, words), fitted, *(f"{one:.3f}" for one in numbers)))
+
+
+def of_fits(fits: list[Enrichment], true: float) -> tuple[float, ...]:
+    """Columns W_mean to share_mean."""
+    weights = np.array([one.weight for one in fits])
+    others = [[one.indel for one in fits], [one.share for one in fits]]
+    return (
+        *(weights.mean(), weights.std() / np.sqrt(len(fits)), np.median(weights), weights.std()),
+        float(np.mean([holds(one, true) for one in fits])),
+        float(np.mean([one.p_value < 0.05 for one in fits])),
+        *(float(np.mean(one)) if one[0] is not None else np.nan for one in others),
+    )
+
+
+def of_posteriors(own: list[Floats], equal: list[Floats], causal: list[npt.NDArray[np.intp]]) -> tuple[float, ...]:
+    """Columns set_coverage to calibration_off."""
+    true = np.concatenate(causal)
+    rows = np.arange(len(true))
+    fitted, flat = np.concatenate(own), np.concatenate(equal)
+    members = credible_sets(fitted)
+    bins = [one for one in calibration(fitted, true) if one[2] >= 500]
+    return (
+        *(members[rows, true].mean(), members.sum(axis=1).mean(), fitted[rows, true].mean()),
+        *(credible_sets(flat).sum(axis=1).mean(), flat[rows, true].mean()),
+        max(abs(mean - share) for mean, share, _ in bins),
+    )
 
 
 COLUMNS = (
@@ -170,7 +185,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=200)
-    parser.add_argument("--fresh", type=int, default=5_000, help="loci that the fitted prior is tried on")
+    parser.add_argument("--fresh", type=int, default=25, help="other loci that each set's fitted prior is tried on")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     print(f"# {arguments.sets} sets each; {VARIANTS} variants a locus; seed {arguments.seed}")

@@ -3,7 +3,7 @@
 
     python tools/fine_mapping.py simulate example_data/mixed_locus.vcf.gz truth.tsv --times 200 > gwas.tsv
     enformer-vep priors scores.tsv.gz --sumstats gwas.tsv -o prior.json
-    enformer-vep export scores.tsv.gz --to susie --bim example_data/mixed_locus.bim --prior-model prior.json -o fitted.tsv
+    enformer-vep export scores.tsv.gz --to susie --bim mixed_locus.bim --prior-model prior.json -o fitted.tsv
     python tools/fine_mapping.py finemap gwas.tsv fitted.tsv --figure finemapping.png > posteriors.tsv
     python tools/fine_mapping.py repeat example_data/mixed_locus.vcf.gz truth.tsv fitted.tsv --figure calibration.png
 
