@@ -39,6 +39,10 @@ class Nuisance(NamedTuple):
         return float(1 / (1 + np.exp(-self.log_odds)))
 
 
+ALL_HAVE_ONE = Nuisance()
+"""Every locus has a causal variant, and indels are as likely as substitutions."""
+
+
 class Derivatives(NamedTuple):
     """Of the log likelihood: by (indel, log_odds).
 
@@ -104,7 +108,7 @@ class Loci:
         """Number of loci."""
         return len(self.starts)
 
-    def log_likelihood(self, weight: float, limit: float, nuisance: Nuisance = Nuisance()) -> float:  # noqa: B008
+    def log_likelihood(self, weight: float, limit: float, nuisance: Nuisance = ALL_HAVE_ONE) -> float:
         """Of all loci, up to a constant; `limit` is the largest abs(log weight) that a score gives."""
         prior = self._log_prior(weight, limit, nuisance)
         return float(self._log_loci(self._log_sums(prior + self.log_factors), nuisance).sum())

@@ -149,7 +149,9 @@ def _report(fitted: Enrichment, used: int, all_loci: int) -> None:
         fitted.max_ratio,
     )
     if None in fitted.interval:
-        logger.warning("the data leave W open at one end: use more loci before W is relied on")
+        logger.warning(
+            "the data leave W open at one end: use more loci, or a larger --max-ratio, before W is relied on"
+        )
     elif used < _FEW_LOCI:
         logger.warning("%d loci are few: the interval is approximate below about %d", used, _FEW_LOCI)
     if fitted.p_value > 0.05:

@@ -124,3 +124,18 @@ def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: py
     ]
     for way in cells:
         assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")
+
+
+def test_prior_recovery(script: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("prior_recovery")
+    truths = (module.Truth(1.0, 20, indel=0.7, share=0.6), module.Truth(1.0, 20, shuffled=True))
+    module.TRUTHS = tuple(zip(truths, (100.0, None), strict=True))
+    script("prior_recovery", "--sets", 3, "--fresh", 100).main()
+    _, header, *lines = capsys.readouterr().out.splitlines()
+    cells = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    assert [one["ratio_in_fit"] for one in cells] == ["100", "fitted"]
+    assert 0 < float(cells[0]["share_mean"]) < 1
+    assert cells[1]["share_mean"] == cells[1]["indel_mean"] == "nan"
+    for one in cells:
+        assert float(one["set_coverage"]) > 0.8
+        assert 1 < float(one["set_size"]) <= 40

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.exporter import ExportRequest, export
+from enformer_vep.export.panel import read_statistics
 from enformer_vep.export.priors import given_priors, normalised, refuse_nothing_but_zeros, relative_priors
 from enformer_vep.genome.regions import Region
 from tests.export.conftest import Export
@@ -198,6 +199,20 @@ def test_bad_summary_statistics(exported: Export, tmp_path):
         z.write_text(text)
         with pytest.raises(InputError, match=words):
             exported("susie", "out", statistics=z, columns=("SAD_*",))
+
+
+def test_tables_made_of_a_vcf(tmp_path):
+    """REF is A2. A1 may be REF, so it is not completed by ALT."""
+    path = tmp_path / "x.tsv"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\tPIP\nchr1\t5\trs1\tA\tac\t0.5\n")
+    (one,) = read_statistics(path).variants
+    assert one == ("chr1", 5, "rs1", "AC", "A", "0")
+    path.write_text("SNP CHR BP A1 A2 ID REF\nn 1 5 A C other A\n")
+    (one,) = read_statistics(path).variants
+    assert (one.id, one.a1, one.a2) == ("n", "A", "C")
+    path.write_text("#CHROM POS ID REF ALT A1\n1 5 rs1 A C A\n")
+    with pytest.raises(InputError, match="lacks columns"):
+        read_statistics(path)
 
 
 SUSIE = """
