@@ -195,10 +195,11 @@ def repeat(arguments: argparse.Namespace) -> None:
 def calibration(table: pd.DataFrame) -> pd.DataFrame:
     """Mean posterior and share of causal variants (with its standard error) in bins of the posterior, by prior."""
     bins = pd.cut(table["posterior"], BINS, include_lowest=True, labels=False)
-    groups = table.groupby(["prior", bins.rename("bin")], sort=False)
+    names = pd.Categorical(table["prior"], table["prior"].unique())
+    groups = table.assign(prior=names).groupby([bins.rename("bin"), "prior"], observed=True)
     found = groups.agg(variants=("causal", "size"), posterior=("posterior", "mean"), causal=("causal", "mean"))
     found["causal_se"] = np.sqrt(found["causal"] * (1 - found["causal"]) / found["variants"])
-    return found.sort_index(level="bin", sort_remaining=False, kind="stable").reset_index()
+    return found.reset_index()
 
 
 def draw_calibration(bins: pd.DataFrame, path: Path) -> None:
@@ -210,7 +211,7 @@ def draw_calibration(bins: pd.DataFrame, path: Path) -> None:
 
     figure, axis = plt.subplots(figsize=(5, 4.5), layout="constrained")
     axis.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for number, (name, one) in enumerate(bins.groupby("prior", sort=False)):
+    for number, (name, one) in enumerate(bins.groupby("prior", observed=True)):
         axis.errorbar(
             one["posterior"], one["causal"], 2 * one["causal_se"], marker="os^"[number], capsize=2, label=name
         )

@@ -20,6 +20,7 @@ from enformer_vep.export.prior_model import PriorModel, ScoreIdentity, fit_notes
 from enformer_vep.export.recipe import Combine, comparable_columns, is_quantile, make_recipe
 from enformer_vep.files.summary import write_summary
 from enformer_vep.files.writing import require_writable
+from enformer_vep.genome.contigs import contig_key
 from enformer_vep.tables.reader import open_scores, select_columns
 
 logger = logging.getLogger(__name__)
@@ -87,12 +88,18 @@ def fitted_model(
     logarithms: Floats,
     identity: ScoreIdentity,
 ) -> PriorModel:
-    """Standardises the scores of all loci together, and fits; see `fit_enrichment` for what it raises."""
+    """Standardises the scores of all loci together, and fits; see `fit_enrichment` for what it raises.
+
+    A variant of several loci counts once for the mean and standard deviation of its class.
+    """
     groups = [groups_of(one.a2, one.a1, request.classes) for one in panel.variants]
     inside = np.zeros(len(groups), bool)
     for locus in evidence:
         inside[locus.places] = True
-    scales = find_scales(np.where(inside, logarithms, np.nan), groups)
+    alleles = [(contig_key(one.contig), one.position, one.a1, one.a2) for one in panel.variants]
+    first = {allele: place for place, allele in reversed(list(enumerate(alleles))) if inside[place]}
+    once = np.isin(np.arange(len(alleles)), list(first.values()))
+    scales = find_scales(np.where(once, logarithms, np.nan), groups)
     z = standardised(np.where(inside, logarithms, np.nan), groups, scales)
     indels = np.array([group[-1] == INDEL for group in groups])
     loci = Loci.of(evidence, z, indels)

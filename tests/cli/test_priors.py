@@ -123,6 +123,19 @@ def test_z_people_and_frequency_instead_of_effects(command, study, tmp_path):
     assert json.loads(results[0])["weight"] == pytest.approx(json.loads(results[1])["weight"], abs=1e-6)
 
 
+def test_a_variant_of_several_loci_counts_once_for_the_scales(command, study, tmp_path):
+    folder, frame = study
+    again = frame.iloc[:300].assign(LOCUS=lambda one: one["LOCUS"] + 1000)
+    pd.concat([frame, again]).drop(columns="score").to_csv(tmp_path / "g.tsv", sep="\t", index=False)
+    start = ("priors", folder / "scores.tsv", "-c", "SAD_a", "--max-ratio", "100", "-o", "-")
+    more, once = (
+        json.loads(command(*start, "--sumstats", path).out) for path in (tmp_path / "g.tsv", folder / "gwas.tsv")
+    )
+    assert more["fit"]["loci"] == LOCI + 15
+    assert more["scales_of_log2_size"] == once["scales_of_log2_size"]
+    assert more["weight"] != once["weight"]
+
+
 def test_loci_as_regions(command, study, tmp_path):
     folder, frame = study
     bed = [f"chr1\t{frame['BP'][first] - 1}\t{frame['BP'][first + EACH - 1]}\n" for first in range(0, len(frame), EACH)]
