@@ -150,7 +150,11 @@ def draw(table: pd.DataFrame, names: Sequence[str], path: Path) -> None:
     place = table["BP"] / 1e6
     causal = table.index[table["CAUSAL"] == 1] if "CAUSAL" in table else table.index[:0]
     figure, axes = plt.subplots(1 + len(names), 1, figsize=(7, 7), sharex=True, layout="constrained")
-    axes[0].scatter(place, -np.log10([2 * NormalDist().cdf(-abs(z)) for z in table["Z"]]), s=12, color="0.4")
+    strength = -np.log10([2 * NormalDist().cdf(-abs(z)) for z in table["Z"]])
+    indel = table["A1"].str.len() != table["A2"].str.len()
+    axes[0].scatter(place[~indel], strength[~indel], s=12, color="0.4", label="SNV")
+    axes[0].scatter(place[indel], strength[indel], s=18, color="tab:blue", marker="^", label="indel")
+    axes[0].legend(frameon=False)
     axes[0].set_ylabel("-log10 p")
     for axis, name in zip(axes[1:], names, strict=True):
         axis.vlines(place, 0, table[f"PIP_{name}"], color="0.4")
@@ -187,7 +191,7 @@ def repeat(arguments: argparse.Namespace) -> None:
             cells = [f"{numbers[column].mean():.3f}\t{numbers[column].sem():.3f}" for column in numbers]
             print("\t".join([label, str(name), str(len(one)), *cells]))
     bins = calibration(pd.concat(every))
-    print(bins.to_csv(sep="\t", index=False, float_format="%.3f"), end="")
+    print(bins.to_csv(sep="\t", index=False, float_format="%.4f"), end="")
     if arguments.figure:
         draw_calibration(bins, arguments.figure)
 
