@@ -80,6 +80,7 @@ class Precision(StrEnum):
 class Indels(StrEnum):
     """Where an insertion or deletion leaves the flanks of the alternate window."""
 
+    LOCAL = "local"
     LEFT = "left"
     STITCH = "stitch"
 
@@ -141,7 +142,7 @@ class ScoreSettings:
     engine: Engine | None = None
     share_windows: int = 0
     strict: bool = False
-    indels: Indels = Indels.LEFT
+    indels: Indels = Indels.LOCAL
     genes: GeneSettings | None = None
     groups: str | None = None
 

@@ -112,8 +112,9 @@ scoring_options = together(
         help="With --genes: windows around the variant, or around each gene's TSS (shared by its variants).",
     ),
     _choice(
-        "--indels", kind=Indels, default=Indels.LEFT,
-        help="left: the left flank stays in place; stitch: each side of the indel from the window that keeps it.",
+        "--indels", kind=Indels, default=Indels.LOCAL,
+        help="local: both flanks stay in place, the length is made up for 100 bp away; left: the left flank stays in "
+        "place; stitch: each side of the indel from the window that keeps it.",
     ),
     click.option("--rc/--no-rc", "reverse_complement", help="Average over both strands."),
     click.option(

@@ -31,7 +31,7 @@ class Placed:
     """A variant in a window.
 
     Attributes:
-        variant: The ALT allele.
+        variant: The ALT allele, where it is scored: an indel's record may have it elsewhere in a repeat.
         shift: How far its window lies from the one centred on it, in bp along the genome.
         readouts: Rows that come of it.
     """
@@ -48,8 +48,16 @@ class Placed:
 class Placer(Protocol):
     """Decides where a variant is scored, knowing that variant alone."""
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
-        """Its windows, in the order of its rows; none when no gene is in reach."""
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
+        """Find its windows.
+
+        Args:
+            variant: The ALT allele, where it is scored.
+            written: 0-based position in its record, which distances are counted from; None for the same.
+
+        Returns:
+            In the order of its rows; none when no gene is in reach.
+        """
         ...
 
 
@@ -65,7 +73,7 @@ class OwnWindow:
     geometry: Geometry
     count: int | None = None
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """One window, one row."""
         bins = self.geometry.bins_around(centre_index(self.geometry.window), self.count)
         return (Placed(variant, 0, (Readout(bins),)),)
@@ -87,18 +95,18 @@ class GenesAround:
     resolve: Callable[[str], str | None]
     tss_bins: int
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """One window, a row for each gene in reach; no window when there is none."""
         start = Placed(variant).window_start(self.geometry.window)
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
-        readouts = tuple(self._readout(gene, gene.starts, variant, start) for gene in genes)
+        readouts = tuple(self._readout(gene, gene.starts, _written(variant, written), start) for gene in genes)
         return (Placed(variant, 0, readouts),) if readouts else ()
 
-    def _readout(self, gene: Gene, starts: Sequence[int], variant: Variant, start: int) -> Readout:
+    def _readout(self, gene: Gene, starts: Sequence[int], written: int, start: int) -> Readout:
         bins = transcription_bins(starts, start, self.geometry, self.tss_bins)
-        return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
+        return Readout(bins, (gene.identifier, gene.name, gene.distance(written)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ class GeneWindows(GenesAround):
 
     shifts: Sequence[int]
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """A window and a row for each gene in reach."""
         window, centre = self.geometry.window, centre_index(self.geometry.window)
         # Window starts at tss - centre + shift; it has to be at or left of REF and to end at or right of it.
@@ -122,13 +130,17 @@ class GeneWindows(GenesAround):
         last = variant.start + centre - max(self.shifts)
         contig = self.resolve(variant.contig) or ""
         near = self.genes.with_tss_within(contig, first, last + 1) if first <= last else ()
-        placed = [self._placed(variant, gene) for gene in near]
+        placed = [self._placed(variant, gene, _written(variant, written)) for gene in near]
         return tuple(one for one in placed if one.readouts[0].bins)
 
-    def _placed(self, variant: Variant, gene: Gene) -> Placed:
+    def _placed(self, variant: Variant, gene: Gene, written: int) -> Placed:
         start = window_start(gene.tss, self.geometry.window)
-        readout = self._readout(gene, (*gene.starts, gene.tss), variant, start)
+        readout = self._readout(gene, (*gene.starts, gene.tss), written, start)
         return Placed(variant, gene.tss - variant.start, (readout,))
+
+
+def _written(variant: Variant, written: int | None) -> int:
+    return variant.start if written is None else written
 
 
 def transcription_bins(starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex
+from enformer_vep.genome.normalisation import normalise
 from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
 from enformer_vep.genome.sharing import (
     LARGEST_GROUP,
@@ -28,7 +29,7 @@ from enformer_vep.genome.sharing import (
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
-from enformer_vep.settings import PIECE_SIZE, Centre, ScoreSettings
+from enformer_vep.settings import PIECE_SIZE, Centre, Indels, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
@@ -125,8 +126,16 @@ def check_variants(
                 f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
                 "use the assembly that the VCF was called on, or leave out --strict"
             )
-        placed = placer.place(variant) if status is Status.OK else ()
+        placed = _placed(variant, placer, reference.genome, settings) if status is Status.OK else ()
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
+
+
+def _placed(variant: Variant, placer: Placer, genome: Genome, settings: ScoreSettings) -> tuple[Placed, ...]:
+    """Place a variant that can be scored; with `Indels.LOCAL` all that describe one change at one place."""
+    contig = genome.resolve(variant.contig)
+    if settings.indels is not Indels.LOCAL or contig is None:
+        return placer.place(variant)
+    return placer.place(normalise(variant, genome, contig), variant.start)
 
 
 def score_variants(
@@ -229,12 +238,12 @@ def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterato
         if by_gene:
             full = len(batch) == LARGEST_GROUP
         else:
-            full = bool(one.placed) and windows.add(one.variant) > scorer.batch_size
+            full = bool(one.placed) and windows.add(one.placed[0].variant) > scorer.batch_size
         if ends_piece or full:
             yield batch, ends_piece
             batch, windows = [], WindowCounter(shared)
             if one.placed:
-                windows.add(one.variant)
+                windows.add(one.placed[0].variant)
         batch.append(one)
     if batch:
         yield batch, True
@@ -258,7 +267,7 @@ def _placements(alleles: Sequence[Checked], scorer: Scorer) -> list[Placed]:
     within, count = scorer.settings.share_windows, scorer.settings.centre_bins
     if not within:
         return [placed for one in alleles for placed in one.placed]
-    groups = group_by_window((one.variant for one in alleles if one.placed), within)
+    groups = group_by_window((one.placed[0].variant for one in alleles if one.placed), within)
     return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
 
 

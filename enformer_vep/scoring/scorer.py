@@ -15,9 +15,11 @@ from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches
 from enformer_vep.genome.bins import Geometry, whole_bins
+from enformer_vep.genome.compensation import compensated, is_compensated
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.normalisation import locate
 from enformer_vep.genome.placing import Placed, Readout
-from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
+from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored, window_start
 from enformer_vep.scoring.readout import read_out
 from enformer_vep.settings import Indels, ScoreSettings
 from enformer_vep.tables.row import Layout
@@ -27,8 +29,19 @@ logger = logging.getLogger(__name__)
 _OVERFLOW = "float16 overflowed in a batch of %d %s: repeated in float32"
 
 Floats = npt.NDArray[np.float32]
-Alternates = tuple[AllelePair, ...]
-"""The window of a variant, and of a stitched indel also the one anchored right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternates:
+    """What a variant is predicted with, in one view.
+
+    Attributes:
+        pairs: Its window; of an indel two, to be averaged or stitched.
+        averaged: Whether two are averaged.
+    """
+
+    pairs: tuple[AllelePair, ...]
+    averaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +117,9 @@ class Scorer:
         shifts = self.settings.shifts
         views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
         stitches = None
-        if self.settings.indels is Indels.STITCH:
+        if self.settings.indels is not Indels.LEFT:
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
-        batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
+        batches = [make_batch([pair for one in view for pair in one.pairs]) for view in views]
         return Work(batches, stitches, [one.readouts for one in placed])
 
     def effect(self, work: Work) -> Effect:
@@ -175,16 +188,22 @@ class Scorer:
         assert contig is not None, "check_variant lets no unknown contig through"
         shift += placed.shift
         pair = allele_pair(genome, variant, contig, window, shift)
-        if self.settings.indels is Indels.STITCH and pair.reference_length != pair.alternate_length:
-            return pair, right_anchored(pair, genome, variant, contig, shift)
-        return (pair,)
+        if self.settings.indels is Indels.LEFT or pair.reference_length == pair.alternate_length:
+            return Alternates((pair,))
+        site = locate(variant, genome, contig)
+        if self.settings.indels is Indels.LOCAL and is_compensated(site):
+            start = window_start(variant.start, window, shift)
+            return Alternates(compensated(pair, start, genome, site, contig), averaged=True)
+        return Alternates((pair, right_anchored(pair, genome, variant, contig, shift)))
 
     def _stitches(self, view: Sequence[Alternates], shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""
-        last_bases = [pairs[0].edit_start + pairs[0].reference_length - 1 for pairs in view]
         move = whole_bins(shift, self.geometry.width)
-        seams = [self.geometry.bin_of(index) + move for index in last_bases]
-        return plan_stitches([len(pairs) for pairs in view], seams)
+        seams = [None if one.averaged else self._last_bin(one.pairs[0]) + move for one in view]
+        return plan_stitches([len(one.pairs) for one in view], seams)
+
+    def _last_bin(self, pair: AllelePair) -> int:
+        return self.geometry.bin_of(pair.edit_start + pair.reference_length - 1)
 
 
 def _to_host(values: Tensor) -> Tensor:

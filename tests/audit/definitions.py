@@ -5,7 +5,7 @@ predicts is a function from one-hot [L, 4] to [bins, tracks]. Positions are 0-ba
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ Forward = Callable[[Array], Array]
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 LARGEST_GROUP = 64
 """Alleles that share a window at most."""
+DISTANCE, LONGEST = 100, 64
+"""Of local indels: from the indel to where its length is made up for, and the longest that is."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Question:
         bins: N of center:N; None for all.
         both_strands: Average over strands.
         shifts: Average over these, bp.
+        local: Indels at their leftmost place, their length made up for close by, long ones stitched.
         stitch: Stitched indels.
         within: Alleles this close share windows; 0 for a window each.
         tss_bins: Bins per transcription start; None for whole windows.
@@ -106,6 +109,7 @@ class Question:
     bins: int | None = None
     both_strands: bool = False
     shifts: tuple[int, ...] = (0,)
+    local: bool = False
     stitch: bool = False
     within: int = 0
     tss_bins: int | None = None
@@ -150,15 +154,20 @@ class Auditor:
 
     def answers(self, question: Question, alleles: Sequence[Allele]) -> Iterator[Answer]:
         """The rows of alleles that can be scored; genes in the order of the annotation."""
-        starts = self._window_starts(question, alleles)
-        for allele, start in zip(alleles, starts, strict=True):
-            if question.tss_bins is None:
-                bins = self._bins_around(allele.start - start, question)
-                yield self._answer(question, allele, None, start, bins)
-                continue
-            for gene in self.genes:
-                if gene.contig == allele.contig:
-                    yield from self._for_gene(question, allele, gene, start)
+        placed = [self._leftmost(allele) if question.local else allele for allele in alleles]
+        starts = self._window_starts(question, placed)
+        for written, allele, start in zip(alleles, placed, starts, strict=True):
+            for answer in self._for_allele(question, allele, start):
+                yield replace(answer, allele=written)
+
+    def _for_allele(self, question: Question, allele: Allele, start: int) -> Iterator[Answer]:
+        if question.tss_bins is None:
+            bins = self._bins_around(allele.start - start, question)
+            yield self._answer(question, allele, None, start, bins)
+            return
+        for gene in self.genes:
+            if gene.contig == allele.contig:
+                yield from self._for_gene(question, allele, gene, start)
 
     def _for_gene(self, question: Question, allele: Allele, gene: Gene, start: int) -> Iterator[Answer]:
         starts = gene.starts
@@ -224,7 +233,13 @@ class Auditor:
         start += shift
         genome, kept_left, kept_right = self._windows(allele, start)
         reference, alternate = self._mean(genome, question), self._mean(kept_left, question)
-        if question.stitch and len(allele.reference) != len(allele.alternate):
+        growth = len(allele.alternate) - len(allele.reference)
+        if question.local and 0 < abs(growth) <= LONGEST:
+            alternate = (
+                self._mean(self._made_up_for(allele, start, False), question)
+                + self._mean(self._made_up_for(allele, start, True), question)
+            ) / 2
+        elif (question.local or question.stitch) and growth:
             right, seam = self._mean(kept_right, question), self.shape.bin_of(allele.end - 1 - start)
             alternate = np.array([(alternate if b <= seam else right)[b] for b in range(self.shape.bins)])
         move = self.shape.move(shift)
@@ -252,6 +267,68 @@ class Auditor:
         from_left = alternate[spare:][: self.shape.window]
         from_right = alternate[: len(alternate) - spare][-self.shape.window :]
         return genome[spare:][: self.shape.window], from_left, from_right
+
+    def _places(self, allele: Allele) -> tuple[list[int], str, str]:
+        """What both alleles end and begin with taken away: all equivalent starts, and what is left of the first.
+
+        Equivalent are starts that give the same contig, reached without crossing letters other than A, C, G and T.
+        """
+        text, start = self.contigs[allele.contig].upper(), allele.start
+        reference, alternate = allele.reference.upper(), allele.alternate.upper()
+        while reference and alternate and reference[-1] == alternate[-1]:
+            reference, alternate = reference[:-1], alternate[:-1]
+        while reference and alternate and reference[0] == alternate[0]:
+            reference, alternate, start = reference[1:], alternate[1:], start + 1
+        if reference and alternate:
+            return [start], reference, alternate
+        changed, n = text[:start] + alternate + text[start + len(reference) :], len(reference + alternate)
+
+        def here(place: int) -> str:
+            if reference:
+                return text[:place] + text[place + n :]
+            return text[:place] + changed[place : place + n] + text[place:]
+
+        places = [start]
+        while places[0] > 0 and text[places[0] - 1] in "ACGT" and here(places[0] - 1) == changed:
+            places.insert(0, places[0] - 1)
+        while (
+            places[-1] + len(reference) < len(text)
+            and text[places[-1] + len(reference)] in "ACGT"
+            and here(places[-1] + 1) == changed
+        ):
+            places.append(places[-1] + 1)
+        if reference:
+            return places, text[places[0] :][:n], ""
+        return places, "", changed[places[0] :][:n]
+
+    def _leftmost(self, allele: Allele) -> Allele:
+        """As `bcftools norm` writes it."""
+        places, reference, alternate = self._places(allele)
+        start, text = places[0], self.contigs[allele.contig].upper()
+        if reference and alternate:
+            return Allele(allele.contig, start + 1, reference, alternate)
+        if start:
+            before = text[start - 1]
+            return Allele(allele.contig, start, before + reference, before + alternate)
+        after = text[len(reference)]
+        return Allele(allele.contig, 1, reference + after, alternate + after)
+
+    def _made_up_for(self, allele: Allele, start: int, upstream: bool) -> str:
+        """The alternate window of an indel whose length is put back, or taken out, so far from all its places."""
+        places, reference, alternate = self._places(allele)
+        padding = 4 * self.shape.window
+        text = list("N" * padding + self.contigs[allele.contig].upper() + "N" * padding)
+        first, last = padding + places[0], padding + places[-1] + len(reference)
+        growth = len(alternate) - len(reference)
+        at = first - DISTANCE if upstream else last + DISTANCE
+        edits = [(first, len(reference), alternate)]
+        if growth < 0:
+            edits.append((at, 0, "N" * -growth))
+        else:
+            edits.append((at - growth if upstream else at, growth, ""))
+        for place, length, letters in sorted(edits, reverse=True):
+            text[place : place + length] = letters
+        return "".join(text[padding + start :][: self.shape.window])
 
     def _sequence(self, contig: str, start: int, end: int) -> str:
         text, length = self.contigs[contig], end - start

@@ -130,7 +130,7 @@ class Case:
         words += ["--bins", f"center:{question.bins}"] if question.bins else []
         words += ["--rc"] if question.both_strands else []
         words += [f"--shifts={','.join(map(str, question.shifts))}"] if question.shifts != (0,) else []
-        words += ["--indels", "stitch"] if question.stitch else []
+        words += ["--indels", "stitch" if question.stitch else "left"] if not question.local else []
         words += ["--share-windows", str(question.within)] if question.within else []
         words += ["--groups", str(files.groups) if files else "file"] if question.groups else []
         if question.tss_bins:
@@ -192,6 +192,17 @@ BY_GENES += [
     for centred in (False, True)
 ]
 
+LOCAL_INDELS = [
+    Case(Q(local=True)),
+    Case(Q(local=True, both_strands=True), engine="pair", organism="mouse"),
+    Case(Q(local=True, bins=3, both_strands=True, shifts=LARGE_SHIFTS)),
+    Case(Q(local=True, within=300, bins=4, both_strands=True)),
+    Case(Q(local=True, within=459, groups=inputs.GROUPS), engine="pair"),
+    Case(Q(local=True, tss_bins=3, both_strands=True)),
+    Case(Q(local=True, tss_bins=1, tss_centred=True, shifts=(-192, 65))),
+    Case(Q(local=True), precision="float32"),
+]
+
 SINGLE_PRECISION = [
     Case(Q(both_strands=True, stitch=True), engine=engine, precision="float32") for engine in ("delta", "pair")
 ] + [
@@ -201,7 +212,7 @@ SINGLE_PRECISION = [
 
 
 @pytest.mark.parametrize(
-    "case", [*WHOLE_WINDOWS, *SHARED_WINDOWS, *BY_GENES, *SINGLE_PRECISION], ids=lambda case: case.words
+    "case", [*WHOLE_WINDOWS, *SHARED_WINDOWS, *BY_GENES, *LOCAL_INDELS, *SINGLE_PRECISION], ids=lambda case: case.words
 )
 def test_every_number(
     case: Case, files: Files, auditors: dict[str, Auditor], sequences: dict[str, str], tmp_path: Path
