@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Puts real insertions and deletions into a locus that has SNVs only: a locus with both, for examples.
 
-    python tools/make_mixed_locus.py locus.vcf.gz indels.vcf.gz hg38.fa example_data/mixed_locus
+    python tools/make_mixed_locus.py locus.vcf.gz indels.vcf.gz hg38.fa example_data/mixed_locus.vcf.gz
 
-writes STEM.vcf.gz, its index, and STEM.bim. The changes are real (`indels.vcf.gz`, elsewhere on the chromosome); their
-places are not: each is put where the locus has the same bases on both sides, as many as can be had and at least
+writes the last, its index, and a .bim beside it. The changes are real (`indels.vcf.gz`, elsewhere on the chromosome),
+their places are not: each is put where the locus has the same bases on both sides, as many as can be had and at least
 `FEWEST_FLANKS`. Those for which there is no such place, most indels of long repeats, are left out. An indel gets the
 allele frequency of an SNV of the locus, drawn at random. At most `EACH` insertions and as many deletions of at most
 `LONGEST` bases are placed.
@@ -83,13 +83,12 @@ def place(sites: list[Site], indels: list[Site], genome: str, random: np.random.
     return placed
 
 
-def write(stem: Path, contig: str, length: int, sites: list[Site]) -> None:
-    """VCF with index, and .bim."""
+def write(target: Path, contig: str, length: int, sites: list[Site]) -> None:
+    """VCF with index, and .bim; the name ends in .vcf.gz."""
     header = pysam.VariantHeader()
     header.contigs.add(contig, length=length)
     header.info.add("AF", "A", "Float", "Allele frequency")
-    target = f"{stem}.vcf.gz"
-    with pysam.VariantFile(target, "w", header=header) as vcf:
+    with pysam.VariantFile(str(target), "w", header=header) as vcf:
         for one in sites:
             start = one.position - 1
             record = vcf.new_record(
@@ -97,16 +96,16 @@ def write(stem: Path, contig: str, length: int, sites: list[Site]) -> None:
             )
             record.info["AF"] = (one.frequency,)
             vcf.write(record)
-    pysam.tabix_index(target, preset="vcf", force=True)
+    pysam.tabix_index(str(target), preset="vcf", force=True)
     number = contig.removeprefix("chr")
     lines = [f"{number}\t{one.name}\t0\t{one.position}\t{one.alternate}\t{one.reference}\n" for one in sites]
-    Path(f"{stem}.bim").write_text("".join(lines))
+    target.with_name(target.name.removesuffix(".vcf.gz") + ".bim").write_text("".join(lines))
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("locus", "indels", "genome", "stem"):
+    for name in ("locus", "indels", "genome", "output"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--contig", default="chr22")
     parser.add_argument("--seed", type=int, default=1)
@@ -118,7 +117,7 @@ def main() -> None:
     random = np.random.default_rng(arguments.seed)
     random.shuffle(indels)
     placed = place(sites, indels, genome, random)
-    write(arguments.stem, arguments.contig, length, sorted(sites + placed))
+    write(arguments.output, arguments.contig, length, sorted(sites + placed))
 
 
 if __name__ == "__main__":
