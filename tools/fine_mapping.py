@@ -156,10 +156,11 @@ def draw(table: pd.DataFrame, names: Sequence[str], path: Path) -> None:
     axes[0].scatter(place[indel], strength[indel], s=18, color="tab:blue", marker="^", label="indel")
     axes[0].legend(frameon=False)
     axes[0].set_ylabel("-log10 p")
+    highest = 1.05 * table[[f"PIP_{name}" for name in names]].to_numpy().max()
     for axis, name in zip(axes[1:], names, strict=True):
         axis.vlines(place, 0, table[f"PIP_{name}"], color="0.4")
         axis.plot(place[causal], table[f"PIP_{name}"][causal], "*", color="tab:red", label="causal variant")
-        axis.set(ylabel=f"PIP, {name}", ylim=(0, 1))
+        axis.set(ylabel=f"PIP, {name}", ylim=(0, highest))
     axes[1].legend(frameon=False)
     axes[-1].set_xlabel(f"position on {table['CHR'][0]}, Mb")
     figure.savefig(path, dpi=150)
