@@ -172,7 +172,7 @@ def test_the_same_settings_match_whatever_computes_them(calibration):
         ({"reverse_complement": True}, "f" * 64, 2048, {}, r"rc False \(this run: True\)"),
         ({"centre_bins": None}, "f" * 64, 2048, {}, r"bins 3 \(this run: all\)"),
         ({}, "f" * 64, 4096, {}, r"window 2048 \(this run: 4096\)"),
-        ({}, "f" * 64, 2048, {"indels": "stitch"}, r"indels left \(this run: stitch\)"),
+        ({}, "f" * 64, 2048, {"indels": "stitch"}, r"indels local \(this run: stitch\)"),
         ({"share_windows": 9}, "f" * 64, 2048, {}, r"share-windows 0 \(this run: 9\)"),
         (
             {"shifts": (0,), "centre_bins": 4},
