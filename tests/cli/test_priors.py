@@ -136,6 +136,30 @@ def test_a_variant_of_several_loci_counts_once_for_the_scales(command, study, tm
     assert more["weight"] != once["weight"]
 
 
+def test_quantiles_and_loci_without_a_causal_variant(command, study, tmp_path):
+    """Quantiles by class; half of the loci have noise only."""
+    frame = study[1]
+    ranks = frame.groupby("deletion")["score"].rank(pct=True) - 1e-4
+    header = "#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSADQ_a\n"
+    rows = [
+        f"chr1\t{one.BP}\t.\t{one.A2}\t{one.A1}\tok\t{'NA' if math.isnan(rank) else f'{rank:.9g}'}\n"
+        for one, rank in zip(frame.itertuples(), ranks, strict=True)
+    ]
+    (tmp_path / "q.tsv").write_text(header + "".join(rows))
+    noise = np.random.default_rng(1).normal(0, 0.04, len(frame))
+    empty = frame.assign(LOCUS=frame["LOCUS"] + 500, BETA=noise, BP=frame["BP"])
+    pd.concat([frame, empty]).drop(columns="score").to_csv(tmp_path / "g.tsv", sep="\t", index=False)
+    words = ("priors", tmp_path / "q.tsv", "--sumstats", tmp_path / "g.tsv", "--max-ratio", "100", "-o", "-")
+    held = json.loads(command(*words, "--empty-loci").out)
+    assert held["quantiles"] is True
+    assert held["fit"]["variants_with_scores"] == 2 * int(frame["score"].notna().sum())
+    # Loci of noise may have effects too small to see: the effects that are expected have a normal distribution.
+    assert 0.5 < held["fit"]["share_of_loci_with_a_causal_variant"] < 0.999
+    assert held["fit"]["interval_95"][0] > 0.5
+    logs = -np.log2(1 - ranks[~frame["deletion"]].dropna().astype(np.float32).astype(float))
+    assert held["scales_of_log2_size"]["snv"]["mean"] == pytest.approx(logs.mean(), rel=1e-4)
+
+
 def test_loci_as_regions(command, study, tmp_path):
     folder, frame = study
     bed = [f"chr1\t{frame['BP'][first] - 1}\t{frame['BP'][first + EACH - 1]}\n" for first in range(0, len(frame), EACH)]
