@@ -183,3 +183,18 @@ def test_matched_negatives(
     ]
     assert float(rows[0]["distance_difference"]) < -0.8
     assert all(abs(float(row["distance_difference"])) < 0.3 for row in rows[2:])
+
+
+def test_prior_recovery(script: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("prior_recovery")
+    truths = (module.Truth(1.0, 20, indel=0.7, share=0.6), module.Truth(1.0, 20, shuffled=True))
+    module.TRUTHS = tuple(zip(truths, (100.0, None), strict=True))
+    script("prior_recovery", "--sets", 3, "--fresh", 100).main()
+    _, header, *lines = capsys.readouterr().out.splitlines()
+    cells = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    assert [one["ratio_in_fit"] for one in cells] == ["100", "fitted"]
+    assert 0 < float(cells[0]["share_mean"]) < 1
+    assert cells[1]["share_mean"] == cells[1]["indel_mean"] == "nan"
+    for one in cells:
+        assert float(one["set_coverage"]) > 0.8
+        assert 1 < float(one["set_size"]) <= 40
