@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import explained, write_complete
 from enformer_vep.genome.variants import Status
+from enformer_vep.resume.computed import Computed
 
 logger = logging.getLogger(__name__)
 
@@ -81,12 +82,12 @@ class JournalContent:
 
     Attributes:
         identity: Which run it belongs to.
-        computed: How the run computed: batch size and device.
+        computed: How the run computed.
         checkpoints: Oldest first.
     """
 
     identity: Identity
-    computed: Mapping[str, object]
+    computed: Computed
     checkpoints: tuple[Checkpoint, ...]
 
 

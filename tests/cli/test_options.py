@@ -74,6 +74,7 @@ def test_what_to_score(words: tuple[str, ...], settings: ScoreSettings) -> None:
         (("--devices", "0, 2"), ComputeSettings(devices=("cuda:0", "cuda:2"))),
         (("--devices", "cpu,cpu"), ComputeSettings(devices=("cpu", "cpu"))),
         (("--batch-size", "8", "--device", "cpu"), ComputeSettings("cpu", 8)),
+        (("--threads", "3"), ComputeSettings(threads=3)),
         (("--batch-size", "auto", "--window", "2048", "--piece-size", "9"), ComputeSettings(window=2048, piece_size=9)),
     ],
 )  # fmt: skip
