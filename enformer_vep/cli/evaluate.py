@@ -73,12 +73,15 @@ def evaluate(
     enformer-vep evaluate --model enformer --tfrecords basenji2/human -f hg38.fa -o r.tsv
     """
     _check_form(sequences, fasta, targets, tfrecords)
+    from enformer_vep.effects.devices import resolve_device
     from enformer_vep.scoring.threads import use_threads
     from enformer_vep.training import evaluation_report
     from enformer_vep.training.configuration import DataConfig
     from enformer_vep.training.held_out import evaluate_model
 
-    logger.info("computing with %s", use_threads(threads).describe())
+    used = use_threads(threads)
+    if resolve_device(device).type == "cpu":
+        logger.info("computing with %s", used.describe())
     data = DataConfig(
         organism,
         targets,

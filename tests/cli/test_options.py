@@ -102,6 +102,7 @@ def test_a_choice_takes_every_value_in_any_case(flag: str) -> None:
         (("--devices", ""), "such as 0,1, or all"),
         (("--devices", "0,0"), "such as 0,1, or all"),
         (("--devices", ","), "such as 0,1, or all"),
+        (("--threads", "0"), "1<=x<=1024"),
         (("--gene-types", " "), "leave the option out for all"),
         (("--precision", "float8"), "'fp16', 'bf16'"),
         (("--calibration", "c", "--add", "z"), "quantile, zscore"),
