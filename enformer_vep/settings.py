@@ -269,6 +269,8 @@ class ComputeSettings:
         window: Window length in bp; None for the model's own.
         devices: Devices to share the work among, each with a process of its own; empty for `device` alone,
             in this process.
+        threads: Threads that compute on a CPU, those of all `devices` together; changes last digits. None to choose
+            (the command takes the CPUs that it may use; in Python the process keeps the number that it has).
         piece_size: Records per piece of work; batches never reach over the end of a piece.
     """
 
@@ -276,7 +278,13 @@ class ComputeSettings:
     batch_size: int | None = None
     window: int | None = None
     devices: tuple[str, ...] = ()
+    threads: int | None = None
     piece_size: int = PIECE_SIZE
+
+    def __post_init__(self) -> None:
+        """Raises UsageError when nothing could compute."""
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"--threads {self.threads}: give at least 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,12 @@ scoring_options = together(
     ),
 )  # fmt: skip
 
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 1024),
+    help="Threads that compute on a CPU, of all processes together; changes last digits. "
+    "Default: OMP_NUM_THREADS, or the CPUs that this process may use.",
+)  # fmt: skip
+
 compute_options = together(
     click.option("--window", type=click.IntRange(1, 4_194_304), help="Window in bp; default: the model's, 196608."),
     click.option(
@@ -163,6 +169,7 @@ compute_options = together(
         "--devices", callback=read_by(read_devices),
         help="Share the work among several GPUs of this machine: 0,1,2,3, or all. Same bytes as one.",
     ),
+    threads_option,
     click.option(
         "--piece-size", type=click.IntRange(min=1), default=PIECE_SIZE, show_default=True,
         help="Records per piece of work; shards and devices get whole pieces.",

@@ -13,6 +13,7 @@ from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.manifest import Manifest, manifest_path, read_manifest
 from enformer_vep.jobs.shards import as_array
+from enformer_vep.resume.computed import in_words, ways_of
 from enformer_vep.resume.journal import differences
 from enformer_vep.tables.formats import FormatChoice, choose_format, parse_format
 from enformer_vep.tables.row import counts_report, warn_of_classes
@@ -132,12 +133,11 @@ def _select(found: Sequence[Manifest]) -> list[Manifest]:
 
 
 def _warn_of_mixture(manifests: Iterable[Manifest]) -> None:
-    ways = [one.facts.computed for one in manifests]
-    kinds = {f"{way.get('device')}, batches of {way.get('batch-size')}" for way in ways}
+    kinds = {in_words(way) for one in manifests for way in ways_of(one.facts.computed)}
     if len(kinds) > 1:
         logger.warning(
-            "shards were computed in different ways (%s): one run on one kind of device may differ from "
-            "them in the last digits",
+            "shards were computed in different ways (%s): their last digits may differ from those of one run "
+            "in one way",
             "; ".join(sorted(kinds)),
         )
 

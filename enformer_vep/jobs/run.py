@@ -14,7 +14,8 @@ from enformer_vep.scoring.assembly import scorer_of
 from enformer_vep.scoring.batches import Table, score_variants, write_rows
 from enformer_vep.scoring.inputs import Source
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.scoring.workers import DevicePool
+from enformer_vep.scoring.threads import threads_of_each, use_threads
+from enformer_vep.scoring.workers import DevicePool, device_names
 from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
@@ -61,6 +62,7 @@ class Run:
                 "batch_size": scorer.batch_size,
             },
             "device": self.device,
+            **({} if self.threads is None else {"threads": self.threads}),
             "genes": str(request.genes) if request.genes else None,
             "calibration": str(request.calibration) if request.calibration else None,
         }
@@ -75,6 +77,19 @@ class Run:
     def device(self) -> str:
         """Where it computes, in words."""
         return ", ".join(self.request.compute.devices) or self.scorer.predictor.device_name
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of each process that computes on a CPU; None where none does: a GPU has its own."""
+        devices = self.request.compute.devices
+        on_cpu = "cpu" in (devices or (self.device,))
+        return threads_of_each(len(devices)) if on_cpu else None
+
+    @property
+    def computed(self) -> dict[str, object]:
+        """What changes last digits beside what makes a run this one, for journals and manifests."""
+        threads = {} if self.threads is None else {"threads": self.threads}
+        return {"batch-size": self.scorer.batch_size, "device": self.device, **threads}
 
 
 def prepare_run(
@@ -94,8 +109,13 @@ def prepare_run(
     """
     compute = request.compute
     sized = replace(compute, batch_size=compute.batch_size or batch_size)
+    threads = use_threads(compute.threads)
     scorer = scorer_of(replace(request, compute=sized), source.reference)
-    run = Run(replace(request, settings=scorer.settings), source, scorer, shard, progress, stop)
+    devices = device_names(request)
+    known = replace(request, settings=scorer.settings, compute=replace(compute, devices=devices))
+    run = Run(known, source, scorer, shard, progress, stop)
+    if run.threads is not None and not request.dry_run:
+        logger.info("computing with %s", threads.describe(len(devices)))
     logger.debug("%s", run.provenance)
     return run
 

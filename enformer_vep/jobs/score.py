@@ -124,7 +124,7 @@ def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSumma
     output, size = run.request.output, run.request.compute.piece_size
     make, variants = _writer(run, variants)
     identity = run_identity(run.request, run.source.regions, run.source.reference, run.scorer)
-    content = JournalContent(identity, {"batch-size": run.scorer.batch_size, "device": run.device}, ())
+    content = JournalContent(identity, run.computed, ())
     done = None if output.overwrite else _already_complete(run, names, content)
     if done is not None:
         return done

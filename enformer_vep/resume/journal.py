@@ -18,6 +18,7 @@ from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import explained, write_complete
 from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Status
+from enformer_vep.resume.computed import Computed
 
 logger = logging.getLogger(__name__)
 
@@ -90,12 +91,12 @@ class JournalContent:
 
     Attributes:
         identity: Which run it belongs to.
-        computed: How the run computed: batch size and device.
+        computed: How the run computed.
         checkpoints: Oldest first.
     """
 
     identity: Identity
-    computed: Mapping[str, object]
+    computed: Computed
     checkpoints: tuple[Checkpoint, ...]
 
 
