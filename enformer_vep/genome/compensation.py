@@ -31,7 +31,7 @@ def is_compensated(site: Site) -> bool:
 
 
 def compensated(
-    plain: AllelePair, start: int, genome: "Genome", site: Site, contig: str
+    plain: AllelePair, start: int, genome: "Genome", site: Site, contig: str, distance: int = DISTANCE
 ) -> tuple[AllelePair, AllelePair]:
     """Keep both flanks of an alternate window in place.
 
@@ -41,19 +41,20 @@ def compensated(
         genome: Where the sequence comes from.
         site: Of the leftmost placement.
         contig: As the genome names it.
+        distance: Bases between the indel and where its length is made up for.
 
     Returns:
         The same pair with two other alternates, uint8 [L]: made up for downstream, and upstream.
     """
     put_back = np.full(max(-site.growth, 0), UNKNOWN, dtype=np.uint8)
     taken_out, alternate = max(site.growth, 0), encode(site.alternate)
-    after = encode(genome.fetch(contig, site.end, site.last + DISTANCE))
-    before = encode(genome.fetch(contig, site.start - DISTANCE, site.start))
+    after = encode(genome.fetch(contig, site.end, site.last + distance))
+    before = encode(genome.fetch(contig, site.start - distance, site.start))
     downstream = np.concatenate([alternate, after, put_back])
     upstream = np.concatenate([put_back, before, alternate])
     return (
         replace(plain, alternate=_laid_over(plain.reference, downstream, site.start - start)),
-        replace(plain, alternate=_laid_over(plain.reference, upstream, site.start - DISTANCE - taken_out - start)),
+        replace(plain, alternate=_laid_over(plain.reference, upstream, site.start - distance - taken_out - start)),
     )
 
 
