@@ -69,7 +69,7 @@ def test_by_hand(record: tuple[int, str, str], expected: tuple[int, str, str]) -
 
 
 def test_what_is_normal_stays_the_same_object() -> None:
-    for one in (variant(3, "TCA", "T"), variant(4, "c", "g"), variant(4, "CAC", "GT")):
+    for one in (variant(3, "TCA", "T"), variant(4, "c", "g"), variant(4, "CAC", "GT"), variant(4, "C", "C")):
         assert normalise(one, StringGenome(CONTIG), "1") is one
 
 
