@@ -1,6 +1,7 @@
 """How large are indels that do nothing, under each rule of `--indels` and under rules that were not taken?
 
-    python benchmarks/indels.py --fasta hg38.fa --contig chr22 [--model example | --model random] [--places N]
+    python benchmarks/indels.py --fasta hg38.fa --contig chr22 [--model example | --model random] [--window BP]
+        [--places N]
     python benchmarks/indels.py
 
 At random places of a contig a number of bases is deleted, or random ones are inserted; most such changes do nothing
@@ -11,7 +12,7 @@ where the model names any) of abs(SAD) and of LOGD2, divided by the mean of the 
 
 Rules: `left` and `stitch` as the options; `N d` puts N back (or takes real bases out) d bases downstream and upstream,
 averaged; `N d downstream` on that side alone; `flank d` puts back a copy of the bases before instead of N.
-`random` is a network of the published depth, a quarter of its window and a sixteenth of its width, with random weights.
+`random` is a network of the published depth and a sixteenth of its width, with random weights.
 """
 
 import argparse
@@ -43,14 +44,12 @@ from enformer_vep.tracks.table import TrackTable
 Floats = npt.NDArray[np.float32]
 RESULTS = Path(__file__).parent / "results"
 SEED = 18
-LENGTHS = (1, 5, 20, 60)
+LENGTHS = (1, 5, 20, 60, 200)
 DISTANCES = (50, 100, 200, 400)
-FEW_DISTANCES = (100, 200)
+FEW_DISTANCES = (100,)
 """Of indels longer than one base."""
-COLUMNS = ("model", "place", "change", "bases", "rule", "SAD", "LOGD2")
-RANDOM_CONFIG = EnformerConfig(
-    channels=96, channel_multiple=8, target_length=256, window=49_152, output_tracks={"human": 32}
-)
+COLUMNS = ("model", "window", "place", "change", "bases", "rule", "SAD", "LOGD2")
+RANDOM_CONFIG = EnformerConfig(channels=96, channel_multiple=8, output_tracks={"human": 32})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +94,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--fasta", type=Path, help="score, on this genome")
     parser.add_argument("--contig", default="chr22")
     parser.add_argument("--model", default="example", help="as --model of score, or random")
+    parser.add_argument("--window", type=int, help="bp, if not the model's own; all of its bins")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="bases")
     parser.add_argument("--places", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
-def load(source: str) -> Model:
+def load(source: str, window: int | None) -> Model:
     """A network of `score`, or one with random weights."""
     if source == "random":
-        return Model(source, random_network(RANDOM_CONFIG, SEED), None)
-    model = load_model(source)
+        config = RANDOM_CONFIG if window is None else replace(RANDOM_CONFIG, window=window, target_length=window // 256)
+        return Model(source, random_network(config, SEED), None)
+    model = load_model(source, window=window, target_length=window and window // 256)
     assert isinstance(model.network, Enformer)
     table = TrackTable.from_text(model.metadata["targets_human"])
     return Model(source, model.network, [track.index for track in table if track.assay == "DNASE"] or None)
@@ -113,14 +115,16 @@ def load(source: str) -> Model:
 
 def score_places(options: argparse.Namespace, path: Path) -> None:
     """Append rows to the file, a place at a time."""
-    model, genome = load(options.model), Genome(options.fasta)
+    model, genome = load(options.model, options.window), Genome(options.fasta)
     if not path.exists():
         path.write_text("\t".join(COLUMNS) + "\n")
     known = pd.read_csv(path, sep="\t")
-    done = set(known.place[known.model == model.name])
+    done = set(known.place[(known.model == model.name) & (known.window == model.window)])
     for place in random_places(genome, options.contig, options.places):
         if place not in done:
-            lines = ["\t".join(map(str, row)) for row in rows_of_place(model, genome, options.contig, place)]
+            lines = [
+                "\t".join(map(str, row)) for row in rows_of_place(model, genome, options.contig, place, options.lengths)
+            ]
             with path.open("a") as file:
                 file.write("".join(f"{line}\n" for line in lines))
 
@@ -135,9 +139,11 @@ def random_places(genome: Genome, contig: str, count: int) -> Iterator[int]:
             count -= 1
 
 
-def rows_of_place(model: Model, genome: Genome, contig: str, place: int) -> Iterator[tuple[object, ...]]:
+def rows_of_place(
+    model: Model, genome: Genome, contig: str, place: int, lengths: Sequence[int]
+) -> Iterator[tuple[object, ...]]:
     """Rows of the file: each indel after the base at `place`, under every rule."""
-    sequence = genome.fetch(contig, place - 1, place + max(LENGTHS)).decode()
+    sequence = genome.fetch(contig, place - 1, place + max(lengths)).decode()
     random = np.random.default_rng((SEED, place))
     substitutions = [
         allele_pair(genome, Variant(contig, place + 1, ".", sequence[1], base), contig, model.window)
@@ -145,7 +151,7 @@ def rows_of_place(model: Model, genome: Genome, contig: str, place: int) -> Iter
         if base != sequence[1]
     ]
     unit = sizes(model.effects(substitutions)).mean(axis=0)
-    for length in LENGTHS:
+    for length in lengths:
         inserted = "".join(random.choice(list("ACGT"), length))
         for change, reference, alternate in (
             ("deletion", sequence[: length + 1], sequence[0]),
@@ -153,7 +159,7 @@ def rows_of_place(model: Model, genome: Genome, contig: str, place: int) -> Iter
         ):
             variant = normalise(Variant(contig, place, ".", reference, alternate), genome, contig)
             for rule, size in sizes_by_rule(model, genome, variant, contig).items():
-                yield model.name, place, change, length, rule, *(f"{value:.4g}" for value in size / unit)
+                yield model.name, model.window, place, change, length, rule, *(f"{value:.4g}" for value in size / unit)
 
 
 def sizes_by_rule(model: Model, genome: Genome, variant: Variant, contig: str) -> Mapping[str, Floats]:
@@ -192,7 +198,7 @@ def sizes(effect: Effect) -> Floats:
 
 def figures(scores: pd.DataFrame) -> str:
     """Tab-separated medians over places, with the quartiles of SAD."""
-    groups = scores.groupby(["model", "change", "bases", "rule"], sort=False)
+    groups = scores.groupby(["model", "window", "change", "bases", "rule"], sort=False)
     table = groups.agg(
         places=("place", "nunique"),
         SAD=("SAD", "median"),
