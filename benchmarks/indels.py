@@ -10,8 +10,9 @@ and rule is added to `results/indel_scores.tsv`, after those that are there alre
 where the model names any) of abs(SAD) and of LOGD2, divided by the mean of the base's three substitutions.
 `results/indels.tsv` is made from that file alone: medians over places.
 
-Rules: `left` and `stitch` as the options; `N d` puts N back (or takes real bases out) d bases downstream and upstream,
-averaged; `N d downstream` on that side alone; `flank d` puts back a copy of the bases before instead of N.
+Rules: `left` and `stitch` as the options; `local d` puts bases in, or takes them out, d bases downstream and upstream,
+averaged (the option has 100); `local 100 downstream` on that side alone; `N 100` puts N in, `copy 100` the bases beyond
+that place as they are, not backwards.
 `random` is a network of the published depth and a sixteenth of its width, with random weights.
 """
 
@@ -28,6 +29,7 @@ import torch
 from enformer_vep.effects.effect import Effect, make_batch
 from enformer_vep.effects.stitching import plan_stitches, stitch
 from enformer_vep.genome.compensation import compensated
+from enformer_vep.genome.encoding import UNKNOWN, Codes
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.normalisation import locate, normalise
 from enformer_vep.genome.variants import Variant
@@ -46,7 +48,7 @@ RESULTS = Path(__file__).parent / "results"
 SEED = 18
 LENGTHS = (1, 5, 20, 60, 200)
 DISTANCES = (50, 100, 200, 400)
-FEW_DISTANCES = (100,)
+DISTANCE_OF_LONG = (100,)
 """Of indels longer than one base."""
 COLUMNS = ("model", "window", "place", "change", "bases", "rule", "SAD", "LOGD2")
 RANDOM_CONFIG = EnformerConfig(channels=96, channel_multiple=8, output_tracks={"human": 32})
@@ -167,26 +169,30 @@ def sizes_by_rule(model: Model, genome: Genome, variant: Variant, contig: str) -
     plain = allele_pair(genome, variant, contig, model.window)
     rules = {"stitch": (plain, right_anchored(plain, genome, variant, contig))}
     start, site = window_start(variant.start, model.window), locate(variant, genome, contig)
-    for distance in DISTANCES if abs(site.growth) == 1 else FEW_DISTANCES:
-        rules[f"N {distance}"] = compensated(plain, start, genome, site, contig, distance)
-    if -100 < site.growth < 0:
-        at = site.last + 100 - start
-        rules["flank 100"] = (
-            _copied(rules["N 100"][0], at + site.growth, site.growth),
-            _copied(rules["N 100"][1], site.start - 100 - start, -site.growth),
+    for distance in DISTANCES if abs(site.growth) == 1 else DISTANCE_OF_LONG:
+        rules[f"local {distance}"] = compensated(plain, start, genome, site, contig, distance)
+    down, up = rules["local 100"]
+    if site.growth < 0:
+        first, count = site.start - 100 - start, -site.growth
+        last = site.last + 100 - count - start
+        unknown = np.full(count, UNKNOWN, dtype=np.uint8)
+        rules["N 100"] = _filled(down, last, unknown), _filled(up, first, unknown)
+        rules["copy 100"] = (
+            _filled(down, last, down.alternate[last + count :][:count]),
+            _filled(up, first, up.alternate[first - count : first]),
         )
     effect = model.effects([pair for pairs in rules.values() for pair in pairs])
     seam = model.network.config.output.bin_of(plain.edit_start + plain.reference_length - 1)
     joined = stitch(effect, plan_stitches([2] * len(rules), [seam] + [None] * (len(rules) - 1)))
     alone = sizes(effect)
-    downstream = 2 * list(rules).index("N 100")
-    return {"left": alone[0], "N 100 downstream": alone[downstream]} | dict(zip(rules, sizes(joined), strict=True))
+    downstream = 2 * list(rules).index("local 100")
+    return {"left": alone[0], "local 100 downstream": alone[downstream]} | dict(zip(rules, sizes(joined), strict=True))
 
 
-def _copied(pair: AllelePair, index: int, step: int) -> AllelePair:
-    """Instead of the N from an index on, the bases before them (step below 0) or behind them."""
-    alternate, count = pair.alternate.copy(), abs(step)
-    alternate[index : index + count] = pair.alternate[index + step : index + step + count]
+def _filled(pair: AllelePair, index: int, codes: Codes) -> AllelePair:
+    """Other bases from an index on."""
+    alternate = pair.alternate.copy()
+    alternate[index : index + len(codes)] = codes
     return replace(pair, alternate=alternate)
 
 

@@ -35,8 +35,8 @@ class DeltaEngine(NetworkEngine[Enformer]):
     Equal to `PairEngine` in float64 to rounding, and accurate however small the effect is. Substitutions cost
     next to nothing in the convolutions; of an indel only the bases that moved are convolved again.
 
-    An indel that moves a flank moves half of the window's bases by a few: what it changes inside the network is as large as the
-    reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and in
+    An indel that moves a flank moves half of the window's bases by a few: what it changes inside the network is as
+    large as the reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and in
     every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
     """
 
