@@ -36,8 +36,8 @@ class DeltaEngine(NetworkEngine[Enformer]):
     next to nothing in the convolutions; of an indel only the bases that moved are convolved again.
 
     An indel that moves a flank moves half of the window's bases by a few: what it changes inside the network is as
-    large as the reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and in
-    every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
+    large as the reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes,
+    and in every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
     """
 
     @property
