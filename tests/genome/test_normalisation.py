@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from enformer_vep.genome.fasta import Genome
@@ -109,6 +109,7 @@ def changes(draw: st.DrawFn) -> tuple[str, str, int, str, bool]:
     return contig, changed, start, unit, deleted
 
 
+@settings(deadline=None)
 @given(changes())
 def test_all_placements_of_a_change_are_one(change: tuple[str, str, int, str, bool]) -> None:
     contig, changed, _, unit, deleted = change
