@@ -63,7 +63,6 @@ def test_names_of_the_added_columns(calibration):
         ("SADAGQ", TRACKS),
         ("JSAGQ", TRACKS),
     ]
-    assert [block.optional for block in blocks] == [True] * 4 + [False] * 2 + [True] * 2
     assert blocks[0].titles == ("L", "B", "H", "U")
     assert "rank of its size" in blocks[0].description
     assert [block.score for block in calibration.extend(BLOCKS).blocks] == ["SADQ", "JSQ"]

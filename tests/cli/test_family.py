@@ -83,7 +83,7 @@ def test_genes_and_calibrations(score: Score, tmp_path: Path) -> None:
     for row, position in zip(rows, (2000, 2017), strict=True):
         reference, alternate = expected(position)
         own = (1990 - 1 - (position - 1 - (WINDOW // 2 - 1)) - FIRST) // WIDTH
-        found = np.array(row[9:], dtype=np.float64)
+        found = np.array(row[10:], dtype=np.float64)
         np.testing.assert_allclose(found, alternate[own] - reference[own], atol=1e-5)
     file = tmp_path / "toy_calibration.safetensors"
     assert score("-o", file, "--min-alleles", 10, name="calibrate").code == 0

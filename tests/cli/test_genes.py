@@ -317,7 +317,9 @@ def test_a_calibration_of_other_starts_is_refused(
     score: Command, background: Path, transcripts: Path, tmp_path: Path, option: tuple[str, str]
 ) -> None:
     file = tmp_path / "background.safetensors"
-    assert score("--genes", transcripts, "-o", file, name="calibrate", variants=background).code == 0
+    assert (
+        score("--genes", transcripts, "-o", file, "--min-alleles", 10, name="calibrate", variants=background).code == 0
+    )
     assert score("--genes", transcripts, "--calibration", file).code == 0
     refused = score("--genes", transcripts, "--calibration", file, *option)
     assert refused.code == 2
