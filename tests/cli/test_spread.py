@@ -30,7 +30,7 @@ def score(command: Command, vcf: Path, fasta: Path, small_model: Path) -> Comman
 def numbers(outcome: Outcome) -> npt.NDArray[np.float64]:
     """Values of scored rows; NA is NaN."""
     rows = [row[6:] for row in outcome.table[1:] if row[5] == "ok"]
-    return np.array([[float("nan" if cell == "NA" else cell) for cell in row] for row in rows])
+    return np.array([[float("nan" if cell == "NA" else cell) for cell in row if cell != "snv"] for row in rows])
 
 
 def test_runs_of_single_shifts_say_the_same(score: Command) -> None:
@@ -120,7 +120,8 @@ def test_a_calibration_is_of_shrunken_scores_or_of_plain_ones(score: Command, ba
     np.testing.assert_allclose(np.abs(found[:, 6:8]), (below + equal / 2) * (found[:, :2] != 0), atol=1.5 / len(sizes))
     # What is left out is so after the quantile, of which no column is taken for an effect.
     confident = score(*strands, "--shrink", "--confident", "0.9", "--calibration", shrunken)
-    assert confident.table[0][6:] == [f"{kind}_TRACK{track}" for kind in ("SAD", "SADQ", "SADZ") for track in (0, 1)]
+    shown = [f"{kind}_TRACK{track}" for kind in ("SAD", "SADQ", "SADZ") for track in (0, 1)]
+    assert confident.table[0][6:] == ["CLASS", *shown]
     doubtful = found[:, 4:6] < 0.9
     expected = np.where(np.tile(doubtful, 3), np.nan, found[:, [0, 1, 6, 7, 8, 9]])
     np.testing.assert_array_equal(numbers(confident), expected)

@@ -200,7 +200,7 @@ def test_distances_are_from_the_record_and_bins_from_the_change(tmp_path) -> Non
         found = rows(genome, [first, last], asked, gene)
         # The second by itself is out of the gene's reach.
         assert [row.status for row in found] == [Status.OK, Status.OK]
-        assert [row.context for row in found] == [("ENSG", "G", 489), ("ENSG", "G", 887)]
+        assert [row.context for row in found] == [("ENSG", "G", 489, 1), ("ENSG", "G", 887, 1)]
 
 
 def test_long_ones_are_stitched(tmp_path) -> None:
