@@ -111,7 +111,7 @@ def test_a_calibration_is_of_shrunken_scores_or_of_plain_ones(score: Command, ba
         refused = score(*strands, *words, "--calibration", file)
         assert refused.code == 2
         assert "shrink" in refused.err
-    outcome = score(*strands, "--shrink", "--spread", "--calibration", shrunken)
+    outcome = score(*strands, "--shrink", "--spread", "--calibration", shrunken, variants=background)
     kinds = ("SAD", "SADSD", "SADAGREE", "SADQ", "SADZ")
     assert outcome.table[0][6:] == ["CLASS", *(f"{kind}_TRACK{track}" for kind in kinds for track in (0, 1))]
     found = numbers(outcome)
@@ -119,7 +119,7 @@ def test_a_calibration_is_of_shrunken_scores_or_of_plain_ones(score: Command, ba
     below, equal = ((compare(sizes[None], np.abs(found[:, None, :2]))).mean(axis=1) for compare in (np.less, np.equal))
     np.testing.assert_allclose(np.abs(found[:, 6:8]), (below + equal / 2) * (found[:, :2] != 0), atol=1.5 / len(sizes))
     # What is left out is so after the quantile, of which no column is taken for an effect.
-    confident = score(*strands, "--shrink", "--confident", "0.9", "--calibration", shrunken)
+    confident = score(*strands, "--shrink", "--confident", "0.9", "--calibration", shrunken, variants=background)
     shown = [f"{kind}_TRACK{track}" for kind in ("SAD", "SADQ", "SADZ") for track in (0, 1)]
     assert confident.table[0][6:] == ["CLASS", *shown]
     doubtful = found[:, 4:6] < 0.9
