@@ -1,9 +1,10 @@
 """Indels whose flanks stay where they are: the length is made up for close by. Pure functions.
 
 An indel moves everything on one side of it to another phase of the output bins, and a network's answer to that is
-hundreds of times its answer to a substitution (docs/scoring.md). So as many N as a deletion takes away are put
-back, or as many bases as an insertion adds are taken out, at a fixed distance from it: once downstream, once
-upstream, and the effects of both are averaged. In between, the sequence is the alternate's own.
+hundreds of times its answer to a substitution (docs/scoring.md). So as many bases as a deletion takes away are
+put in, or as many as an insertion adds are taken out, at a fixed distance from it: once downstream, once upstream, and
+the effects of both are averaged. In between, the sequence is the alternate's own. What is put in are the bases beyond
+that place, backwards: to a network they are less strange than N, and they repeat no motif.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from enformer_vep.genome.encoding import UNKNOWN, Codes, encode
+from enformer_vep.genome.encoding import Codes, encode
 from enformer_vep.genome.normalisation import Site
 from enformer_vep.genome.windows import AllelePair
 
@@ -46,15 +47,15 @@ def compensated(
     Returns:
         The same pair with two other alternates, uint8 [L]: made up for downstream, and upstream.
     """
-    put_back = np.full(max(-site.growth, 0), UNKNOWN, dtype=np.uint8)
-    taken_out, alternate = max(site.growth, 0), encode(site.alternate)
-    after = encode(genome.fetch(contig, site.end, site.last + distance))
-    before = encode(genome.fetch(contig, site.start - distance, site.start))
-    downstream = np.concatenate([alternate, after, put_back])
-    upstream = np.concatenate([put_back, before, alternate])
+    put_in, taken_out, alternate = max(-site.growth, 0), max(site.growth, 0), encode(site.alternate)
+    first, last = site.start - distance, site.last + distance
+    after, before = (encode(genome.fetch(contig, *span)) for span in ((site.end, last), (first, site.start)))
+    right, left = (encode(genome.fetch(contig, *span)) for span in ((last, last + put_in), (first - put_in, first)))
+    downstream = np.concatenate([alternate, after, right[::-1]])
+    upstream = np.concatenate([left[::-1], before, alternate])
     return (
         replace(plain, alternate=_laid_over(plain.reference, downstream, site.start - start)),
-        replace(plain, alternate=_laid_over(plain.reference, upstream, site.start - distance - taken_out - start)),
+        replace(plain, alternate=_laid_over(plain.reference, upstream, first - taken_out - start)),
     )
 
 

@@ -61,6 +61,8 @@ def normalise(variant: Variant, genome: "Genome", contig: str) -> Variant:
     if reference and alternate:
         return _written(variant, start, reference, alternate)
     unit = reference or alternate
+    if not unit:
+        return variant
     rolled = _matching(lambda first, last: _letters(genome, contig, start - last, start - first)[::-1], unit[::-1])
     turn = rolled % len(unit)
     unit = unit[len(unit) - turn :] + unit[: len(unit) - turn]

@@ -314,7 +314,7 @@ class Auditor:
         return Allele(allele.contig, 1, reference + after, alternate + after)
 
     def _made_up_for(self, allele: Allele, start: int, upstream: bool) -> str:
-        """The alternate window of an indel whose length is put back, or taken out, so far from all its places."""
+        """The alternate window of an indel with its length put in backwards, or taken out, away from its places."""
         places, reference, alternate = self._places(allele)
         padding = 4 * self.shape.window
         text = list("N" * padding + self.contigs[allele.contig].upper() + "N" * padding)
@@ -323,7 +323,8 @@ class Auditor:
         at = first - DISTANCE if upstream else last + DISTANCE
         edits = [(first, len(reference), alternate)]
         if growth < 0:
-            edits.append((at, 0, "N" * -growth))
+            beyond = text[at + growth : at] if upstream else text[at : at - growth]
+            edits.append((at, 0, "".join(reversed(beyond))))
         else:
             edits.append((at - growth if upstream else at, growth, ""))
         for place, length, letters in sorted(edits, reverse=True):

@@ -1,7 +1,7 @@
 """Alternates with both flanks in place, by hand and from plain strings."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_vep.genome.compensation import compensated
@@ -38,11 +38,11 @@ CONTIG = "AACCGGTTACGTACGA"
 @pytest.mark.parametrize(
     ("position", "reference", "alternate", "downstream", "upstream"),
     [
-        pytest.param(8, "TAC", "T", "AACCGGTTGTNNACGA", "AACCGGNNTTGTACGA", id="deletion"),
+        pytest.param(8, "TAC", "T", "AACCGGTTGTCAACGA", "AACCGGGGTTGTACGA", id="deletion"),
         pytest.param(8, "T", "TCG", "AACCGGTTCGACACGA", "AACCTTCGACGTACGA", id="insertion"),
-        pytest.param(5, "GG", "G", "AACCGTTNACGTACGA", "AANCCGTTACGTACGA", id="deletion in a run"),
+        pytest.param(5, "GG", "G", "AACCGTTAACGTACGA", "AAACCGTTACGTACGA", id="deletion in a run"),
         pytest.param(6, "G", "GG", "AACCGGGTTCGTACGA", "ACCGGGTTACGTACGA", id="insertion in a run"),
-        pytest.param(8, "TAC", "GT", "AACCGGTGTGTNACGA", "AACCGNGTGTGTACGA", id="both"),
+        pytest.param(8, "TAC", "GT", "AACCGGTGTGTAACGA", "AACCGGGTGTGTACGA", id="both"),
     ],
 )
 def test_by_hand(position: int, reference: str, alternate: str, downstream: str, upstream: str) -> None:
@@ -67,6 +67,7 @@ def cases(draw: st.DrawFn) -> tuple[str, int, str, str, int, int, int]:
     return contig, start, reference, alternate, first, length, draw(st.integers(0, 30))
 
 
+@settings(deadline=None)
 @given(cases())
 def test_both_flanks_stay_and_the_other_strand_is_the_mirror_image(
     case: tuple[str, int, str, str, int, int, int],

@@ -123,11 +123,18 @@ def test_the_place_where_length_is_made_up_for_counts_half(tmp_path) -> None:
         genome = genome_of(tmp_path / str(number), (start, MOTIF), (AT - 1, "ACTGC"))
         assert sad(genome, deletion(genome, AT, 3)) == [-0.5, 0]
     for number, middle in enumerate((AT + 3 + DISTANCE, AT - DISTANCE)):
-        # N keeps the halves of a motif apart that comes together, or lies, around the place.
+        # What is put in keeps the halves of a motif apart.
         (tmp_path / f"halves{number}").mkdir()
         halves = ((middle - 7, MOTIF[:4]), (middle, MOTIF[4:]))
         genome = genome_of(tmp_path / f"halves{number}", *halves, (AT - 1, "ACTGC"))
         assert sad(genome, deletion(genome, AT, 3)) == [0, 0]
+
+
+def test_what_is_put_in_repeats_no_motif(tmp_path) -> None:
+    for number, start in enumerate((AT + 30 + DISTANCE + 5, AT - DISTANCE - 5 - len(MOTIF))):
+        (tmp_path / str(number)).mkdir()
+        genome = genome_of(tmp_path / str(number), (start, MOTIF), (AT - 1, "ACTGC"))
+        assert sad(genome, deletion(genome, AT, 30)) == [0, 0]
 
 
 REPEATS = {
