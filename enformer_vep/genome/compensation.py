@@ -1,7 +1,7 @@
 """Indels whose flanks stay where they are: the length is made up for close by. Pure functions.
 
 An indel moves everything on one side of it to another phase of the output bins, and a network's answer to that is
-hundreds of times its answer to a substitution (docs/scoring.md). So as many bases as a deletion takes away are
+tens to hundreds of times its answer to a substitution (docs/scoring.md). So as many bases as a deletion takes away are
 put in, or as many as an insertion adds are taken out, at a fixed distance from it: once downstream, once upstream, and
 the effects of both are averaged. In between, the sequence is the alternate's own. What is put in are the bases beyond
 that place, backwards: to a network they are less strange than N, and they repeat no motif.

@@ -7,7 +7,9 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
+from tests.benchmarks.test_figures import RESULTS, tables
 from tests.builders import make_fasta, random_sequence
+from tests.conftest import REPOSITORY
 
 
 def test_a_row_for_every_place_change_and_rule(
@@ -33,3 +35,17 @@ def test_a_row_for_every_place_change_and_rule(
     (row,) = table[(table.change == "deletion") & (table.bases == 5) & (table.rule == "local 100")].itertuples()
     np.testing.assert_allclose(row.SAD, one.SAD.median(), rtol=1e-2)
     assert row.places == 2
+
+
+def test_the_figures_in_the_documentation_are_those_of_the_scores(script: Callable[..., ModuleType]) -> None:
+    text = script("indels").figures(pd.read_csv(RESULTS / "indel_scores.tsv", sep="\t"))
+    assert text == (RESULTS / "indels.tsv").read_text()
+    results = pd.read_csv(RESULTS / "indels.tsv", sep="\t").set_index(["model", "change", "bases", "rule"])
+    (rows,) = [rows for words, rows in tables(REPOSITORY / "docs" / "scoring.md") if "at a random place" in words]
+    assert len(rows) == 1 + 10
+    for name, *cells in rows[1:]:
+        change, bases = name.split(", ")
+        columns = [(model, rule) for model in ("example", "random") for rule in ("left", "stitch", "local 100")]
+        for (model, rule), cell in zip(columns, cells, strict=True):
+            found = results.loc[(model, change, int(bases), rule)]
+            np.testing.assert_allclose([float(one) for one in cell.split(", ")], [found.SAD, found.LOGD2], rtol=0.03)
