@@ -198,3 +198,17 @@ def test_prior_recovery(script: Callable[..., ModuleType], capsys: pytest.Captur
     for one in cells:
         assert float(one["set_coverage"]) > 0.8
         assert 1 < float(one["set_size"]) <= 40
+
+
+def test_locus_recovery(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a steep truth few loci tell that W is above 0, and more surely than shuffled scores."""
+    locus = Path(__file__).parents[2] / "example_data" / "locus.vcf.gz"
+    names = (locus.parent / "locus.bim").read_text().split()[1::6]
+    weights = np.exp(2 * np.random.default_rng(0).normal(size=len(names)))
+    rows = [f"{name}\t{weight}\n" for name, weight in zip(names, weights / weights.sum(), strict=True)]
+    (tmp_path / "truth.tsv").write_text("SNP\tprior_weight\n" + "".join(rows))
+    script("locus_recovery", locus, tmp_path / "truth.tsv", "--sets", 1, "--loci", 12).main()
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [line[0] for line in lines] == ["own", "shuffled"]
+    assert float(lines[0][2]) > 0
+    assert float(lines[0][4]) < min(0.01, float(lines[1][4]))
