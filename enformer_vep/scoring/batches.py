@@ -8,15 +8,17 @@ Invariant: every ALT allele that goes in comes out, in order, in at least one ro
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from enformer_vep.errors import InputError
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex
+from enformer_vep.genome.normalisation import normalise
 from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
 from enformer_vep.genome.sharing import (
     LARGEST_GROUP,
@@ -30,7 +32,7 @@ from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.refinement import Comparison, agreement
 from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
 from enformer_vep.scoring.screened import screen_and_refine, screened_alone
-from enformer_vep.settings import PIECE_SIZE, Centre, Engine, ScoreSettings
+from enformer_vep.settings import PIECE_SIZE, Centre, Engine, Indels, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
@@ -129,8 +131,16 @@ def check_variants(
                 f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
                 "use the assembly that the VCF was called on, or leave out --strict"
             )
-        placed = placer.place(variant) if status is Status.OK else ()
+        placed = _placed(variant, placer, reference.genome, settings) if status is Status.OK else ()
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
+
+
+def _placed(variant: Variant, placer: Placer, genome: Genome, settings: ScoreSettings) -> tuple[Placed, ...]:
+    """Place a variant that can be scored; with `Indels.LOCAL` all that describe one change at one place."""
+    contig = genome.resolve(variant.contig)
+    if settings.indels is not Indels.LOCAL or contig is None:
+        return placer.place(variant)
+    return placer.place(normalise(variant, genome, contig), variant.start)
 
 
 def score_variants(
@@ -202,11 +212,13 @@ def write_rows(
     table: Table,
     summary: RunSummary,
     progress: Callable[[ScoredVariant], None],
+    calibrated: Collection[VariantClass] | None = None,
 ) -> None:
     """Write every row as it comes.
 
-    Alleles are counted in `summary` before the batch they belong to is reported to the table; `progress` is called
-    after each row. Of rows that were screened `summary` says at the end how good that was.
+    `calibrated` are the classes that have quantiles; None without a calibration. Alleles are counted in `summary`
+    before the batch they belong to is reported to the table; `progress` is called after each row. Of rows that were
+    screened `summary` says at the end how good that was.
     """
     variant, comparisons = None, list[Comparison]()
     for batch in batches:
@@ -216,7 +228,7 @@ def write_rows(
             table.write(row)
             if row.variant is not variant:
                 variant = row.variant
-                summary.counts[row.status] += 1
+                summary.count(row.variant, row.status, calibrated)
             progress(row)
         if batch.rows:
             table.end_batch()
@@ -244,12 +256,12 @@ def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterato
         elif by_gene:
             full = len(batch) == LARGEST_GROUP
         else:
-            full = bool(one.placed) and windows.add(one.variant) > scorer.batch_size
+            full = bool(one.placed) and windows.add(one.placed[0].variant) > scorer.batch_size
         if ends_piece or full:
             yield batch, ends_piece
             batch, windows = [], WindowCounter(shared)
             if one.placed:
-                windows.add(one.variant)
+                windows.add(one.placed[0].variant)
         batch.append(one)
     if batch:
         yield batch, True
@@ -275,7 +287,7 @@ def _placements(alleles: Sequence[Checked], scorer: Scorer) -> list[Placed]:
     within, count = scorer.settings.share_windows, scorer.settings.centre_bins
     if not within:
         return [placed for one in alleles for placed in one.placed]
-    groups = group_by_window((one.variant for one in alleles if one.placed), within)
+    groups = group_by_window((one.placed[0].variant for one in alleles if one.placed), within)
     return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
 
 
@@ -291,7 +303,7 @@ def _screened(batches: Iterable[Batch], scorer: Scorer) -> Iterator[ScoredBatch]
     for batch in batches:
         result = screen_and_refine(batch.placed, batch.portions, scorer)
         marks = {index: (engine.value,) for index, engine in result.engines.items()}
-        yield ScoredBatch(_rows(batch, result.values, marks), batch.ends_piece, result.comparison)
+        yield ScoredBatch(_rows(batch, result.values, scorer, marks), batch.ends_piece, result.comparison)
 
 
 def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> ScoredBatch:
@@ -300,11 +312,14 @@ def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> Sco
         waiting = iter(scorer.collect(some))
         for index in indices:
             values[index] = list(itertools.islice(waiting, len(batch.placed[index].readouts)))
-    return ScoredBatch(_rows(batch, values), batch.ends_piece)
+    return ScoredBatch(_rows(batch, values, scorer), batch.ends_piece)
 
 
 def _rows(
-    batch: Batch, values: Mapping[int, Sequence[Floats]], marks: Mapping[int, tuple[str, ...]] | None = None
+    batch: Batch,
+    values: Mapping[int, Sequence[Floats]],
+    scorer: Scorer,
+    marks: Mapping[int, tuple[str, ...]] | None = None,
 ) -> list[ScoredVariant]:
     """Rows of a batch, in order; `marks` are further context cells of each placement."""
     places = iter(enumerate(batch.placed))
@@ -314,7 +329,12 @@ def _rows(
             rows.append(ScoredVariant(one.variant, one.status, None))
         for index, place in itertools.islice(places, len(one.placed)):
             rows.extend(
-                ScoredVariant(one.variant, one.status, row, readout.context + (marks[index] if marks else ()))
+                ScoredVariant(
+                    one.variant,
+                    one.status,
+                    row,
+                    (*readout.context, *scorer.class_cells(one.variant), *(marks[index] if marks else ())),
+                )
                 for row, readout in zip(values[index], place.readouts, strict=True)
             )
     return rows

@@ -1,7 +1,7 @@
 """Scores to first order: from the gradients of a window's outputs to the rows of its alternates."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,6 +40,8 @@ def require_screenable(settings: ScoreSettings, outputs: int) -> None:
             f"--engine adjoint cannot compute {', '.join(others)}: to first order nothing is known of single bins; "
             f"choose from {', '.join(_SCREENED)}"
         )
+    if settings.compares_views:
+        raise UsageError("--engine adjoint says nothing of single views: leave out --spread, --confident and --shrink")
     if settings.precision not in _EXACT_ENOUGH:
         raise UsageError(f"--engine adjoint needs --precision {', '.join(_EXACT_ENOUGH)}, not {settings.precision}")
     passes = outputs * _kinds(settings.scores)
@@ -64,12 +66,14 @@ class Screen:
         group: Averages [..., tracks] over groups of tracks; the identity for single tracks.
         scores: What to compute, all linear in the prediction or functions of such.
         bins: Number of bins in use.
+        pseudocount: See `enformer_vep.scoring.scores.compute_scores`.
     """
 
     predictor: Predictor
     group: Callable[[Tensor], Tensor]
     scores: Sequence[Score]
     bins: int
+    pseudocount: float = 1.0
 
     def __call__(self, batches: Sequence[EffectBatch], readouts: Sequence[Sequence[Readout]]) -> Tensor:
         """Compute the rows of some alternates.
@@ -107,11 +111,11 @@ class Screen:
         )
 
     def _logarithmic_slopes(self, batches: Sequence[EffectBatch]) -> Sequence[Tensor | None]:
-        """For each window d log2(r + 1) / dr [bins, outputs] at its mean prediction over views; None if not needed."""
+        """For each window d log2(r + c) / dr [bins, outputs] at its mean prediction over views; None if not needed."""
         if Score.SAR not in self.scores:
             return [None] * len(batches[0].reference)
         reference = self.group(self.predictor.predict([batch.reference for batch in batches]))
-        return list(1 / ((reference + 1) * math.log(2)))
+        return list(1 / ((reference + self.pseudocount) * math.log(2)))
 
     def _objective(self, sets: Sequence[Bins], slopes: Tensor | None) -> Objective:
         """Outputs of a window: for each set of bins sums of all groups, then those weighted with `slopes`."""
@@ -126,7 +130,23 @@ class Screen:
     def _row(self, reference: Tensor, change: Tensor, row: Readout) -> Tensor:
         """Scores float32 [scores * outputs] of sums and their changes [kinds, outputs]."""
         count = self.bins if row.bins is None else len(row.bins)
-        return torch.cat([_FORMULAS[score](reference, change, count) for score in self.scores]).to(torch.float32)
+        return torch.cat([self._score(score, reference, change, count) for score in self.scores]).to(torch.float32)
+
+    def _score(self, score: Score, reference: Tensor, change: Tensor, bins: int) -> Tensor:
+        """Derivatives of `enformer_vep.scoring.scores`: of sums and their changes [kinds, outputs] to [outputs]."""
+        match score:
+            case Score.SAD:
+                return change[0]
+            case Score.MEAN:
+                return change[0] / bins
+            case Score.SADR:
+                return change[0] / ((reference[0] + self.pseudocount) * math.log(2))
+            case Score.SAR:
+                return change[1]
+            case Score.REF:
+                return reference[0]
+            case _:
+                return reference[0] + change[0]
 
 
 def _bins(row: Readout) -> Bins:
@@ -136,14 +156,3 @@ def _bins(row: Readout) -> Bins:
 def _sum(values: Tensor, bins: Bins) -> Tensor:
     """Sum over bins in float64: [bins, outputs] to [outputs]."""
     return (values if bins is None else values[list(bins)]).sum(0, dtype=torch.float64)
-
-
-_FORMULAS: Mapping[Score, Callable[[Tensor, Tensor, int], Tensor]] = {
-    Score.SAD: lambda reference, change, bins: change[0],
-    Score.MEAN: lambda reference, change, bins: change[0] / bins,
-    Score.SADR: lambda reference, change, bins: change[0] / ((reference[0] + 1) * math.log(2)),
-    Score.SAR: lambda reference, change, bins: change[1],
-    Score.REF: lambda reference, change, bins: reference[0],
-    Score.ALT: lambda reference, change, bins: reference[0] + change[0],
-}
-"""From the sum over bins and its change [kinds, outputs] to a score; derivatives of `enformer_vep.scoring.scores`."""

@@ -18,6 +18,7 @@ from enformer_vep.settings import (
     Engine,
     GeneSettings,
     Refinement,
+    Score,
     ScoreRequest,
     ScoreSettings,
 )
@@ -36,7 +37,7 @@ OPTIONS = [
     "strict",
     "scores",
 ]
-GENE_OPTIONS = ["tss-bins", "center"]
+GENE_OPTIONS = ["tss-bins", "center", "transcripts"]
 ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
 EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
 SETTINGS = ScoreSettings(engine=Engine.DELTA)
@@ -52,8 +53,9 @@ def test_every_setting_is_described() -> None:
     """A field that is new and in no description would let unlike runs pass for the same."""
     options = {"centre_bins": "bins", "reverse_complement": "rc", "share_windows": "share-windows"}
     by_columns = {"tracks", "groups", "genes"}
-    by_engine = {"refinement"}
-    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - by_engine
+    assert ScoreSettings(scores=(Score.SADR,), pseudocount=0.1).describe()["pseudocount"] == "0.1"
+    unless_usual = {"pseudocount", "refinement"}
+    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - unless_usual
     assert described == set(OPTIONS)
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
@@ -66,6 +68,20 @@ def test_what_screening_hands_on_is_described() -> None:
     others = [Refinement(share=0.02), Refinement(share=None, count=3), AUTOMATIC_REFINEMENT, Refinement(sample=0.2)]
     texts = {str(replace(screened, refinement=one).describe()) for one in others} | {str(described)}
     assert len(texts) == 5
+
+
+def test_a_file_of_transcripts_has_no_name_there() -> None:
+    """What was in it is in the digest of the genes."""
+    for given, described in {
+        "filtered": "filtered",
+        "MANE Select, basic,": "MANE Select,basic",
+        "@/home/me/a.txt": "@",
+        "T1, @a.txt": "T1,@",
+    }.items():
+        settings = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings(transcripts=given))
+        assert settings.describe()["transcripts"] == described
+        notes = dict(run_notes("f" * 64, None, 2048, settings))
+        assert notes["genes"] == f"3 bins per TSS, {described} transcripts, window on the variant"
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, BY_GENE])
