@@ -54,7 +54,9 @@ def test_every_setting_is_described() -> None:
     options = {"centre_bins": "bins", "reverse_complement": "rc", "share_windows": "share-windows"}
     by_columns = {"tracks", "groups", "genes"}
     assert ScoreSettings(scores=(Score.SADR,), pseudocount=0.1).describe()["pseudocount"] == "0.1"
-    unless_usual = {"pseudocount", "refinement"}
+    of_views = ScoreSettings(reverse_complement=True, spread=True, confident=0.9, shrink=True).describe()
+    assert (of_views["spread"], of_views["confident"], of_views["shrink"]) == (True, "0.9", True)
+    unless_usual = {"pseudocount", "refinement", "spread", "confident", "shrink"}
     described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - unless_usual
     assert described == set(OPTIONS)
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
