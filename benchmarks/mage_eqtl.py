@@ -11,6 +11,7 @@ compare it within a row. An AUROC's spread over folds is no standard error; what
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,11 +28,13 @@ from enformer_vep.eqtl.eqtl_settings import (
 from enformer_vep.eqtl.evaluation import evaluate
 from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import spread
+from enformer_vep.eqtl.results import Ranking
 
 COLUMNS = (
     "scores", "keep_together", "positives", "negatives", "groups", "positive_groups", "folds_with_both",
     "auroc", "auroc_sd", "tss_auroc", "tss_auroc_sd", "auprc", "tss_auprc",
 )  # fmt: skip
+RANKINGS = (Ranking.FOREST, Ranking.DISTANCE)
 KEPT = (Together.LINKED, Together.GENE, Together.NONE)
 
 
@@ -43,14 +46,14 @@ def rows(name: str, scores: Path, score: str, labels: Path, settings: EqtlSettin
         folds = replace(settings.folds, together=together)
         for result in evaluate(examples, replace(settings, folds=folds)):
             positives = int(result.positive.sum())
-            both = sum(fold.auroc == fold.auroc for fold in result.folds)
+            both = sum(not math.isnan(fold.auroc[Ranking.FOREST]) for fold in result.folds)
             known = (result.groups, result.positive_groups)
             yield (
                 name, together.value, positives, len(result.positive) - positives,
                 *("NA" if count is None else count for count in known),
                 f"{both / max(1, len(result.folds)):.2f}",
-                *(f"{value:.3f}" for value in (*spread(result, "auroc"), *spread(result, "baseline_auroc"))),
-                *(f"{spread(result, name)[0]:.3f}" for name in ("auprc", "baseline_auprc")),
+                *(f"{value:.3f}" for ranking in RANKINGS for value in spread(result, ranking, "auroc")),
+                *(f"{spread(result, ranking, 'auprc')[0]:.3f}" for ranking in RANKINGS),
             )  # fmt: skip
 
 

@@ -40,13 +40,16 @@ def open_scorer(
     Args:
         model: What `--model` takes, or a model already loaded.
         settings: What to score; default SAD on all human tracks.
-        compute: Device, batch size, window; default automatic.
+        compute: Device, batch size, window; default automatic. Its `threads`, when given, are set for the whole
+            process; nothing else of the process is touched.
         targets: Track table of a model that carries none, see `track_table`.
 
     Returns:
         A scorer for `score`, `predict_effect` and `predict`; the model given stays as and where it is.
     """
     settings, compute = settings or ScoreSettings(), compute or ComputeSettings()
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
     loaded = open_model(model, settings, compute) if isinstance(model, str) else model
     return make_scorer(loaded, settings, compute, targets)
 
@@ -82,7 +85,9 @@ def _reference(genome: Genome, genes: str | Path | GeneIndex | None, settings: S
     if (genes is None) is not (settings.genes is None):
         raise UsageError("genes go with ScoreSettings(genes=GeneSettings()): give both or neither")
     if settings.genes and isinstance(genes, str | Path):
-        genes = read_genes(Path(genes), genome.resolve, types=settings.genes.types)
+        genes = read_genes(
+            Path(genes), genome.resolve, types=settings.genes.types, transcripts=settings.genes.transcripts
+        )
     return Reference(genome, genes if isinstance(genes, GeneIndex) else None)
 
 

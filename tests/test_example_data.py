@@ -71,7 +71,7 @@ def test_the_awkward_records_have_the_status_of_their_name(genome):
         ("contig_without_chr", "ok"),
         ("unknown_contig", "unknown_contig"),
     ]
-    assert {status for _, status in found} == {status.value for status in Status} - {"no_gene_in_reach"}
+    assert {status for _, status in found} == {status.value for status in Status} - {"no_gene_in_reach", "not_finite"}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,19 @@ def test_the_locus_is_the_same_in_both_files(genome, fine_mapping):
     for number, column in ((3, "BP"), (4, "A1"), (5, "A2")):
         assert bim[number].tolist() == sites[column].tolist()
     for variant in read_variants(str(EXAMPLE_DATA / "locus.vcf.gz")):
+        assert check_variant(variant, genome, WINDOW_LENGTH) is Status.OK
+
+
+def test_the_mixed_locus_has_the_snvs_of_the_locus_and_indels(genome, fine_mapping):
+    sites = fine_mapping["read_sites"](EXAMPLE_DATA / "mixed_locus.vcf.gz")
+    bim = pd.read_csv(EXAMPLE_DATA / "mixed_locus.bim", sep="\t", header=None)
+    for number, column in ((1, "SNP"), (3, "BP"), (4, "A1"), (5, "A2")):
+        assert bim[number].tolist() == sites[column].tolist()
+    indel = sites["A1"].str.len() != sites["A2"].str.len()
+    assert indel.sum() == 23
+    snvs = fine_mapping["read_sites"](EXAMPLE_DATA / "locus.vcf.gz")
+    pd.testing.assert_frame_equal(sites[~indel].reset_index(drop=True), snvs, rtol=1e-4)
+    for variant in read_variants(str(EXAMPLE_DATA / "mixed_locus.vcf.gz")):
         assert check_variant(variant, genome, WINDOW_LENGTH) is Status.OK
 
 
@@ -107,10 +120,21 @@ def test_an_informative_prior_helps_and_a_shuffled_one_does_not(fine_mapping):
         causal = int(random.choice(len(sites), p=prior))
         gwas = fine_mapping["simulate_gwas"](sites, causal, random)
         found = fine_mapping["all_posteriors"](gwas, prior, random)
-        gained.append([found[name][causal] - found["flat"][causal] for name in ("prior", "shuffled")])
+        gained.append([found[name][causal] - found["flat"][causal] for name in ("fitted", "shuffled")])
     informative, shuffled = np.mean(gained, axis=0)
     assert informative > 0.05
     assert shuffled < 0
+
+
+def test_every_posterior_of_a_calibration_is_counted(fine_mapping):
+    posterior = np.array([0.0, 0.005, 0.03, 0.9, 1.0, 0.95])
+    table = pd.DataFrame({"prior": "flat", "posterior": posterior, "causal": [False, False, False, True, True, False]})
+    bins = fine_mapping["calibration"](table)
+    assert bins["variants"].tolist() == [2, 1, 3]
+    np.testing.assert_allclose(bins["posterior"], [0.0025, 0.03, 0.95])
+    np.testing.assert_allclose(bins["causal"], [0, 0, 2 / 3])
+    np.testing.assert_array_equal(fine_mapping["credible_set"](np.array([0.2, 0.5, 0.1, 0.2])), [1, 0, 3, 2])
+    np.testing.assert_array_equal(fine_mapping["credible_set"](np.array([0.01, 0.96, 0.03])), [1])
 
 
 @pytest.mark.parametrize("name", ["train_example.toml", "train_example_short.toml"])

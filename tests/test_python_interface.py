@@ -204,6 +204,15 @@ def test_model_and_process_stay_as_they_are(
     assert asked == []
 
 
+def test_threads_are_set_when_asked_for(model: LoadedModel) -> None:
+    before = torch.get_num_threads()
+    try:
+        ev.open_scorer(model, compute=ev.ComputeSettings(device="cpu", threads=before + 1))
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def tensors(network: torch.nn.Module) -> list[torch.Tensor]:
     return [*network.parameters(), *network.buffers()]
 

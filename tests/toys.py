@@ -5,9 +5,10 @@ import torch
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.genome.bins import Geometry
+from enformer_vep.scoring.layout import value_blocks
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ScoreSettings
-from enformer_vep.tables.row import ContextColumn, Layout, ValueBlock
+from enformer_vep.tables.row import ContextColumn, Layout
 
 
 class CountingEngine:
@@ -50,7 +51,7 @@ def toy_scorer(
 ) -> Scorer:
     """A scorer around an engine that predicts just the bins of a geometry, whatever the shift."""
     views = (slice(None),) * len(settings.shifts)
-    blocks = tuple(ValueBlock(score, ("A", "T")) for score in settings.scores)
+    blocks = value_blocks(settings, ("A", "T"))
     return Scorer(
         model="toy",
         sha256="0" * 64,

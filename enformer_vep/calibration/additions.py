@@ -32,17 +32,40 @@ class Addition(StrEnum):
     ZSCORE = (
         "zscore",
         "Z",
-        "Robust z-score of {}: (score - background median) / background interquartile range",
+        "Robust z-score of {}: (score - background median) / (background interquartile range / 1.349)",
     )
     COMPONENTS = (
         "components",
         "PC",
         "Principal components of {} over all tracks, robustly scaled before and after",
     )
+    ALPHAGENOME = (
+        "alphagenome",
+        "AGQ",
+        "AlphaGenome's quantile of {}: 2 G - 1, G its rank among the background's, sign and all; G without a sign",
+    )
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it tells a value's place among variants of its class, so that a class that is lacking has none."""
+        return self is not Addition.COMPONENTS
 
     def describe(self, score: str) -> str:
         """What the values are, in one line."""
         return self._words.format(score)
+
+
+class SpreadColumn(StrEnum):
+    """What is said of the views of a score, in columns of its own; the value is their suffix: SADSD, SADAGREE."""
+
+    DEVIATION = "SD"
+    AGREEMENT = "AGREE"
+
+    def describe(self, score: str) -> str:
+        """What the values are, in one line."""
+        if self is SpreadColumn.DEVIATION:
+            return f"Standard deviation of {score} over the views (strands, shifts) that were averaged"
+        return f"Share of the views (strands, shifts) in which {score} has the sign that it has of their average"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +75,43 @@ class ColumnScore:
     Attributes:
         score: The score.
         addition: What a calibration made of it; None for the score itself.
+        spread: What is said of its views; None for what is an effect, or a prediction.
     """
 
     score: Score
     addition: Addition | None = None
+    spread: SpreadColumn | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the sign of its values says the direction of an effect."""
+        return self.score.is_signed and self.spread is None
 
 
-_KNOWN = {str(one): ColumnScore(one) for one in Score} | {
-    f"{one}{addition.suffix}": ColumnScore(one, addition) for one in Score for addition in Addition
+_KNOWN = {
+    **{str(one): ColumnScore(one) for one in Score},
+    **{f"{one}{addition.suffix}": ColumnScore(one, addition) for one in Score for addition in Addition},
+    **{f"{one}{spread}": ColumnScore(one, spread=spread) for one in Score for spread in SpreadColumn},
 }
 
 
 def column_score(name: str) -> ColumnScore | None:
-    """Tells what the name of a column's score says: SAD, SADRZ, D1Q, SADPC; None for others, as in foreign tables.
+    """Tells what the name of a column's score says: SAD, SADRZ, D1Q, SADPC, SADSD; None for foreign ones.
 
-    What is made of a signed score is signed: exchanging REF and ALT negates quantiles exactly, a z-score or a component
-    but for up to twice the background's median over its spread, which is next to nothing.
+    What is made of a signed score is signed: exchanging REF and ALT of an SNV or MNV negates quantiles exactly, a
+    z-score or a component but for up to twice the background's median over its spread, which is next to nothing. (An
+    insertion becomes a deletion, with a background of its own.) AlphaGenome's quantile is centred on the median.
     """
     return _KNOWN.get(name)
 
 
-def is_prediction(name: str) -> bool:
-    """Whether columns are predictions: how these are distributed over variants says nothing about a variant."""
+def is_effect(name: str) -> bool:
+    """Whether columns are effects, as far as is known; how others are distributed over variants says little of one.
+
+    Predictions are none, nor is how far views differ.
+    """
     known = column_score(name)
-    return known is not None and known.score.is_prediction
+    return known is None or (not known.score.is_prediction and known.spread is None)
 
 
 def parse_additions(text: str) -> tuple[Addition, ...]:

@@ -11,16 +11,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
-from enformer_vep.calibration.comparison import SHARED
-from enformer_vep.calibration.transform import Components, RobustScale
+from enformer_vep.calibration.distribution import Distribution
+from enformer_vep.calibration.ranks import Nodes
+from enformer_vep.calibration.transform import Components, RobustScale, Transform
 from enformer_vep.errors import InputError
 from enformer_vep.files.atomic import complete_or_absent, explained
+from enformer_vep.genome.alleles import VariantClass
 
-FORMAT = 1
+FORMAT = 2
+"""1 had one distribution for all variants, and did not say of which kinds they were."""
 
 # The only key: safetensors writes several in no fixed order, and the same calibration is to be the same bytes.
 _KEY = "enformer-vep calibration"
-_PROBABILITIES = "probabilities"
+_ALL, _COMPONENTS = "all", "components"
 _REFIT = "make it again with enformer-vep calibrate"
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -36,11 +39,12 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
         "format": FORMAT,
         "identity": dict(calibration.identity),
         "recorded": dict(calibration.recorded),
-        "alleles": calibration.alleles,
+        "counts": {str(one): count for one, count in calibration.counts.items()},
+        "least": calibration.least,
         "rank_error": calibration.rank_error,
         "scores": [{"score": score.score, "labels": list(score.labels)} for score in calibration.scores],
     }
-    arrays: Arrays = {_PROBABILITIES: calibration.probabilities}
+    arrays: Arrays = {}
     for score in calibration.scores:
         arrays |= _arrays(score)
     content = save(
@@ -55,7 +59,7 @@ def read_calibration(path: str | Path) -> Calibration:
     """Read what `write_calibration` wrote.
 
     Raises:
-        InputError: When there is no such file, or it is something else, damaged, or of a newer format.
+        InputError: When there is no such file, or it is something else, damaged, or of another format.
     """
     header, arrays = _open(Path(path))
     try:
@@ -80,61 +84,90 @@ def _open(path: Path) -> tuple[str, Arrays]:
 
 
 def _arrays(score: ScoreCalibration) -> Arrays:
-    name = score.score
-    arrays: Arrays = {
-        f"{name}/nodes": score.nodes,
-        f"{name}/centre": score.scale.centre,
-        f"{name}/scale": score.scale.scale,
-    }
-    if score.components:
-        arrays |= {
-            f"{name}/components/directions": score.components.directions,
-            f"{name}/components/centre": score.components.rescale.centre,
-            f"{name}/components/scale": score.components.rescale.scale,
-        }
+    arrays: Arrays = {}
+    for one, fitted in score.classes.items():
+        place = f"{score.score}/{one}"
+        arrays |= _scale_arrays(place, fitted.scale) | _node_arrays(f"{place}/sizes", fitted.sizes)
+        if fitted.signed is not None:
+            arrays |= _node_arrays(f"{place}/signed", fitted.signed)
+    if score.transform is not None:
+        place = f"{score.score}/{_COMPONENTS}"
+        arrays |= _scale_arrays(f"{score.score}/{_ALL}", score.transform.scale)
+        arrays |= _scale_arrays(place, score.transform.components.rescale)
+        arrays[f"{place}/directions"] = score.transform.components.directions
     return arrays
 
 
+def _scale_arrays(place: str, scale: RobustScale) -> Arrays:
+    return {f"{place}/centre": scale.centre, f"{place}/scale": scale.scale}
+
+
+def _node_arrays(place: str, nodes: Nodes) -> Arrays:
+    return {f"{place}/probabilities": nodes.probabilities, f"{place}/values": nodes.values}
+
+
 def _calibration(header: Mapping[str, Any], arrays: Arrays, path: str | Path) -> Calibration:
-    if header["format"] > FORMAT:
-        raise InputError(
-            f"{path}: this calibration is of format {header['format']}, known are those up to {FORMAT}: "
-            "pip install --upgrade enformer-vep"
-        )
-    probabilities = arrays[_PROBABILITIES]
-    identity, recorded = header["identity"], header["recorded"]
-    if SHARED in recorded:  # Where versions before 0.2 had it.
-        identity = {**identity, SHARED: recorded[SHARED]}
+    _check_format(header["format"], path)
+    counts = {VariantClass(name): int(count) for name, count in header["counts"].items()}
+    least = int(header["least"])
+    classes = {one: count for one, count in counts.items() if count >= least}
     return Calibration(
-        identity,
-        {name: value for name, value in recorded.items() if name != SHARED},
-        int(header["alleles"]),
+        header["identity"],
+        header["recorded"],
+        counts,
+        least,
         float(header["rank_error"]),
-        probabilities,
-        tuple(_score(entry, arrays, len(probabilities)) for entry in header["scores"]),
+        tuple(_score(entry, arrays, classes) for entry in header["scores"]),
     )
 
 
-def _score(entry: Mapping[str, Any], arrays: Arrays, nodes: int) -> ScoreCalibration:
+def _check_format(found: int, path: str | Path) -> None:
+    if found > FORMAT:
+        raise InputError(
+            f"{path}: this calibration is of format {found}, known are those up to {FORMAT}: "
+            "pip install --upgrade enformer-vep"
+        )
+    if found < FORMAT:
+        raise InputError(
+            f"{path}: this calibration was made by a version that ranked SNVs and indels together and did not record "
+            f"what it was made of: {_REFIT}"
+        )
+
+
+def _score(entry: Mapping[str, Any], arrays: Arrays, classes: Mapping[VariantClass, int]) -> ScoreCalibration:
     name, labels = entry["score"], tuple(entry["labels"])
     width = len(labels)
-    components = None
-    if f"{name}/components/directions" in arrays:
-        number = len(arrays[f"{name}/components/directions"])
-        components = Components(
-            _shaped(arrays, f"{name}/components/directions", number, width),
-            RobustScale(
-                _shaped(arrays, f"{name}/components/centre", number),
-                _shaped(arrays, f"{name}/components/scale", number),
-            ),
-        )
     return ScoreCalibration(
         name,
         labels,
-        _shaped(arrays, f"{name}/nodes", width, nodes),
-        RobustScale(_shaped(arrays, f"{name}/centre", width), _shaped(arrays, f"{name}/scale", width)),
-        components,
+        {one: _distribution(arrays, f"{name}/{one}", width, count) for one, count in classes.items()},
+        _transform(arrays, name, width),
     )
+
+
+def _distribution(arrays: Arrays, place: str, width: int, count: int) -> Distribution:
+    signed = _nodes(arrays, f"{place}/signed", width) if f"{place}/signed/values" in arrays else None
+    return Distribution(count, _nodes(arrays, f"{place}/sizes", width), _scale(arrays, place, width), signed)
+
+
+def _transform(arrays: Arrays, name: str, width: int) -> Transform | None:
+    place = f"{name}/{_COMPONENTS}"
+    if f"{place}/directions" not in arrays:
+        return None
+    number = len(arrays[f"{place}/directions"])
+    directions = _shaped(arrays, f"{place}/directions", number, width)
+    return Transform(_scale(arrays, f"{name}/{_ALL}", width), Components(directions, _scale(arrays, place, number)))
+
+
+def _nodes(arrays: Arrays, place: str, width: int) -> Nodes:
+    probabilities = arrays[f"{place}/probabilities"]
+    if probabilities.dtype != np.float64 or probabilities.ndim != 1 or len(probabilities) < 2:
+        raise ValueError(f"{place}/probabilities is {probabilities.dtype} {probabilities.shape}")
+    return Nodes(probabilities, _shaped(arrays, f"{place}/values", width, len(probabilities)))
+
+
+def _scale(arrays: Arrays, place: str, width: int) -> RobustScale:
+    return RobustScale(_shaped(arrays, f"{place}/centre", width), _shaped(arrays, f"{place}/scale", width))
 
 
 def _shaped(arrays: Arrays, name: str, *shape: int) -> npt.NDArray[np.float32]:

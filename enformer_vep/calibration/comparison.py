@@ -1,15 +1,15 @@
 """What has to be the same in the background and in a run, for one to say something about the other."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 Identity = Mapping[str, str | int | float | bool]
 """Plain values by the name of the option; what is not there counts as "none"."""
 
-SHARED = "share-windows"
-"""Where a window lies changes a score as much as averaging over strands does: backgrounds are not exchanged."""
+INDELS = "indels"
+"""Where the flanks of an indel go: says nothing about substitutions."""
 
 _RECORDED = ("engine", "precision")
-_PASSED_OVER = ("scores", "strict")
+_PASSED_OVER = ("scores", "strict", "spread", "confident")
 _ABSENT = "none"
 
 
@@ -37,10 +37,10 @@ def recorded_settings(described: Mapping[str, str | int | bool]) -> Identity:
     return {name: described[name] for name in _RECORDED}
 
 
-def differences(background: Identity, run: Identity) -> list[str]:
-    """What differs, one phrase each; empty when nothing does."""
+def differences(background: Identity, run: Identity, passed_over: Collection[str] = ()) -> list[str]:
+    """What differs but for some names, one phrase each; empty when nothing does."""
     names = [*background, *(name for name in run if name not in background)]
-    pairs = ((name, background.get(name, _ABSENT), run.get(name, _ABSENT)) for name in names)
+    pairs = ((name, background.get(name, _ABSENT), run.get(name, _ABSENT)) for name in names if name not in passed_over)
     return [
         f"{name} {_short(fitted)} (this run: {_short(asked)})"
         for name, fitted, asked in pairs

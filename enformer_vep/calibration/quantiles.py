@@ -28,7 +28,7 @@ class _Level:
     """Values that each stand for 2^level values of a column.
 
     Attributes:
-        values: float32 [columns, capacity], of which the first `filled` are in use.
+        values: float32 [columns, up to capacity], of which the first `filled` are in use.
         filled: How many.
         rounded_up: Times the level was thinned to the lower value of each pair, which may rank values too high
             by one weight.
@@ -42,6 +42,16 @@ class _Level:
 
     def in_use(self) -> npt.NDArray[np.float32]:
         return self.values[:, : self.filled]
+
+    def take(self, values: npt.NDArray[np.float32], capacity: int) -> None:
+        """Adds float32 [columns, any number] that fit; memory doubles as it is needed, up to the capacity."""
+        end = self.filled + values.shape[1]
+        if end > self.values.shape[1]:
+            grown = np.empty((len(self.values), min(capacity, max(end, 2 * self.filled))), dtype=np.float32)
+            grown[:, : self.filled] = self.in_use()
+            self.values = grown
+        self.values[:, self.filled : end] = values
+        self.filled = end
 
     def thin(self) -> npt.NDArray[np.float32]:
         """Sorts the full level, empties it and returns every other value: float32 [columns, capacity / 2]."""
@@ -71,7 +81,7 @@ class QuantileSketch:
         Args:
             columns: How many columns.
             capacity: Values per level and column; even. Memory is 4 bytes x columns x capacity for each of the
-                1 + log2(count / capacity) levels.
+                1 + log2(count / capacity) levels, and no more than twice the values that it has seen.
             largest: So many of the largest sizes are kept in full.
         """
         if capacity < 2 or capacity % 2:
@@ -129,13 +139,12 @@ class QuantileSketch:
     def _push(self, height: int, values: npt.NDArray[np.float32]) -> None:
         """Adds float32 [columns, any number] to a level, thinning what gets full into the next."""
         if height == len(self._levels):
-            self._levels.append(_Level(np.empty((self.columns, self.capacity), dtype=np.float32)))
+            self._levels.append(_Level(np.empty((self.columns, 0), dtype=np.float32)))
         level = self._levels[height]
         begin = 0
         while begin < values.shape[1]:
             end = min(begin + self.capacity - level.filled, values.shape[1])
-            level.values[:, level.filled : level.filled + end - begin] = values[:, begin:end]
-            level.filled += end - begin
+            level.take(values[:, begin:end], self.capacity)
             begin = end
             if level.filled == self.capacity:
                 if height == 0:

@@ -1,10 +1,16 @@
-"""From a stored grid of quantiles to the signed quantile of a score.
+"""From a stored grid of quantiles to the quantile of a score, in two conventions.
 
 The signed quantile of x is sign(x) * F(abs(x)), where F is the distribution of sizes in the background. It is
-what 2 F(x) - 1 (AlphaGenome's) is of a background in which each variant stands twice, with REF and ALT either
-way round, which is how it should be read: which allele is REF is an accident of the genome's assembly. So the
-sign is the score's own, and swapping the alleles negates the quantile exactly. 0 is no effect and stays 0.
+what 2 G(x) - 1 is of a background in which each variant stands twice, with REF and ALT either way round, which is
+how it should be read: which allele is REF is an accident of the genome's assembly. So the sign is the score's
+own, and swapping the alleles negates the quantile exactly. 0 is no effect and stays 0.
+
+2 G(x) - 1 with G the distribution of the scores themselves, sign and all, is AlphaGenome's quantile score
+(Avsec et al. 2025). Its sign says on which side of the background's median a score lies.
 """
+
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +18,7 @@ import numpy.typing as npt
 from enformer_vep.calibration.quantiles import QuantileSketch
 
 _LARGEST = np.finfo(np.float32).max
+_SIGN_BIT = np.uint32(1 << 31)
 _BODY = np.arange(0, 195) / 200
 _TAIL = 1 - 0.03 * 10.0 ** (-np.arange(1, 73) / 16)
 NODE_PROBABILITIES: npt.NDArray[np.float64] = np.concatenate((_BODY, _TAIL, [1.0]))
@@ -20,6 +27,51 @@ NODE_PROBABILITIES: npt.NDArray[np.float64] = np.concatenate((_BODY, _TAIL, [1.0
 A size that lies between two nodes is interpolated, so its rank is off by less than their distance: 0.005 in
 the body, and 16 % of 1 - F in the tail, in the worst of cases; a tenth of that where the distribution is smooth.
 """
+
+_UPPER = 1 - 0.02 * 10.0 ** (-np.arange(0, 37) / 8)
+SIGNED_PROBABILITIES: npt.NDArray[np.float64] = np.concatenate(
+    ([0.0], 1 - _UPPER[::-1], np.arange(3, 98) / 100, _UPPER, [1.0])
+)
+"""Where G is stored: 100 to the unit from 0.02 to 0.98, then 8 for each factor of ten that is left on either side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nodes:
+    """A distribution of some columns, at some of its quantiles.
+
+    Attributes:
+        probabilities: float64 [nodes], ascending from 0 to 1.
+        values: float32 [columns, nodes], ascending.
+    """
+
+    probabilities: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float32]
+
+    @classmethod
+    def of_sizes(cls, sketch: QuantileSketch) -> Self:
+        """Sizes of the background's values, interpolated as Hazen does: the i-th of n has (i - 1/2) / n."""
+        kept = _resolved(NODE_PROBABILITIES, sketch.count)
+        return cls(kept, sketch.sizes_at(_ranks(kept, sketch.count)).astype(np.float32))
+
+    @classmethod
+    def of_values(cls, sketch: QuantileSketch) -> Self:
+        """The values themselves, likewise; their ranks have the sketch's error in the tails as well."""
+        kept = _resolved(SIGNED_PROBABILITIES, sketch.count)
+        return cls(kept, sketch.values_at(_ranks(kept, sketch.count)).astype(np.float32))
+
+    def take(self, columns: npt.NDArray[np.intp]) -> Self:
+        """Some columns, in the order given."""
+        return type(self)(self.probabilities, self.values[columns])
+
+
+def _resolved(probabilities: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+    """Those that so many values tell from the smallest and the largest, and the two ends."""
+    ends = (probabilities == 0) | (probabilities == 1)
+    return probabilities[ends | ((probabilities > 0.5 / count) & (probabilities < 1 - 0.5 / count))]
+
+
+def _ranks(probabilities: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
+    return node_probabilities(probabilities, count) * count - 0.5
 
 
 def node_probabilities(probabilities: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
@@ -30,39 +82,26 @@ def node_probabilities(probabilities: npt.NDArray[np.float64], count: int) -> np
     return np.clip(probabilities, 0.5 / count, 1 - 0.5 / count)
 
 
-def size_nodes(sketch: QuantileSketch) -> npt.NDArray[np.float32]:
-    """Sizes at `NODE_PROBABILITIES`, interpolated as Hazen does: the i-th of n values has (i - 1/2) / n.
-
-    Args:
-        sketch: Of the background's values.
-
-    Returns:
-        float32 [columns, nodes], ascending.
-    """
-    ranks = node_probabilities(NODE_PROBABILITIES, sketch.count) * sketch.count - 0.5
-    return sketch.sizes_at(ranks).astype(np.float32)
-
-
 class RankTable:
-    """Looks up sizes of all columns in one search.
+    """Looks up values of all columns in one search.
 
-    The bits of a float32 of 0 or more, read as a whole number, are ordered as the numbers are. With the column
-    in front they make one ascending list of all columns' nodes, each column's between a 0 and the largest
-    number that there is.
+    The bits of a float32, with the sign's turned over and those of a negative number all, are ordered as the
+    numbers are. With the column in front they make one ascending list of all columns' nodes, each column's
+    between the smallest number that there can be and the largest that there is.
     """
 
-    def __init__(self, nodes: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float64], count: int) -> None:
+    def __init__(self, nodes: Nodes, count: int, *, of_sizes: bool = True) -> None:
         """Prepare the list.
 
         Args:
-            nodes: float32 [columns, nodes], ascending, 0 or more.
-            probabilities: float64 [nodes], ascending in [0, 1].
-            count: Values that the nodes were made of.
+            nodes: The distribution.
+            count: Values that it was made of.
+            of_sizes: It is one of sizes, which begin at 0; otherwise of scores with their signs.
         """
-        inside = node_probabilities(probabilities, count)
-        self._probabilities = np.concatenate(([0.0], inside, inside[-1:]))
-        framed = np.pad(nodes, ((0, 0), (1, 1)))
-        framed[:, -1] = _LARGEST
+        inside = node_probabilities(nodes.probabilities, count)
+        self._probabilities = np.concatenate(([0.0] if of_sizes else inside[:1], inside, inside[-1:]))
+        framed = np.pad(nodes.values + np.float32(0), ((0, 0), (1, 1)))  # no -0
+        framed[:, 0], framed[:, -1] = 0 if of_sizes else -_LARGEST, _LARGEST
         self._columns, self._width = framed.shape
         self._nodes = framed.ravel()
         self._slopes = _slopes(framed, self._probabilities).ravel()
@@ -87,14 +126,29 @@ class RankTable:
         quantiles[np.isnan(values)] = np.nan
         return quantiles
 
-    def _key(self, sizes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    def centred_quantiles(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """2 G(x) - 1 of each value x, for a distribution of scores with their signs.
+
+        Args:
+            values: float32 [batch, columns].
+
+        Returns:
+            float32 [batch, columns] in (-1, 1); ties, and what is not a number, as in `signed_quantiles`.
+        """
+        inside = np.fmax(np.fmin(values, _LARGEST), -_LARGEST, dtype=np.float32) + np.float32(0)
+        quantiles = 2 * self._quantiles(np.ascontiguousarray(inside.T)).T - np.float32(1)
+        quantiles[np.isnan(values)] = np.nan
+        return quantiles
+
+    def _key(self, numbers: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
         """Keys of [columns, any number], one after another."""
-        keys = sizes.view(np.uint32).astype(np.uint64)
+        bits = numbers.view(np.uint32)
+        keys = np.where(bits & _SIGN_BIT, ~bits, bits | _SIGN_BIT).astype(np.uint64)
         keys |= np.arange(self._columns, dtype=np.uint64)[:, None] << np.uint64(32)
         return keys.ravel()
 
     def _quantiles(self, sizes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """F of sizes [columns, batch]; of 0 it is anything."""
+        """The distribution at numbers [columns, batch]; of sizes that are 0 it is anything."""
         keys = self._key(sizes)
         above = np.searchsorted(self._keys, keys)
         below = above - 1

@@ -33,23 +33,24 @@ class RobustScale:
 
     Attributes:
         centre: float32 [columns], the median.
-        scale: float32 [columns], the interquartile range; 1 where that is `NO_SPREAD` or less.
+        scale: float32 [columns], the interquartile range; where that is `NO_SPREAD` or less, 1 as in scikit-learn, or
+            not a number where nothing is to be said.
     """
 
     centre: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 
     @classmethod
-    def of_quartiles(cls, quartiles: npt.NDArray[np.float64]) -> Self:
-        """Make it from float64 [columns, 3]: first quartile, median, third quartile."""
+    def of_quartiles(cls, quartiles: npt.NDArray[np.float64], flat: float = 1.0) -> Self:
+        """Make it from float64 [columns, 3]: first quartile, median, third quartile; `flat` scales without a spread."""
         spread = quartiles[:, 2] - quartiles[:, 0]
-        scale = np.where(spread <= NO_SPREAD, 1.0, spread)
+        scale = np.where(spread <= NO_SPREAD, flat, spread)
         return cls(quartiles[:, 1].astype(np.float32), scale.astype(np.float32))
 
     @classmethod
-    def of_sketch(cls, sketch: QuantileSketch) -> Self:
+    def of_sketch(cls, sketch: QuantileSketch, flat: float = 1.0) -> Self:
         """Fit it; exact while the sketch is, and then with the sketch's rank error."""
-        return cls.of_quartiles(sketch.values_at(np.array([0.25, 0.5, 0.75]) * (sketch.count - 1)))
+        return cls.of_quartiles(sketch.values_at(np.array([0.25, 0.5, 0.75]) * (sketch.count - 1)), flat)
 
     def __call__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Scale float32 [..., columns]."""
@@ -80,6 +81,31 @@ class Components:
     def __call__(self, scaled: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Project scores that went through the first scaler: float32 [batch, columns] to [batch, components]."""
         return self.rescale(scaled @ self.directions.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transform:
+    """All three steps.
+
+    Attributes:
+        scale: The first step.
+        components: The second and third.
+    """
+
+    scale: RobustScale
+    components: Components
+
+    def __len__(self) -> int:
+        return len(self.components)
+
+    def __call__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Transform scores: float32 [batch, columns] to [batch, components]."""
+        return self.components(self.scale(values))
+
+    def take(self, columns: npt.NDArray[np.intp]) -> Self:
+        """With all columns in another order."""
+        directions = self.components.directions[:, columns]
+        return type(self)(self.scale.take(columns), Components(directions, self.components.rescale))
 
 
 class Moments:

@@ -16,13 +16,22 @@ from enformer_vep.settings import ScoreRequest
     show_default=True,
     help="Also fit so many principal components over the tracks of each score.",
 )
+@click.option(
+    "--min-alleles",
+    "least",
+    type=click.IntRange(min=10),
+    default=100,
+    show_default=True,
+    help="A class of variants (SNV, MNV, insertions and deletions by length) with fewer is not calibrated.",
+)
 @scoring_options
 @compute_options
 @as_request
-def calibrate(request: ScoreRequest, file: str, components: int) -> None:
+def calibrate(request: ScoreRequest, file: str, components: int, least: int) -> None:
     """Score the background VARIANTS (some thousands of common ones) and keep how their scores are distributed.
 
-    Give enformer-vep score the file with --calibration, and the same model and settings.
+    SNVs, MNVs, insertions and deletions by length (1, 2-5, 6-20, 21 bp or more) each have their own distribution; give
+    some of each. Give enformer-vep score the file with --calibration, and the same model and settings.
 
     \b
     enformer-vep calibrate common.vcf.gz -f hg38.fa -o common.safetensors
@@ -33,4 +42,4 @@ def calibrate(request: ScoreRequest, file: str, components: int) -> None:
     from enformer_vep.jobs.calibrate import calibrate_file
 
     keep_freed_memory()
-    calibrate_file(request, file, components, record_progress)
+    calibrate_file(request, file, components, least, record_progress)

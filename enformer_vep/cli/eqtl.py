@@ -2,13 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from enformer_vep.cli.options import FILE, together
+from enformer_vep.cli.eqtl_negatives import negatives
+from enformer_vep.cli.eqtl_options import check_writable, label_options, label_settings, write
+from enformer_vep.cli.options import FILE
 from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import InputError
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from enformer_vep.eqtl.labelled_examples import Examples
 
 logger = logging.getLogger(__name__)
-
-BGZF_SUFFIXES = (".gz", ".bgz")
 
 
 @click.group()
@@ -35,51 +34,7 @@ def eqtl() -> None:
     """
 
 
-label_options = together(
-    click.argument("scores", nargs=-1, required=True, type=FILE),
-    click.option(
-        "-l", "--labels", multiple=True, type=FILE,
-        help="Table (tab or comma) with variant, tissue, and pip or label (1, 0); can be repeated.",
-    ),
-    click.option("--positives", type=FILE, help="Instead: causal variants of one tissue, VCF or table."),
-    click.option("--negatives", type=FILE, help="With --positives: the other variants."),
-    click.option("--tissue", default="all", show_default=True, help="Name of the tissue, if no column has it."),
-    click.option(
-        "--positive-pip", type=click.FloatRange(0, 1), default=0.9, show_default=True,
-        help="At least this posterior inclusion probability makes a positive.",
-    ),
-    click.option(
-        "--negative-pip", type=click.FloatRange(0, 1), default=0.01, show_default=True,
-        help="At most this makes a negative. What lies between is left out, and counted.",
-    ),
-    click.option(
-        "--column", "columns", multiple=True, metavar="ROLE=NAME",
-        help="Column of --labels for a role: contig, position, reference, alternate, variant, id, tissue, label, "
-        "pip, gene, distance, effect or group. Usual names are found without it.",
-    ),
-    click.option("-s", "--score", default="SAD", show_default=True, help="The score whose columns are features."),
-    click.option(
-        "--transform", type=click.Choice(["log2", "none"]), default="log2", show_default=True,
-        help="Scale of features: sign(x) log2(1 + |x| / pseudocount), or as they are.",
-    ),
-    click.option(
-        "--pseudocount", type=float, default=1e-6, show_default=True,
-        help="Of --transform log2, in units of the score.",
-    ),
-    click.option("--trees", type=click.IntRange(min=1), default=100, show_default=True, help="Trees per forest."),
-    click.option(
-        "--max-features", type=click.Choice(["log2", "sqrt", "all"]), default="log2", show_default=True,
-        help="How many features a split may choose from.",
-    ),
-    click.option(
-        "--seed", type=click.IntRange(min=0), default=44, show_default=True, help="Fixes folds and forests."
-    ),
-    click.option(
-        "-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True,
-        help="Threads that grow trees; results do not depend on it.",
-    ),
-    click.option("--accounting", type=FILE, help="Write what became of every label row to this table."),
-)  # fmt: skip
+eqtl.add_command(negatives)
 
 
 @eqtl.command()
@@ -100,34 +55,57 @@ label_options = together(
     help="Examples at most so far apart are linked.",
 )  # fmt: skip
 @click.option(
-    "--direction-track", metavar="TRACK",
-    help="Track whose sign predicts the direction of effect; default: the mean over all, robustly scaled.",
+    "--direction-tracks", metavar="TRACKS",
+    help="Tracks whose signed mean, robustly scaled, predicts the direction of effect: names in the score tables, or "
+    "as for --tracks of score. Default: those whose assay says expression (CAGE, RNA, DNASE, ATAC, ChIP of polymerase "
+    "II and histone marks); ChIP of other proteins is left out.",
+)  # fmt: skip
+@click.option(
+    "--direction-groups", metavar="FILE|gtex-v8[:ASSAY]",
+    help="Instead: in each tissue the tracks of the group that is called like it; as for --groups of score.",
+)  # fmt: skip
+@click.option(
+    "--repressive", type=click.Choice(["signed", "left-out"]), default="signed", show_default=True,
+    help="H3K27me3, H3K9me2 and H3K9me3 in the direction of effect: with the opposite sign, or not at all.",
+)  # fmt: skip
+@click.option(
+    "--targets", type=FILE,
+    help="The model's track table, for assays: its targets.txt, or what enformer-vep tracks prints.",
 )  # fmt: skip
 @click.option("-o", "--output", default="-", show_default=True, help="Table to write; - is standard output.")
 @click.option("--figure", type=FILE, help="Also draw AUROC by tissue, ROC and precision-recall curves: PNG.")
 @click.option("--fold-table", type=FILE, help="Also write the figures of every fold to this table.")
-def evaluate(output: str, figure: Path | None, fold_table: Path | None, **options: Any) -> None:
+@click.option("--direction-table", type=FILE, help="Also write which tracks told the direction, with their signs.")
+def evaluate(
+    output: str, figure: Path | None, fold_table: Path | None, direction_table: Path | None, **options: Any
+) -> None:
     """Cross-validate: how well do SCORES tell positives from negatives, tissue by tissue?
 
     SCORES are tables of enformer-vep score. One row per tissue: counts of examples and of the groups that folds keep
     together; AUROC and average precision, mean and standard deviation over folds, beside those of the distance to
-    the TSS alone; and, where labels have an effect
-    (of the ALT allele), how often its sign is told from the scores' sign.
+    the TSS alone, of the allele frequency alone, and of both; what the scores are better by, with a 95 % interval;
+    and, where labels have an effect (of the ALT allele), how often its sign is told from the scores' sign.
 
     \b
     enformer-vep eqtl evaluate scores.tsv.gz --labels finemapped.tsv --figure auroc.png > metrics.tsv
     enformer-vep eqtl evaluate scores.tsv.gz --positives causal.vcf --negatives matched.vcf
     """
-    _check_writable([output], figure, fold_table, options["accounting"])
+    check_writable([output], figure, fold_table, direction_table, options["accounting"])
     from enformer_vep.eqtl import evaluation, report
+    from enformer_vep.tracks.table import TrackTable
 
     settings = _settings(options)
+    targets = options["targets"]
+    table = None if targets is None else TrackTable.read(targets)
     examples = _examples(options, settings)
     with progress_bar(evaluation.work(examples, settings), "forest") as advance:
-        results = list(evaluation.evaluate(examples, settings, advance))
-    _write([report.metrics_text(results)], output)
+        results = list(evaluation.evaluate(examples, settings, advance, table))
+    write([report.metrics_text(results)], output)
     if fold_table is not None:
-        _write([report.folds_text(results)], str(fold_table))
+        write([report.folds_text(results)], str(fold_table))
+    if direction_table is not None:
+        tracks = evaluation.direction_tracks(examples, settings, table)
+        write([report.direction_text(results, tracks)], str(direction_table))
     if figure is not None:
         _draw(results, figure, f"{settings.features.score}, {len(examples.tracks)} tracks")
     logger.info("%s", report.describe(results))
@@ -143,7 +121,7 @@ def fit(output: str, provenance: Path | None, **options: Any) -> None:
     \b
     enformer-vep eqtl fit scores.tsv.gz --labels finemapped.tsv -o eqtl.safetensors
     """
-    _check_writable([output], options["accounting"])
+    check_writable([output], options["accounting"])
     from enformer_vep.eqtl import fitting
     from enformer_vep.eqtl.model_file import to_bytes
 
@@ -151,7 +129,7 @@ def fit(output: str, provenance: Path | None, **options: Any) -> None:
     examples = _examples(options, settings)
     with progress_bar(len(examples.tissues), "tissue") as advance:
         models = fitting.fit(examples, settings, scoring, advance)
-    _write([to_bytes(models)], output)
+    write([to_bytes(models)], output)
     logger.info("%s: %d tissues, %d tracks", output, len(models.forests), len(models.tracks))
 
 
@@ -172,7 +150,7 @@ def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
     \b
     enformer-vep eqtl predict eqtl.safetensors scores.tsv.gz > causal.tsv
     """
-    _check_writable([output])
+    check_writable([output])
     from enformer_vep.eqtl.model_file import read_models
     from enformer_vep.eqtl.prediction import check_fit, predict_lines
     from enformer_vep.eqtl.score_tables import open_tables
@@ -181,22 +159,21 @@ def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
     tables = open_tables(scores, models.features.score, models.tracks)
     check_fit(models, tables)
     with progress_bar(None, "row") as advance:
-        _write(predict_lines(models, tables, advance), output)
+        write(predict_lines(models, tables, advance), output)
 
 
 def _settings(options: dict[str, Any]) -> "EqtlSettings":
     from enformer_vep.eqtl.eqtl_settings import (
+        DirectionSettings,
         EqtlSettings,
         FeatureSettings,
         FoldSettings,
         ForestSettings,
-        LabelSettings,
+        Repressive,
         Together,
     )
-    from enformer_vep.eqtl.label_columns import parse_column
 
-    columns = tuple(map(parse_column, options["columns"]))
-    labels = LabelSettings(options["positive_pip"], options["negative_pip"], options["tissue"], columns)
+    labels = label_settings(options)
     pseudocount = options["pseudocount"] if options["transform"] == "log2" else None
     features = FeatureSettings(options["score"].strip(), pseudocount)
     forest = ForestSettings(options["trees"], options["max_features"], jobs=options["jobs"])
@@ -204,7 +181,9 @@ def _settings(options: dict[str, Any]) -> "EqtlSettings":
         return EqtlSettings(labels, features, forest, FoldSettings(seed=options["seed"]))
     together = Together(options["keep_together"])
     folds = FoldSettings(options["folds"], options["repeats"], together, options["stretch"], options["seed"])
-    return EqtlSettings(labels, features, forest, folds, options["direction_track"])
+    repressive = Repressive(options["repressive"])
+    direction = DirectionSettings(options["direction_tracks"], options["direction_groups"], repressive)
+    return EqtlSettings(labels, features, forest, folds, direction)
 
 
 def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":
@@ -217,27 +196,8 @@ def _examples(options: dict[str, Any], settings: "EqtlSettings") -> "Examples":
     with progress_bar(None, "row") as advance:
         examples = load_examples(inputs, settings, advance)
     if options["accounting"] is not None:
-        _write([accounting_text(examples.accounting)], str(options["accounting"]))
+        write([accounting_text(examples.accounting)], str(options["accounting"]))
     return examples
-
-
-def _check_writable(destinations: list[str], *files: Path | None) -> None:
-    from enformer_vep.files.writing import require_writable
-
-    for destination in (*destinations, *(str(file) for file in files if file is not None)):
-        require_writable(destination)
-
-
-def _write(pieces: Iterable[str | bytes], destination: str) -> None:
-    from enformer_vep.files.bgzf import BgzfEncoder
-    from enformer_vep.files.writing import open_stream
-
-    with open_stream(destination) as stream:
-        encoder = BgzfEncoder(stream) if destination.endswith(BGZF_SUFFIXES) else None
-        for piece in pieces:
-            (encoder or stream).write(piece.encode() if isinstance(piece, str) else piece)
-        if encoder is not None:
-            encoder.finish()
 
 
 def _draw(results: Any, destination: Path, title: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from enformer_vep.cli.options import FILE
+from enformer_vep.cli.options import FILE, threads_option
 from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import UsageError
 
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 @click.option("--batch-size", type=click.IntRange(min=1), default=1, show_default=True, help="Sequences at a time.")
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that read ahead.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1.")
+@threads_option
 def evaluate(
     model: str,
     sequences: Path | None,
@@ -58,6 +59,7 @@ def evaluate(
     batch_size: int,
     workers: int,
     device: str,
+    threads: int | None,
 ) -> None:
     """Compare a model's predictions with measured tracks.
 
@@ -71,10 +73,15 @@ def evaluate(
     enformer-vep evaluate --model enformer --tfrecords basenji2/human -f hg38.fa -o r.tsv
     """
     _check_form(sequences, fasta, targets, tfrecords)
+    from enformer_vep.effects.devices import resolve_device
+    from enformer_vep.scoring.threads import use_threads
     from enformer_vep.training import evaluation_report
     from enformer_vep.training.configuration import DataConfig
     from enformer_vep.training.held_out import evaluate_model
 
+    used = use_threads(threads)
+    if resolve_device(device).type == "cpu":
+        logger.info("computing with %s", used.describe())
     data = DataConfig(
         organism,
         targets,

@@ -20,6 +20,12 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
 @click.option("--to", "target", help=f"{TARGETS}. Default: by the name of -o.")
 @click.option("-c", "--columns", multiple=True, help="Only these value columns; a name or 'SAD_*'; can be repeated.")
 @click.option(
+    "--confident",
+    type=float,
+    help="Leave signed values out of which less than this share of strands and shifts has the sign (TABLE made with "
+    "--spread): 0.9.",
+)
+@click.option(
     "--combine",
     type=click.Choice(["none", "max", "mean"]),
     help="Make one annotation of the columns: the largest, or the mean; of quantiles where the table has them. "
@@ -32,11 +38,18 @@ TARGETS = "tsv, vcf, bed (each also .gz), bcf, parquet, h5; vep, ldsc, sldp, pol
 @click.option("--locus", "locus", multiple=True, help="For susie, finemap: chr22:1000-2000 (1-based); can be repeated.")
 @click.option("--loci", type=FILE, help="For susie, finemap: BED or list of loci; {locus} in -o stands for each.")
 @click.option(
-    "--weight",
-    default=1.0,
+    "--classes",
+    type=click.Choice(["apart", "together"]),
+    default="apart",
     show_default=True,
-    help="For priors: log enrichment per standard deviation of log2 |score|; 0 makes all equal.",
+    help="For annotations and priors: SNVs, MNVs, insertions and deletions each on a scale of their own, or on one.",
 )
+@click.option(
+    "--weight",
+    type=float,
+    help="For priors: log enrichment per standard deviation of log2 |score|; 0 makes all equal.  [default: 1]",
+)
+@click.option("--prior-model", type=FILE, help="For priors: as enformer-vep priors has fitted them.")
 @click.option(
     "--max-ratio",
     type=float,
@@ -48,6 +61,7 @@ def export(
     output: str,
     target: str | None,
     columns: tuple[str, ...],
+    confident: float | None,
     combine: str | None,
     fasta: Path | None,
     tabix: bool,
@@ -55,7 +69,9 @@ def export(
     statistics: Path | None,
     locus: tuple[str, ...],
     loci: Path | None,
-    weight: float,
+    classes: str,
+    weight: float | None,
+    prior_model: Path | None,
     max_ratio: float | None,
     prior_column: str | None,
 ) -> None:
@@ -70,6 +86,7 @@ def export(
     deletions with A1 = ALT and A2 = REF only. TABLE and the panel may be pipes.
     """
     from enformer_vep.errors import UsageError
+    from enformer_vep.export.class_scale import Classes
     from enformer_vep.export.exporter import ExportRequest, Tool
     from enformer_vep.export.exporter import export as run
     from enformer_vep.export.recipe import Combine
@@ -94,8 +111,11 @@ def export(
             bims=bims,
             statistics=statistics,
             loci=regions,
+            classes=Classes(classes),
             weight=weight,
             max_ratio=max_ratio,
             prior_column=prior_column,
+            confident=confident,
+            prior_model=prior_model,
         )
     )

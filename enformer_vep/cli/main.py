@@ -19,6 +19,7 @@ COMMANDS = {
     "calibrate": ("enformer_vep.cli.calibrate", "calibrate"),
     "merge": ("enformer_vep.cli.merge", "merge"),
     "export": ("enformer_vep.cli.export", "export"),
+    "priors": ("enformer_vep.cli.priors", "priors"),
     "plan": ("enformer_vep.cli.plan", "plan"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),

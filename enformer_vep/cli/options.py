@@ -101,7 +101,12 @@ scoring_options = together(
     ),
     click.option(
         "--tss-bins", type=click.IntRange(min=1), default=3, show_default=True,
-        help="With --genes: bins per transcription start, the start in the middle one.",
+        help="With --genes: bins per transcription start; of an even number one more lies behind it.",
+    ),
+    click.option(
+        "--transcripts",
+        help="With --genes: whose starts count. filtered (default: no retained introns, no decay, no unknown starts), "
+        "all, canonical, mane, basic; or tags and identifiers, comma-separated, @FILE.",
     ),
     click.option(
         "--gene-types", "types", callback=read_by(read_names),
@@ -109,16 +114,25 @@ scoring_options = together(
     ),
     _choice(
         "--center", "centre", kind=Centre, default=Centre.VARIANT,
-        help="With --genes: windows around the variant, or around each gene's TSS (shared by its variants).",
+        help="With --genes: windows around the variant, or on each gene's main start (shared by its variants).",
     ),
     _choice(
-        "--indels", kind=Indels, default=Indels.LEFT,
-        help="left: the left flank stays in place; stitch: each side of the indel from the window that keeps it.",
+        "--indels", kind=Indels, default=Indels.LOCAL,
+        help="local: both flanks stay in place, the length is made up for 100 bp away; left: the left flank stays in "
+        "place; stitch: each side of the indel from the window that keeps it.",
+    ),
+    click.option(
+        "--pseudocount", type=float, default=1, show_default=True,
+        help="Added to both predictions in SADR, SAR and LOGD2: 1 shrinks fold changes of weak signal.",
     ),
     click.option("--rc/--no-rc", "reverse_complement", help="Average over both strands."),
     click.option(
         "--shifts", default="0", show_default=True, callback=read_by(read_shifts),
         help="Average over these shifts of the window, in bp: -1,0,1.",
+    ),
+    click.option(
+        "--shrink", is_flag=True,
+        help="Move every signed score toward 0 by what its spread over strands and shifts makes of it.",
     ),
     click.option(
         "--share-windows", type=click.IntRange(min=0), default=0, show_default=True,
@@ -138,6 +152,12 @@ scoring_options = together(
     ),
 )  # fmt: skip
 
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 1024),
+    help="Threads that compute on a CPU, of all processes together; changes last digits. "
+    "Default: OMP_NUM_THREADS, or the CPUs that this process may use.",
+)  # fmt: skip
+
 compute_options = together(
     click.option("--window", type=click.IntRange(1, 4_194_304), help="Window in bp; default: the model's, 196608."),
     click.option(
@@ -149,6 +169,7 @@ compute_options = together(
         "--devices", callback=read_by(read_devices),
         help="Share the work among several GPUs of this machine: 0,1,2,3, or all. Same bytes as one.",
     ),
+    threads_option,
     click.option(
         "--piece-size", type=click.IntRange(min=1), default=PIECE_SIZE, show_default=True,
         help="Records per piece of work; shards and devices get whole pieces.",
@@ -183,8 +204,8 @@ def _gene_settings(given: dict[str, Any], wanted: bool) -> GeneSettings | None:
     asked = _take(GeneSettings, given)
     if wanted:
         return GeneSettings(**asked)
-    if asked.get("centre") is Centre.TSS or "types" in asked:
-        raise UsageError("--center tss and --gene-types need an annotation: give one with --genes")
+    if asked.get("centre") is Centre.TSS or "types" in asked or "transcripts" in asked:
+        raise UsageError("--center tss, --gene-types and --transcripts need an annotation: give one with --genes")
     return None
 
 

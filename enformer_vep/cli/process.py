@@ -6,16 +6,22 @@ from pathlib import Path
 
 _STANDARD_DESCRIPTORS = range(3)
 
+# Of GNU's OpenMP, which PyTorch's wheels bring, and of LLVM's and Intel's.
+_SPINS = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+# GNU's: some microseconds, about what waking a thread costs. 0 is slower on a free machine, more on a busy one.
+_SHORT_SPIN = "1000"
+
 
 def wait_with_patience() -> None:
-    """Has the threads of a computation wait for each other asleep, not spinning, after about a millisecond.
+    """Has the threads of a computation wait for each other asleep, not spinning.
 
-    PyTorch's OpenMP by default spins so long that on a machine with less free cores than threads, such as a
-    shared cluster node, a run takes twenty times as long. Only works before torch is loaded; what the user
-    has set stays.
+    OpenMP by default spins so long that with fewer free cores than threads, as on a shared machine, a run takes
+    several times as long (benchmarks/threads.py). Workers inherit it. Only works before torch is loaded; what the
+    user has set stays.
     """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "100000")
+    if os.environ.keys().isdisjoint(("OMP_WAIT_POLICY", *_SPINS)):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ["GOMP_SPINCOUNT"] = _SHORT_SPIN
 
 
 def replace_missing_streams() -> None:

@@ -32,6 +32,17 @@ def _read_additions(text: str) -> tuple[str, ...]:
 @click.option("--summary", type=FILE, help="Write counts, settings and speed to this JSON file.")
 @scoring_options
 @click.option(
+    "--spread",
+    is_flag=True,
+    help="Add, per score and track, the standard deviation over strands and shifts (SADSD), and the share of these "
+    "in which a signed score has the sign of the average (SADAGREE).",
+)
+@click.option(
+    "--confident",
+    type=float,
+    help="Leave out (NA) signed values of which less than this share of strands and shifts has the sign: 0.9.",
+)
+@click.option(
     "--calibration",
     type=FILE,
     help="From enformer-vep calibrate, or example: adds signed quantiles (SADQ), z-scores (SADZ), components (SADPC).",
@@ -40,7 +51,7 @@ def _read_additions(text: str) -> tuple[str, ...]:
     "--add",
     "additions",
     callback=read_by(_read_additions),
-    help="With --calibration, only these: quantile,zscore,components.",
+    help="With --calibration, only these: quantile,zscore,components,alphagenome (AlphaGenome's quantile, SADAGQ).",
 )
 @compute_options
 @click.option(

@@ -32,7 +32,7 @@ class EffectBatch:
 
     def to(self, device: torch.device) -> "EffectBatch":
         """The same batch on another device; a GPU copies while the CPU goes on with its work."""
-        return EffectBatch(*(_send(codes, device) for codes in (self.reference, self.alternate, self.owner)))
+        return EffectBatch(*(send(codes, device) for codes in (self.reference, self.alternate, self.owner)))
 
     def reverse_complement(self) -> "EffectBatch":
         """The same windows read on the other strand, each with its allele in place."""
@@ -129,8 +129,8 @@ def make_batch(pairs: Sequence[AllelePair]) -> EffectBatch:
     )
 
 
-def _send(tensor: Tensor, device: torch.device) -> Tensor:
-    """Only from pinned memory does a GPU copy by itself."""
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on another device, which is not waited for: only from pinned memory does a GPU copy by itself."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

@@ -12,6 +12,9 @@ from enformer_vep.effects.stitching import Stitches, stitch
 
 T = TypeVar("T")
 
+Observer = Callable[[Effect], None]
+"""Is shown the effect of every single view, one strand of one shift, as it comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
@@ -47,25 +50,45 @@ class Predictor:
         total, views = _sum(self._predictions(windows), torch.add)
         return (total / views)[..., : self.tracks]
 
-    def effect(self, batches: Sequence[EffectBatch], stitches: Sequence[Stitches] | None = None) -> Effect:
+    def effect(
+        self,
+        batches: Sequence[EffectBatch],
+        stitches: Sequence[Stitches] | None = None,
+        observe: Observer | None = None,
+    ) -> Effect:
         """Predict what alternates change.
 
         Args:
             batches: For each shift, the same alternates.
             stitches: For each shift, how alternates go together; None when there is one for each variant.
+            observe: Is shown each view before it is averaged, of the variants and tracks that are returned; of the
+                alternates of one variant after they are put together.
 
         Returns:
             Mean reference prediction and mean delta, [B, bins, tracks], on the predictor's device.
         """
         views = zip((batch.to(self.device) for batch in batches), self.views, strict=True)
         if stitches is None:
-            mean = _mean_effect(effect for batch, bins in views for effect in self._strands(batch, bins))
+            strands = (effect for batch, bins in views for effect in self._strands(batch, bins))
+            mean = _mean_effect(self._shown(strands, observe))
         else:
             mean = _mean_effect(
-                stitch(_mean_effect(self._strands(batch, bins)), plan)
+                _mean_effect(self._shown(self._stitched(batch, bins, plan.to(self.device)), observe))
                 for (batch, bins), plan in zip(views, stitches, strict=True)
             )
-        return mean if self.tracks is None else mean.map(lambda values: values[..., : self.tracks])
+        return self._wanted(mean)
+
+    def _wanted(self, effect: Effect) -> Effect:
+        return effect if self.tracks is None else effect.map(lambda values: values[..., : self.tracks])
+
+    def _shown(self, views: Iterable[Effect], observe: Observer | None) -> Iterator[Effect]:
+        for view in views:
+            if observe is not None:
+                observe(self._wanted(view))
+            yield view
+
+    def _stitched(self, batch: EffectBatch, bins: slice, plan: Stitches) -> Iterator[Effect]:
+        return (stitch(effect, plan) for effect in self._strands(batch, bins))
 
     def _strands(self, batch: EffectBatch, bins: slice) -> Iterator[Effect]:
         yield self.engine.predict(batch).map(lambda values: values[:, bins])

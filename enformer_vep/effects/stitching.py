@@ -1,9 +1,10 @@
 """Insertions and deletions scored so that neither flank is compared with a shifted copy of itself.
 
-The alternate is predicted twice: with its left edge kept, where everything left of the variant is in place,
-and with its right edge kept, where everything right of it is. Of the first come all bins up to and including
-the one with the last REF base, of the second the bins after it. So an indel in sequence that does nothing
-changes nothing but the bins that REF touches. Source of the idea: baskerville's stitched indels (Calico).
+The alternate is predicted twice. Either both keep their flanks in place (`genome.compensation`), and their effects
+are averaged. Or they are stitched: in one the left edge is kept, where everything left of the variant is in place,
+in the other the right edge, where everything right of it is. Of the first come all bins up to and including the
+one with the last REF base, of the second the bins after it. So an indel in sequence that does nothing changes
+nothing but the bins that REF touches. Source of the idea: baskerville's stitched indels (Calico).
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.effect import Effect
+from enformer_vep.effects.effect import Effect, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +21,33 @@ class Stitches:
     """How predictions of single alternates go together.
 
     Attributes:
-        left: int64 [V], for each variant the alternate whose left edge was kept.
-        right: int64 [V], the one whose right edge was kept; the same one where nothing moves.
+        left: int64 [V], for each variant the alternate whose left edge was kept, or the first of two.
+        right: int64 [V], the one whose right edge was kept, or the second; the same one where there is one.
         seam: int64 [V], the last bin that is taken from the left one; may lie outside the bins.
+        averaged: bool [V], whether both count alike in every bin, and there is no seam.
     """
 
     left: Tensor
     right: Tensor
     seam: Tensor
+    averaged: Tensor
+
+    def to(self, device: torch.device) -> "Stitches":
+        """The same on another device, which is not waited for."""
+        return Stitches(*(send(one, device) for one in (self.left, self.right, self.seam, self.averaged)))
 
 
-def plan_stitches(alternates: Sequence[int], seams: Sequence[int]) -> Stitches:
+def plan_stitches(alternates: Sequence[int], seams: Sequence[int | None]) -> Stitches:
     """Number, on the CPU, the alternates of variants that have one, or two (left, right) one after the other.
 
     Args:
         alternates: For each variant, how many alternates it has.
-        seams: For each variant, the bin of the last REF base.
+        seams: For each variant, the bin of the last REF base; None where alternates are averaged.
     """
     counts = torch.tensor(alternates)
     ends = counts.cumsum(0)
-    return Stitches(ends - counts, ends - 1, torch.tensor(seams))
+    averaged = torch.tensor([seam is None for seam in seams])
+    return Stitches(ends - counts, ends - 1, torch.tensor([seam or 0 for seam in seams]), averaged)
 
 
 def stitch(effect: Effect, stitches: Stitches) -> Effect:
@@ -48,5 +56,7 @@ def stitch(effect: Effect, stitches: Stitches) -> Effect:
     left, right = stitches.left.to(device), stitches.right.to(device)
     bins = torch.arange(effect.delta.shape[1], device=device)
     from_left = bins <= stitches.seam.to(device)[:, None]
-    delta = torch.where(from_left[:, :, None], effect.delta[left], effect.delta[right])
-    return Effect(effect.reference[left], delta)
+    first, second = effect.delta[left], effect.delta[right]
+    stitched = torch.where(from_left[:, :, None], first, second)
+    averaged = stitches.averaged.to(device)[:, None, None]
+    return Effect(effect.reference[left], torch.where(averaged, (first + second) / 2, stitched))

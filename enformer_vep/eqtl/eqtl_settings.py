@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from enformer_vep.calibration.additions import column_score, is_prediction
+from enformer_vep.calibration.additions import column_score, is_effect
 from enformer_vep.errors import UsageError
 
 
@@ -67,10 +67,13 @@ class FeatureSettings:
         """Refuse what is no effect.
 
         Raises:
-            UsageError: The score is a prediction, or the pseudocount is not positive.
+            UsageError: The score is no effect, or the pseudocount is not positive.
         """
-        if is_prediction(self.score):
-            raise UsageError(f"--score {self.score} is a prediction, not an effect: choose SAD or another")
+        if not is_effect(self.score):
+            raise UsageError(
+                f"--score {self.score} is a prediction, or says how far views differ, and is no effect: "
+                "choose SAD or another"
+            )
         if self.pseudocount is not None and not self.pseudocount > 0:
             raise UsageError("--pseudocount must be above 0; --transform none does without")
 
@@ -78,7 +81,7 @@ class FeatureSettings:
     def signed(self) -> bool:
         """Whether exchanging REF and ALT negates the score; one of another program's is taken to be signed."""
         known = column_score(self.score)
-        return known is None or known.score.is_signed
+        return known is None or known.is_signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,40 @@ class FoldSettings:
     seed: int = 44
 
 
+class Repressive(StrEnum):
+    """What becomes of H3K27me3, H3K9me2 and H3K9me3 among the tracks that tell the direction of effect.
+
+    `SIGNED`: they count with the opposite sign. `LEFT_OUT`: they do not count.
+    """
+
+    SIGNED = "signed"
+    LEFT_OUT = "left-out"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionSettings:
+    """Whose mean tells the direction of effect without training; by default all tracks whose assay says expression.
+
+    Attributes:
+        tracks: These, for all tissues: labels of the features, or a specification as for `--tracks`.
+        groups: Those of the group that is called like the tissue, as for `--groups`.
+        repressive: What becomes of repressive marks.
+    """
+
+    tracks: str | None = None
+    groups: str | None = None
+    repressive: Repressive = Repressive.SIGNED
+
+    def __post_init__(self) -> None:
+        """Refuse two choices.
+
+        Raises:
+            UsageError: Tracks and groups are given.
+        """
+        if self.tracks is not None and self.groups is not None:
+            raise UsageError("give --direction-tracks or --direction-groups, not both")
+
+
 @dataclass(frozen=True, slots=True)
 class EqtlSettings:
     """All of it.
@@ -128,11 +165,11 @@ class EqtlSettings:
         features: What the classifier sees.
         forest: The classifier.
         folds: How it is tested.
-        direction_track: Track whose sign predicts the direction of effect; None for the mean over all.
+        direction: Which tracks tell the direction of effect.
     """
 
     labels: LabelSettings = field(default_factory=LabelSettings)
     features: FeatureSettings = field(default_factory=FeatureSettings)
     forest: ForestSettings = field(default_factory=ForestSettings)
     folds: FoldSettings = field(default_factory=FoldSettings)
-    direction_track: str | None = None
+    direction: DirectionSettings = field(default_factory=DirectionSettings)

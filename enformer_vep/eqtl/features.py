@@ -40,3 +40,8 @@ def robust_mean(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     scale: npt.NDArray[np.float64] = np.median(np.abs(features), axis=0).astype(np.float64)
     weights = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     return features @ weights / max(1, int(np.count_nonzero(scale)))
+
+
+def minor_frequency(frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Frequency of the rarer of two alleles, whichever of them a frequency is of; NaN stays."""
+    return np.minimum(frequency, 1 - frequency)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from enformer_vep import __version__
+from enformer_vep.eqtl.cross_validation import seed_for
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings
-from enformer_vep.eqtl.evaluation import seed_for
 from enformer_vep.eqtl.folds import OK, why_not
 from enformer_vep.eqtl.forest import Forest
 from enformer_vep.eqtl.labelled_examples import Examples

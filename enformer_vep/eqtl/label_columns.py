@@ -19,6 +19,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "gene": ("gene_id", "ensembl_id", "ensembl_gene_id", "phenotype_id", "molecular_trait_id", "gene"),
     "distance": ("tss_distance", "distance_to_tss", "tss_dist", "dist_to_tss"),
     "effect": ("effect", "slope", "beta", "effect_size", "beta_posterior", "beta_marginal", "sign", "direction"),
+    "frequency": ("maf", "minor_allele_frequency", "af", "allele_frequency", "alt_af", "freq"),
     "group": ("group", "locus", "credible_set", "cs_id", "cs", "region"),
 }  # fmt: skip
 

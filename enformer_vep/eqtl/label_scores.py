@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from enformer_vep.calibration.additions import column_score
 from enformer_vep.eqtl.label_columns import COORDINATES
 from enformer_vep.eqtl.outcomes import NOT_SCORED, Outcome
 from enformer_vep.eqtl.score_tables import OK, ScoreChunk, ScoreTables
@@ -75,7 +76,10 @@ def find_matches(
     keys: Sequence[VariantKey], tables: ScoreTables, advance: Callable[[int], object] = lambda rows: None
 ) -> Matches:
     """Reads the tables once and keeps what is wanted."""
-    finder = _Finder(keys, len(tables.tracks), by_gene=tables.by_gene)
+    known = column_score(tables.score)
+    is_ranked = known is not None and known.addition is not None and known.addition.is_ranked
+    absent = Outcome.NOT_CALIBRATED if is_ranked else Outcome.NOT_FINITE
+    finder = _Finder(keys, len(tables.tracks), absent, by_gene=tables.by_gene)
     for chunk in tables.chunks():
         finder.look_through(chunk)
         advance(len(chunk.identity))
@@ -96,7 +100,7 @@ class _Row(NamedTuple):
         return str(self.key._replace(gene=""))
 
 
-def _rows(chunk: ScoreChunk, *, by_gene: bool) -> Iterator[_Row]:
+def _rows(chunk: ScoreChunk, absent: Outcome, *, by_gene: bool) -> Iterator[_Row]:
     known = chunk.identity.to_dict("list")
     size = len(chunk.values)
     genes = map(gene_without_version, known[GENE_ID.name]) if by_gene else repeat("", size)
@@ -105,7 +109,7 @@ def _rows(chunk: ScoreChunk, *, by_gene: bool) -> Iterator[_Row]:
     for contig, position, name, reference, alternate, status, gene, distance, values, scored in zip(
         *columns, genes, distances, chunk.values, chunk.scored.tolist(), strict=True
     ):
-        reason = Outcome.NOT_FINITE.value if status == OK else NOT_SCORED + status
+        reason = absent.value if status == OK else NOT_SCORED + status
         yield _Row(
             VariantKey.of(contig, position, reference, alternate, gene),
             name,
@@ -116,8 +120,8 @@ def _rows(chunk: ScoreChunk, *, by_gene: bool) -> Iterator[_Row]:
 
 
 class _Finder:
-    def __init__(self, keys: Sequence[VariantKey], features: int, *, by_gene: bool) -> None:
-        self._by_gene = by_gene
+    def __init__(self, keys: Sequence[VariantKey], features: int, absent: Outcome, *, by_gene: bool) -> None:
+        self._by_gene, self._absent = by_gene, absent
         self._wanted = WantedVariants(keys)
         # Where there is no gene in reach, the reason holds for all the genes that labels name.
         self._any_gene = WantedVariants(key._replace(gene="") for key in keys) if by_gene else None
@@ -128,7 +132,7 @@ class _Finder:
         self._distance = np.full(len(keys), np.nan)
 
     def look_through(self, chunk: ScoreChunk) -> None:
-        for row in _rows(chunk, by_gene=self._by_gene):
+        for row in _rows(chunk, self._absent, by_gene=self._by_gene):
             key = row.key
             for slot, sign in self._wanted.find(key):
                 self._take(row, slot, swapped=sign < 0)

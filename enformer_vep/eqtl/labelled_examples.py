@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FeatureSettings, FoldSettings, Together
-from enformer_vep.eqtl.features import signed_log2
+from enformer_vep.eqtl.features import minor_frequency, signed_log2
 from enformer_vep.eqtl.grouping import Groups, check_names, chosen_groups
 from enformer_vep.eqtl.label_scores import Matches, find_matches, label_keys
 from enformer_vep.eqtl.labels import read_labels, read_lists
@@ -34,6 +34,7 @@ class TissueExamples:
             of a label negates its row.
         positive: bool [examples].
         distance: float64 [examples], signed bp to the gene's TSS; NaN where unknown.
+        frequency: float64 [examples], of the rarer allele, 0 to 0.5; NaN where unknown.
         effect: float64 [examples], effect of the ALT allele on expression; NaN where unknown.
         groups: int64 [examples], equal for what a fold must not split; None if nothing.
     """
@@ -42,6 +43,7 @@ class TissueExamples:
     features: npt.NDArray[np.float32]
     positive: npt.NDArray[np.bool_]
     distance: npt.NDArray[np.float64]
+    frequency: npt.NDArray[np.float64]
     effect: npt.NDArray[np.float64]
     groups: Groups | None
 
@@ -58,6 +60,7 @@ class Examples:
             contig:position:REF:ALT), genes and groups (all that labels of this variant and tissue name), and the
             labels' own columns.
         accounting: One row per label row: file, row, variant, tissue, outcome.
+        titles: Descriptions of the tracks, where the score tables have them; else empty.
     """
 
     tracks: tuple[str, ...]
@@ -65,6 +68,7 @@ class Examples:
     values: npt.NDArray[np.float32]
     used: pd.DataFrame
     accounting: pd.DataFrame
+    titles: tuple[str, ...] = ()
 
     @property
     def tissues(self) -> list[str]:
@@ -99,6 +103,7 @@ class Examples:
                 self.values[slots] * orientation[:, None],
                 self.positive(rows),
                 rows["distance"].to_numpy(),
+                minor_frequency(rows["frequency"].to_numpy()),
                 rows["effect"].to_numpy(),
                 groups,
             )
@@ -180,7 +185,7 @@ def make_examples(
     accounting = labels.assign(variant=labels["key"])[["file", "row", "variant", "tissue", "outcome"]]
     logger.info("label rows: %s", _counts(accounting["outcome"]))
     _say_if_swapped(used, features)
-    return Examples(tables.tracks, tables.by_gene, matches.values, used, accounting)
+    return Examples(tables.tracks, tables.by_gene, matches.values, used, accounting, tables.titles)
 
 
 def _drop_duplicates(labels: pd.DataFrame, key: str) -> pd.Index:

@@ -16,7 +16,7 @@ from enformer_vep.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-NUMBERS = ("pip", "distance", "effect", "label")
+NUMBERS = ("pip", "distance", "effect", "label", "frequency")
 _MISSING = {"", "na", "nan", ".", "none", "null"}
 _LABELS = {"true": "1", "yes": "1", "positive": "1", "false": "0", "no": "0", "negative": "0"}
 _SIGNS = {"+": "1", "-": "-1"}
@@ -68,7 +68,8 @@ def _standard_table(path: Path, settings: LabelSettings) -> pd.DataFrame:
     for role in NUMBERS:
         table[role] = _numbers(table, role, path)
     _refuse(~table["label"].isin([0, 1]) & table["label"].notna(), table, path, "label", "1 or 0")
-    _refuse(~table["pip"].between(0, 1) & table["pip"].notna(), table, path, "pip", "from 0 to 1")
+    for role in ("pip", "frequency"):
+        _refuse(~table[role].between(0, 1) & table[role].notna(), table, path, role, "from 0 to 1")
     table["gene"] = _named(table["gene"]).map(gene_without_version)
     table["group"] = _groups(table, found.get("group"), path)
     return table

@@ -8,6 +8,7 @@ class Outcome(StrEnum):
 
     OTHER_ORDER: the scores have REF and ALT the other way round, which for alleles of unequal length is another variant
     (`A>AG` inserts what `AG>A` deletes).
+    NOT_CALIBRATED: the scores are quantiles or z-scores, and the calibration lacks the variant's class.
     A row whose variant was met but not scored has the outcome `not_scored:` followed by the score table's status.
     """
 
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
     OTHER_ORDER = "indel_in_other_order"
     AMBIGUOUS_ID = "ambiguous_id"
     NOT_FINITE = "not_finite"
+    NOT_CALIBRATED = "not_calibrated"
 
 
 NOT_SCORED = "not_scored:"

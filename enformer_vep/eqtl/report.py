@@ -6,19 +6,28 @@ import numpy as np
 import pandas as pd
 
 from enformer_vep.eqtl import metrics
-from enformer_vep.eqtl.evaluation import TissueResult
+from enformer_vep.eqtl.direction_tracks import DirectionTracks
 from enformer_vep.eqtl.folds import OK
+from enformer_vep.eqtl.results import BASELINES, Advantage, Ranking, TissueResult
+
+_WORDS = {
+    Ranking.DISTANCE: "TSS distance alone:", Ranking.FREQUENCY: "allele frequency alone:", Ranking.BOTH: "both:",
+}  # fmt: skip
 
 METRIC_COLUMNS = (
     "TISSUE", "STATUS", "POSITIVES", "NEGATIVES", "GROUPS", "POSITIVE_GROUPS", "AUROC", "AUROC_SD", "AUPRC", "AUPRC_SD",
-    "BASELINE_AUROC", "BASELINE_AUROC_SD", "BASELINE_AUPRC", "BASELINE_AUPRC_SD",
-    "DIRECTION_STATUS", "DIRECTION_VARIANTS", "DIRECTION_UP", "DIRECTION_ACCURACY", "DIRECTION_AUROC",
-    "DIRECTION_FOREST_ACCURACY", "DIRECTION_FOREST_ACCURACY_SD", "DIRECTION_FOREST_AUROC",
+    *(f"{baseline.name}_{figure}" for baseline in BASELINES for figure in ("AUROC", "AUROC_SD", "AUPRC", "AUPRC_SD")),
+    *(f"OVER_{baseline.name}_{figure}{part}"
+      for baseline in BASELINES for figure in ("AUROC", "AUPRC") for part in ("", "_LOW", "_HIGH")),
+    "DIRECTION_STATUS", "DIRECTION_VARIANTS", "DIRECTION_UP", "DIRECTION_TRACKS", "DIRECTION_ACCURACY",
+    "DIRECTION_AUROC", "DIRECTION_FOREST_ACCURACY", "DIRECTION_FOREST_ACCURACY_SD", "DIRECTION_FOREST_AUROC",
     "DIRECTION_FOREST_AUROC_SD",
 )  # fmt: skip
 FOLD_COLUMNS = (
-    "TISSUE", "REPEAT", "FOLD", "POSITIVES", "NEGATIVES", "AUROC", "AUPRC", "BASELINE_AUROC", "BASELINE_AUPRC",
+    "TISSUE", "REPEAT", "FOLD", "POSITIVES", "NEGATIVES", "AUROC", "AUPRC",
+    *(f"{baseline.name}_{figure}" for baseline in BASELINES for figure in ("AUROC", "AUPRC")),
 )  # fmt: skip
+DIRECTION_COLUMNS = ("TISSUE", "TRACK", "DESCRIPTION", "SIGN")
 ACCOUNTING_COLUMNS = ("FILE", "ROW", "VARIANT", "TISSUE", "OUTCOME")
 
 
@@ -26,37 +35,52 @@ def metrics_text(results: Sequence[TissueResult]) -> str:
     """One row per tissue, `METRIC_COLUMNS`; NA where there is nothing to say.
 
     Spreads are standard deviations over all folds of all repeats; for the direction forest, over repeats. They are no
-    standard errors: repeats divide the same examples anew. What varies independently is at most the groups.
+    standard errors: repeats divide the same examples anew. What varies independently is at most the groups: the
+    intervals of OVER_... draw those. It is the forest, held out, minus a baseline fitted to the same examples.
     """
-    return _table(METRIC_COLUMNS, (_metrics_row(result) for result in results))
+    return table_text(METRIC_COLUMNS, (_metrics_row(result) for result in results))
 
 
 def folds_text(results: Sequence[TissueResult]) -> str:
     """One row per tissue, repeat and fold, `FOLD_COLUMNS`."""
     rows = (
-        (result.tissue, fold.repeat, fold.fold, fold.positives, fold.negatives, fold.auroc, fold.auprc,
-         fold.baseline_auroc, fold.baseline_auprc)
+        (result.tissue, fold.repeat, fold.fold, fold.positives, fold.negatives,
+         *(figures[ranking] for ranking in (Ranking.FOREST, *BASELINES) for figures in (fold.auroc, fold.auprc)))
         for result in results
         for fold in result.folds
     )  # fmt: skip
-    return _table(FOLD_COLUMNS, rows)
+    return table_text(FOLD_COLUMNS, rows)
 
 
 def accounting_text(accounting: pd.DataFrame) -> str:
     """One row per label row with its outcome, `ACCOUNTING_COLUMNS`."""
-    return _table(ACCOUNTING_COLUMNS, accounting.itertuples(index=False, name=None))
+    return table_text(ACCOUNTING_COLUMNS, accounting.itertuples(index=False, name=None))
+
+
+def direction_text(results: Sequence[TissueResult], tracks: DirectionTracks) -> str:
+    """Which tracks tell the direction in every tissue, with their signs: `DIRECTION_COLUMNS`."""
+    rows = ((result.tissue, *row) for result in results for row in tracks.rows(result.tissue))
+    return table_text(DIRECTION_COLUMNS, rows)
 
 
 def describe(results: Sequence[TissueResult]) -> str:
-    """The mean over tissues, beside the baseline's over the same tissues."""
+    """The mean over tissues, beside the baselines' over the same tissues; and what told the direction of effect."""
     tested = [result for result in results if result.status == OK]
     if not tested:
         reasons = ", ".join(f"{result.tissue}: {result.status}" for result in results[:5])
         return f"no tissue could be tested ({reasons})"
-    own = float(np.mean([spread(result, "auroc")[0] for result in tested]))
-    baseline = float(np.mean([spread(result, "baseline_auroc")[0] for result in tested]))
-    beside = "" if np.isnan(baseline) else f" (TSS distance alone: {baseline:.3f})"
-    return f"mean AUROC over {len(tested)} of {len(results)} tissues: {own:.3f}{beside}{_kept_together(tested)}"
+    means = {ranking: float(np.mean([spread(one, ranking, "auroc")[0] for one in tested])) for ranking in Ranking}
+    known = [f"{_WORDS[one]} {means[one]:.3f}" for one in BASELINES if not np.isnan(means[one])]
+    beside = f" ({'; '.join(known)})" if known else ""
+    own = f"mean AUROC over {len(tested)} of {len(results)} tissues: {means[Ranking.FOREST]:.3f}"
+    return f"{own}{beside}{_kept_together(tested)}{_direction_words(results)}"
+
+
+def _direction_words(results: Sequence[TissueResult]) -> str:
+    used = list(dict.fromkeys(result.direction.tracks for result in results if result.direction.tracks))
+    if not used:
+        return ""
+    return f"; direction by tracks {used[0]}" + (f" (and {len(used) - 1} other choices)" if len(used) > 1 else "")
 
 
 def _kept_together(tested: Sequence[TissueResult]) -> str:
@@ -67,9 +91,9 @@ def _kept_together(tested: Sequence[TissueResult]) -> str:
     return f"; folds keep {low if low == high else f'{low} to {high}'} groups of examples together"
 
 
-def spread(result: TissueResult, name: str) -> tuple[float, float]:
-    """Mean and standard deviation of one figure of `FoldScore` over the folds of all repeats."""
-    return metrics.mean_and_spread([getattr(fold, name) for fold in result.folds])
+def spread(result: TissueResult, ranking: Ranking, figure: str) -> tuple[float, float]:
+    """Mean and standard deviation of "auroc" or "auprc" of a ranking over the folds of all repeats."""
+    return metrics.mean_and_spread([getattr(fold, figure)[ranking] for fold in result.folds])
 
 
 def _metrics_row(result: TissueResult) -> tuple[object, ...]:
@@ -79,14 +103,21 @@ def _metrics_row(result: TissueResult) -> tuple[object, ...]:
         result.tissue, result.status, positives, len(result.positive) - positives,
         "NA" if result.groups is None else result.groups,
         "NA" if result.positive_groups is None else result.positive_groups,
-        *spread(result, "auroc"), *spread(result, "auprc"),
-        *spread(result, "baseline_auroc"), *spread(result, "baseline_auprc"),
-        own.status, own.variants, own.up, own.accuracy, own.auroc,
+        *(value for ranking in (Ranking.FOREST, *BASELINES) for figure in ("auroc", "auprc")
+          for value in spread(result, ranking, figure)),
+        *(value for ranking in BASELINES for value in _advantage(result, ranking)),
+        own.status, own.variants, own.up, own.tracks or "NA", own.accuracy, own.auroc,
         *metrics.mean_and_spread(own.forest_accuracy), *metrics.mean_and_spread(own.forest_auroc),
     )  # fmt: skip
 
 
-def _table(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+def _advantage(result: TissueResult, ranking: Ranking) -> tuple[float, ...]:
+    found = result.advantages.get(ranking, Advantage())
+    return tuple(value for one in (found.auroc, found.auprc) for value in (one.difference, one.low, one.high))
+
+
+def table_text(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+    """Tab-separated text; numbers with six digits, NA for NaN."""
     return "".join("\t".join(map(_cell, row)) + "\n" for row in (columns, *rows))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from enformer_vep.errors import InputError
 from enformer_vep.tables.reader import ScoredTable, open_scores
-from enformer_vep.tables.row import GENE_ID, VARIANT_COLUMNS, WINDOW_START, Layout
+from enformer_vep.tables.row import GENE_ID, VARIANT_CLASS, VARIANT_COLUMNS, WINDOW_START, Layout
 
 OK = "ok"
 
@@ -44,12 +44,14 @@ class ScoreTables:
         score: Name of the score.
         tracks: Track identifiers, in feature order.
         identity: Names of the columns that say what a row is about.
+        titles: Descriptions of the tracks, where the tables have them (Parquet); else empty.
     """
 
     tables: tuple[ScoredTable, ...]
     score: str
     tracks: tuple[str, ...]
     identity: tuple[str, ...]
+    titles: tuple[str, ...] = ()
 
     @property
     def by_gene(self) -> bool:
@@ -85,11 +87,14 @@ def open_tables(paths: Sequence[Path], score: str, tracks: Sequence[str] | None 
     kinds = {_identity(table.layout) for table in tables}
     if len(kinds) > 1:
         raise InputError(f"{paths[0]} and the other tables are not all by gene; give tables of one kind")
-    return ScoreTables(tables, score, wanted, kinds.pop())
+    return ScoreTables(tables, score, wanted, kinds.pop(), _titles(tables[0].layout, score, wanted))
 
 
 def _identity(layout: Layout) -> tuple[str, ...]:
-    return (*VARIANT_COLUMNS, *(column.name for column in layout.context if column is not WINDOW_START))
+    return (
+        *VARIANT_COLUMNS,
+        *(column.name for column in layout.context if column not in (WINDOW_START, VARIANT_CLASS)),
+    )
 
 
 def _tracks_of(table: ScoredTable, score: str) -> tuple[str, ...]:
@@ -97,6 +102,12 @@ def _tracks_of(table: ScoredTable, score: str) -> tuple[str, ...]:
         if block.score == score:
             return block.labels
     raise InputError(f"{table.name} has no columns {score}_...; score with -s {score}, or choose another --score")
+
+
+def _titles(layout: Layout, score: str, tracks: Sequence[str]) -> tuple[str, ...]:
+    block = next(block for block in layout.blocks if block.score == score)
+    known = dict(zip(block.labels, block.titles, strict=False))
+    return tuple(known[track] for track in tracks) if known.keys() >= set(tracks) else ()
 
 
 def _check_same(name: str, own: Sequence[str], wanted: Sequence[str], score: str, *, exactly: bool) -> None:

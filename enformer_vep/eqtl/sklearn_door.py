@@ -1,4 +1,4 @@
-"""The only user of scikit-learn: grows forests and draws folds. Loads it on the first call."""
+"""The only user of scikit-learn: grows forests, fits lines, draws folds. Loads it on the first call."""
 
 from typing import Any
 
@@ -57,6 +57,25 @@ def _plain(tree: Any) -> tuple[npt.NDArray[Any], ...]:
     counts = tree.value[:, 0, :]
     share = counts[:, 1] / counts.sum(axis=1)
     return tree.children_left, tree.children_right, tree.feature, tree.threshold, share
+
+
+def fit_logistic(
+    features: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Fits a logistic regression with scikit-learn's default penalty (L2, C = 1), which also ends where kinds part.
+
+    Args:
+        features: float64 [examples, features], standardised.
+        positive: bool [examples], both kinds present.
+
+    Returns:
+        Weights [features] and offset, of the log odds.
+    """
+    require_sklearn()
+    from sklearn.linear_model import LogisticRegression
+
+    line = LogisticRegression().fit(features, positive)
+    return line.coef_[0].astype(np.float64), float(line.intercept_[0])
 
 
 def draw_folds(

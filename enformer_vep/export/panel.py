@@ -20,6 +20,14 @@ _NAMES = {
     "a1": "a1", "allele1": "a1",
     "a2": "a2", "allele2": "a2",
 }  # fmt: skip
+# And in tables made of a VCF, where one of these is needed: REF and ALT only where there is neither A1 nor A2, since A1
+# may be either of them.
+_VCF_NAMES = (
+    {"id": "id", "variant_id": "id"},
+    {"chrom": "contig", "#chrom": "contig"},
+    {"pos": "position"},
+    {"alt": "a1", "ref": "a2"},
+)
 _NEEDED = ("id", "contig", "position", "a1", "a2")
 
 
@@ -88,7 +96,7 @@ def read_statistics(path: Path) -> Panel:
     """Reads a FINEMAP .z or summary statistics (text, plain or gzip, or Parquet).
 
     Args:
-        path: With columns SNP CHR BP A1 A2, or rsid chromosome position allele1 allele2, among others.
+        path: With columns SNP CHR BP A1 A2, rsid chromosome position allele1 allele2, or ID CHROM POS ALT REF.
 
     Raises:
         InputError: It cannot be read, or a column is missing.
@@ -130,14 +138,19 @@ def _variant(row: Sequence[str], path: Path, number: int) -> PanelVariant:
 
 
 def _places(header: Sequence[str], path: Path) -> dict[str, int]:
-    places = {_NAMES[name.lower()]: number for number, name in enumerate(header) if name.lower() in _NAMES}
+    names = dict(_NAMES)
+    held = {_NAMES.get(name.lower()) for name in header}
+    for others in _VCF_NAMES:
+        if not held & set(others.values()):
+            names |= others
+    places = {names[name.lower()]: number for number, name in enumerate(header) if name.lower() in names}
     missing = [name for name in _NEEDED if name not in places]
     if missing:
         raise InputError(
             f"{path} lacks columns: it has {' '.join(header[:12])}, and SNP CHR BP A1 A2 are needed "
-            "(or rsid chromosome position allele1 allele2); rename or add them"
+            "(or rsid chromosome position allele1 allele2, or ID CHROM POS ALT REF); rename or add them"
         )
-    twice = [name for name in _NEEDED if sum(_NAMES.get(column.lower()) == name for column in header) > 1]
+    twice = [name for name in _NEEDED if sum(names.get(column.lower()) == name for column in header) > 1]
     if twice:
         raise InputError(f"{path} has several columns for the {twice[0]}: {' '.join(header[:12])}; keep one")
     return places

@@ -15,50 +15,30 @@ Floats = npt.NDArray[np.float64]
 MAX_RATIO = 100.0
 """Largest over smallest weight, as PolyFun's `--q`; PolyFun only raises the smallest, here both ends give way."""
 
-# A quantile nearer to 1 than float32 can tell.
-_SMALLEST_REST = 2.0**-24
 
+def relative_priors(z: Floats, weight: float, max_ratio: float = MAX_RATIO) -> Floats:
+    """Relative prior weights exp(weight * z), with a floor of 1 / sqrt(max_ratio) and a cap of sqrt(max_ratio).
 
-def relative_priors(
-    sizes: npt.NDArray[np.float32], weight: float, max_ratio: float = MAX_RATIO, *, quantiles: bool = False
-) -> Floats:
-    """Relative prior weights from the sizes of effects.
-
-    The weight of a variant is exp(weight * z), where z = (s - mean) / standard deviation over the scored variants
-    of the panel and s = log2 size: `weight` is the log enrichment of a variant whose effect is one standard
-    deviation above the mean. A size of 0 counts as the smallest other. Of a quantile q, s = -log2(1 - q): how rare
-    so large an effect is, in halvings.
-
-    Weights have a floor of 1 / sqrt(max_ratio) and a cap of sqrt(max_ratio), where 1 is the weight at z = 0: one
-    variant with an outlying score changes nobody else's.
+    `weight` is the log enrichment of a variant whose log2 effect lies one standard deviation above the mean of its
+    class. 1 is the weight at z = 0: one variant with an outlying score changes nobody else's.
 
     Args:
-        sizes: [variants], none negative; NaN where there is no score.
+        z: [variants], from `class_scale.standardised`; NaN where there is no score.
         weight: 0 for equal weights.
         max_ratio: Largest over smallest weight, at least 1; infinite for no limit.
-        quantiles: The sizes are quantiles.
 
     Returns:
         Positive weights [variants]; NaN where there is no score.
-
-    Raises:
-        InputError: All sizes are 0.
     """
-    known = ~np.isnan(sizes)
-    positive = sizes[known & (sizes > 0)]
-    if not len(positive):
-        raise InputError("all scores are 0: nothing tells the variants apart; choose other columns")
-    chosen = sizes[known].astype(np.float64)
-    if quantiles:
-        logarithms = -np.log2(np.maximum(1 - chosen, _SMALLEST_REST))
-    else:
-        logarithms = np.log2(np.maximum(chosen, positive.min()))
-    spread = logarithms.std()
-    weights = np.full(len(sizes), np.nan)
-    z = (logarithms - logarithms.mean()) / spread if spread > 0 else np.zeros(len(chosen))
     limit = math.log(max_ratio) / 2
-    weights[known] = np.exp(np.clip(weight * z, -limit, limit))
+    weights: Floats = np.exp(np.clip(weight * z, -limit, limit))
     return weights
+
+
+def refuse_nothing_but_zeros(sizes: npt.NDArray[np.float32]) -> None:
+    """Raises InputError where no size [variants] is above 0; NaN where there is no score."""
+    if not (sizes > 0).any():
+        raise InputError("all scores are 0: nothing tells the variants apart; choose other columns")
 
 
 def given_priors(probabilities: npt.NDArray[np.float32]) -> Floats:

@@ -30,13 +30,36 @@ class Combine(StrEnum):
 def is_signed(name: str) -> bool:
     """Whether a column's score, or what a calibration made of it, says the direction of an effect."""
     known = column_score(name)
-    return known is not None and known.score.is_signed
+    return known is not None and known.is_signed
+
+
+def is_spread(name: str) -> bool:
+    """Whether a column says how far views of a score differ (SADSD, SADAGREE)."""
+    known = column_score(name)
+    return known is not None and known.spread is not None
 
 
 def is_quantile(name: str) -> bool:
     """Whether it is the quantile of a score (SADQ, JSQ)."""
     known = column_score(name)
     return known is not None and known.addition is Addition.QUANTILE
+
+
+def effect_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]:
+    """The chosen columns but for those that say how far views differ: these annotate no variant.
+
+    Raises:
+        UsageError: None is left.
+    """
+    spread = [is_spread(block.score) for block in layout.blocks for _ in block.labels]
+    kept = tuple(place for place in chosen if not spread[place])
+    if not kept:
+        names = {layout.values[place].partition("_")[0] for place in chosen}
+        raise UsageError(
+            f"{', '.join(sorted(names))} say how far views differ, not how large an effect is: "
+            "choose columns of a score (-c 'SAD_*')"
+        )
+    return kept
 
 
 def comparable_columns(layout: Layout, chosen: Sequence[int]) -> tuple[int, ...]:

@@ -4,10 +4,15 @@ The plugin (Enformer.pm, github.com/Ensembl/VEP_plugins) splits INFO at these wo
 contigs to begin with "chr".
 """
 
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
 from enformer_vep.errors import UsageError
 from enformer_vep.files.bgzf import ByteSink
 from enformer_vep.tables.formats import Format
-from enformer_vep.tables.row import Contigs, Layout, ScoredVariant
+from enformer_vep.tables.row import Contigs, Layout, ScoredVariant, is_missing
 from enformer_vep.tables.score_writer import ScoreWriter
 from enformer_vep.tables.tabix import TabixIndex
 from enformer_vep.tables.vcf import refuse_genes
@@ -47,12 +52,14 @@ class VepWriter(ScoreWriter):
         if row.values is None:
             return b""
         one = row.variant
-        info = ";".join(
-            f"{score}={','.join(f'{value:.9g}' for value in row.values[place].tolist())}"
-            for score, place in self._parts
-        )
+        info = ";".join(f"{score}={','.join(_cells(row.values[place]))}" for score, place in self._parts)
         fields = (_chr(one.contig), one.position, one.id, one.reference, one.alternate, ".", ".", info)
         return "\t".join(map(str, fields)).encode() + b"\n"
+
+
+def _cells(values: npt.NDArray[np.float32]) -> Iterator[str]:
+    for value, gone in zip(values.tolist(), is_missing(values).tolist(), strict=True):
+        yield "." if gone else f"{value:.9g}"
 
 
 def _chr(contig: str) -> str:

@@ -20,6 +20,11 @@ class VariantClass(StrEnum):
     DELETION_6_20 = "deletion_6_20"
     DELETION_LONG = "deletion_21_or_more"
 
+    @property
+    def is_indel(self) -> bool:
+        """Whether bases are added or removed, so that what follows moves."""
+        return self not in (VariantClass.SNV, VariantClass.MNV)
+
 
 class Change(NamedTuple):
     """What REF and ALT do not have in common.

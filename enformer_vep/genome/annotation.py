@@ -1,27 +1,30 @@
 """The text of gene annotations: which lines of a GTF or GFF3 are genes and transcripts, and what they say.
 
-Own code, because only a tenth of the lines and five of their attributes are needed: gffutils builds a
+Own code, because only a tenth of the lines and a few of their attributes are needed: gffutils builds a
 database of every exon first (many minutes for GENCODE), pyranges and gtfparse hold them all in a table, and
 none of them names the line of a malformed record.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from enformer_vep.errors import InputError
 from enformer_vep.files.reading import open_input
+from enformer_vep.genome.transcripts import read_tags
 
 Attributes = dict[str, str]
 
 _COLUMNS = 9
 _IS_GFF3 = re.compile(r"\s*[^\s=\";]+=")
 _GTF_ATTRIBUTE = re.compile(r"([\w.-]+)\s+(?:\"([^\"]*)\"|([^\s;\"]+))")
-_ID_PREFIX = re.compile(r"gene[:-]")
+_ID_PREFIX = re.compile(r"^(?:gene|transcript|rna)[:-]")
 _FASTA_SECTION = (b"##FASTA", b">")
 _EXON = b"exon"
+_TRANSCRIPT_TYPES = ("transcript_type", "transcript_biotype", "biotype", "gbkey")
 # What GFF3 writes inside transcripts; some producers hang it on the gene itself. It is most of the file.
 _PARTS = frozenset(
     b"exon CDS start_codon stop_codon UTR five_prime_UTR three_prime_UTR intron Selenocysteine "
@@ -39,11 +42,15 @@ class Feature(NamedTuple):
         end: 0-based half-open end.
         strand: "+", "-", or "." when the annotation knows none.
         is_gene: Whether this is the gene itself, rather than something that belongs to one.
+        is_exon: Whether this is a part of a transcript.
         gene: What ties transcripts to genes: `gene_id` in GTF; `ID` of the gene, `Parent` of others in GFF3.
-        transcript: What an exon is a part of; empty in genes and transcripts.
+        transcript: The transcript's identifier, with its version where a line has one; an exon's is that of the
+            transcript that it is a part of. Empty in genes.
         identifier: The gene's identifier as written; empty in GFF3's features that are not genes.
         name: The gene's name; empty when this line does not say.
         type: The gene's type (`gene_type`, `gene_biotype` or `biotype`); empty when this line does not say.
+        transcript_type: The transcript's type (`transcript_type`, `transcript_biotype`, `biotype` or `gbkey`).
+        tags: The transcript's tags, as `read_tags` spells them.
     """
 
     line: int
@@ -52,11 +59,14 @@ class Feature(NamedTuple):
     end: int
     strand: str
     is_gene: bool = False
+    is_exon: bool = False
     gene: str = ""
     transcript: str = ""
     identifier: str = ""
     name: str = ""
     type: str = ""
+    transcript_type: str = ""
+    tags: frozenset[str] = frozenset()
 
     @property
     def five_prime(self) -> int:
@@ -140,15 +150,24 @@ def _from_gtf(feature: Feature, kind: str, text: str) -> Iterator[Feature]:
     if kind not in ("gene", "transcript", "exon"):
         return
     attributes: Attributes = {}
+    tags: list[str] = []
     for key, quoted, bare in _GTF_ATTRIBUTE.findall(text):
         attributes.setdefault(key, quoted or bare)
+        if key == "tag":
+            tags.append(quoted or bare)
     gene = attributes.get("gene_id", "")
     if not gene:
         raise ValueError(f"the {kind} has no gene_id")
-    # Transcripts stand for themselves, exons have to be joined.
-    transcript = (attributes.get("transcript_id") or gene) if kind == "exon" else ""
     name = _first(attributes, "gene_name", "gene")
-    yield Feature(*feature[:5], kind == "gene", gene, transcript, gene, name, _type(attributes))
+    feature = feature._replace(gene=gene, identifier=gene, name=name, type=_type(attributes))
+    if kind == "gene":
+        yield feature._replace(is_gene=True)
+    else:
+        transcript = _versioned(attributes.get("transcript_id") or gene, attributes.get("transcript_version", ""))
+        kind_of = sys.intern(_first(attributes, *_TRANSCRIPT_TYPES))
+        yield feature._replace(
+            is_exon=kind == "exon", transcript=transcript, transcript_type=kind_of, tags=read_tags(*tags)
+        )
 
 
 def _from_gff3(feature: Feature, kind: str, text: str) -> Iterator[Feature]:
@@ -158,8 +177,9 @@ def _from_gff3(feature: Feature, kind: str, text: str) -> Iterator[Feature]:
         raise ValueError("its attributes are not key=value as in the lines before")
     attributes = {key.strip(): value.strip() for key, _, value in pairs}
     parents = attributes.get("Parent", "")
-    for parent in parents.split(",") if parents else ():
-        yield feature._replace(gene=unquote(parent))
+    if parents:
+        feature = feature._replace(**_transcript_of_gff3(attributes))
+        yield from (feature._replace(gene=unquote(parent)) for parent in parents.split(","))
     if parents or not kind.endswith("gene"):
         return
     key = unquote(attributes.get("ID", ""))
@@ -167,7 +187,23 @@ def _from_gff3(feature: Feature, kind: str, text: str) -> Iterator[Feature]:
     if not identifier:
         raise ValueError(f"the {kind} has neither gene_id nor ID")
     name = unquote(_first(attributes, "gene_name", "Name", "gene"))
-    yield Feature(*feature[:5], True, key or identifier, "", identifier, name, _type(attributes))
+    yield feature._replace(
+        is_gene=True, gene=key or identifier, identifier=identifier, name=name, type=_type(attributes)
+    )
+
+
+def _transcript_of_gff3(attributes: Attributes) -> dict[str, Any]:
+    identifier = attributes.get("transcript_id") or _ID_PREFIX.sub("", attributes.get("ID", ""), count=1)
+    return {
+        "transcript": _versioned(unquote(identifier), attributes.get("version", "")),
+        "transcript_type": sys.intern(unquote(_first(attributes, *_TRANSCRIPT_TYPES))),
+        "tags": read_tags(*map(unquote, attributes.get("tag", "").split(","))),
+    }
+
+
+def _versioned(identifier: str, version: str) -> str:
+    """Ensembl writes the version apart."""
+    return f"{identifier}.{version}" if version else identifier
 
 
 def _type(attributes: Attributes) -> str:

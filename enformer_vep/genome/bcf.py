@@ -19,7 +19,7 @@ from cyvcf2.cyvcf2 import set_htslib_log_level
 from enformer_vep.errors import InputError
 from enformer_vep.files.reading import InputStream, damage_named
 from enformer_vep.genome.regions import Region
-from enformer_vep.genome.vcf_text import Record
+from enformer_vep.genome.vcf_text import Record, numbers_per_alternate
 
 MAGIC = b"BCF\2"
 _SILENT, _WARNINGS = 0, 3  # levels of htslib's log; the second is its default
@@ -33,9 +33,10 @@ class Bcf:
         contigs: Contigs of the header, in its order.
     """
 
-    def __init__(self, vcf: VCF, name: str) -> None:
+    def __init__(self, vcf: VCF, name: str, info: str | None = None) -> None:
         self._vcf = vcf
         self._name = name
+        self._info = info
         self.contigs: list[str] = vcf.seqnames
 
     def records(self, first: int = 0) -> Iterator[Record]:
@@ -71,11 +72,24 @@ class Bcf:
         alternates = tuple(found.ALT) or (".",)
         if len(alternates) > 1 and "." in alternates:
             raise self._malformed(found, "one of several ALT alleles is missing")
-        record = Record(found.CHROM, found.start + 1, found.ID or ".", found.REF, alternates)
+        numbers = () if self._info is None else self._numbers(found, self._info, len(alternates))
+        record = Record(found.CHROM, found.start + 1, found.ID or ".", found.REF, alternates, numbers)
         text = "".join((record.id, record.reference, *alternates))
         if "\t" in text or "\n" in text:
             raise self._malformed(found, "a tab or line end in ID, REF or ALT")
         return record
+
+    def _numbers(self, found: Variant, field: str, alternates: int) -> tuple[float | None, ...]:
+        value = found.INFO.get(field)
+        parts = value if isinstance(value, tuple) else (value,)
+        # htslib has NaN for the missing one of several.
+        known = ["." if one is None or one != one else str(one) for one in parts]
+        place = f"{self._name}, record at position {found.start + 1}"
+        return numbers_per_alternate(None if value is None else ",".join(known), alternates, field, place)
+
+    def has_info(self, field: str) -> bool:
+        """Whether the header declares an INFO field."""
+        return f"##INFO=<ID={field}," in self._vcf.raw_header
 
     def _malformed(self, found: Variant, reason: str) -> InputError:
         return InputError(
@@ -84,13 +98,14 @@ class Bcf:
 
 
 @contextmanager
-def open_bcf(path: Path, name: str, index: Path | None = None) -> Iterator[Bcf]:
+def open_bcf(path: Path, name: str, index: Path | None = None, info: str | None = None) -> Iterator[Bcf]:
     """Opens a BCF; the block may read from it.
 
     Args:
         path: The file: BGZF whose end-of-file block was checked, or not compressed.
         name: What messages call it.
         index: Its .csi index, for regions.
+        info: INFO field of numbers, one per ALT, to read as well.
 
     Yields:
         The BCF.
@@ -107,7 +122,7 @@ def open_bcf(path: Path, name: str, index: Path | None = None) -> Iterator[Bcf]:
         ):
             if index is not None:
                 _set_index(vcf, plain, index)
-            yield Bcf(vcf, name)
+            yield Bcf(vcf, name, info)
     finally:
         set_htslib_log_level(_WARNINGS)
 

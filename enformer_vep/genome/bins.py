@@ -52,12 +52,17 @@ class Geometry:
         """
         if count is None:
             return None
-        start = self.bin_of(index) + 1 - (count + 1) // 2
+        start = self.bin_of(index) - bins_before(count)
         return None if (start, count) == (0, self.bins) else range(start, start + count)
 
     def cut(self, start: int, stop: int) -> "Geometry":
         """The same window with fewer bins, [start, stop) of these."""
         return replace(self, first=self.first + start * self.width, bins=stop - start)
+
+
+def bins_before(count: int) -> int:
+    """How many of a number of bins around a base lie before its own; see `Geometry.bins_around`."""
+    return (count + 1) // 2 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def _around_variants(output: Geometry, count: int, within: int) -> tuple[int, in
     centre = centre_index(output.window)
     # The window is centred on the middle of the outermost variants, rounded down.
     left, right = output.bin_of(centre - within // 2), output.bin_of(centre + (within + 1) // 2)
-    before = (count + 1) // 2 - 1
+    before = bins_before(count)
     return left - before, right - before + count
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from enformer_vep.genome.bins import Geometry
+from enformer_vep.genome.bins import Geometry, bins_before
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centre_index, window_start
@@ -31,7 +31,7 @@ class Placed:
     """A variant in a window.
 
     Attributes:
-        variant: The ALT allele.
+        variant: The ALT allele, where it is scored: an indel's record may have it elsewhere in a repeat.
         shift: How far its window lies from the one centred on it, in bp along the genome.
         readouts: Rows that come of it.
     """
@@ -48,8 +48,16 @@ class Placed:
 class Placer(Protocol):
     """Decides where a variant is scored, knowing that variant alone."""
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
-        """Its windows, in the order of its rows; none when no gene is in reach."""
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
+        """Find its windows.
+
+        Args:
+            variant: The ALT allele, where it is scored.
+            written: 0-based position in its record, which distances are counted from; None for the same.
+
+        Returns:
+            In the order of its rows; none when no gene is in reach.
+        """
         ...
 
 
@@ -65,7 +73,7 @@ class OwnWindow:
     geometry: Geometry
     count: int | None = None
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """One window, one row."""
         bins = self.geometry.bins_around(centre_index(self.geometry.window), self.count)
         return (Placed(variant, 0, (Readout(bins),)),)
@@ -79,7 +87,7 @@ class GenesAround:
         geometry: Of the model.
         genes: The annotation.
         resolve: The genome's own name of a contig.
-        tss_bins: Bins per transcription start, itself in the middle.
+        tss_bins: Bins per transcription start, see `transcription_bins`.
     """
 
     geometry: Geometry
@@ -87,26 +95,26 @@ class GenesAround:
     resolve: Callable[[str], str | None]
     tss_bins: int
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """One window, a row for each gene in reach; no window when there is none."""
         start = Placed(variant).window_start(self.geometry.window)
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
-        readouts = tuple(self._readout(gene, gene.starts, variant, start) for gene in genes)
+        readouts = tuple(self._readout(gene, _written(variant, written), start) for gene in genes)
         return (Placed(variant, 0, readouts),) if readouts else ()
 
-    def _readout(self, gene: Gene, starts: Sequence[int], variant: Variant, start: int) -> Readout:
-        bins = transcription_bins(starts, start, self.geometry, self.tss_bins)
-        return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
+    def _readout(self, gene: Gene, written: int, start: int) -> Readout:
+        bins = transcription_bins(gene.starts, start, self.geometry, self.tss_bins)
+        used = sum(0 <= self.geometry.bin_of(site - start) < self.geometry.bins for site in gene.starts)
+        return Readout(bins, (gene.identifier, gene.name, gene.distance(written), used))
 
 
 @dataclass(frozen=True, slots=True)
 class GeneWindows(GenesAround):
-    """For each gene in reach a window with the gene's TSS in the middle, where a variant's first REF base would be.
+    """For each gene in reach a window on its representative start, which is where a variant's first REF base would be.
 
-    A gene is in reach when the whole REF lies in its window, under every shift. Its own TSS is one of its starts,
-    even if no transcript of the annotation begins there.
+    A gene is in reach when the whole REF lies in its window, under every shift.
 
     Attributes:
         shifts: Shifts that windows are averaged over, in bp.
@@ -114,39 +122,43 @@ class GeneWindows(GenesAround):
 
     shifts: Sequence[int]
 
-    def place(self, variant: Variant) -> tuple[Placed, ...]:
+    def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """A window and a row for each gene in reach."""
         window, centre = self.geometry.window, centre_index(self.geometry.window)
-        # Window starts at tss - centre + shift; it has to be at or left of REF and to end at or right of it.
+        # Window starts at representative - centre + shift; it has to be at or left of REF and to end at or right of it.
         first = variant.end - window + centre - min(self.shifts)
         last = variant.start + centre - max(self.shifts)
         contig = self.resolve(variant.contig) or ""
-        near = self.genes.with_tss_within(contig, first, last + 1) if first <= last else ()
-        placed = [self._placed(variant, gene) for gene in near]
+        near = self.genes.represented_within(contig, first, last + 1) if first <= last else ()
+        placed = [self._placed(variant, gene, _written(variant, written)) for gene in near]
         return tuple(one for one in placed if one.readouts[0].bins)
 
-    def _placed(self, variant: Variant, gene: Gene) -> Placed:
-        start = window_start(gene.tss, self.geometry.window)
-        readout = self._readout(gene, (*gene.starts, gene.tss), variant, start)
-        return Placed(variant, gene.tss - variant.start, (readout,))
+    def _placed(self, variant: Variant, gene: Gene, written: int) -> Placed:
+        start = window_start(gene.representative, self.geometry.window)
+        return Placed(variant, gene.representative - variant.start, (self._readout(gene, written, start),))
+
+
+def _written(variant: Variant, written: int | None) -> int:
+    return variant.start if written is None else written
 
 
 def transcription_bins(starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int) -> tuple[int, ...]:
     """The distinct bins of a gene's transcription starts and their neighbours.
 
-    A start outside the bins in use counts for nothing, even where its neighbours would be inside; neighbours
-    outside are left out.
+    An even number has one more bin behind the start's own than before it, as `Geometry.bins_around` has it, on
+    either strand. A start outside the bins in use counts for nothing, even where its neighbours would be inside;
+    neighbours outside are left out.
 
     Args:
         starts: 0-based positions on the genome.
         window: 0-based start of the window.
         geometry: Of the model.
-        tss_bins: Bins per start, odd.
+        tss_bins: Bins per start.
 
     Returns:
         Ascending bins, each once.
     """
     own = {geometry.bin_of(start - window) for start in starts}
-    half = tss_bins // 2
-    every = {near for one in own if 0 <= one < geometry.bins for near in range(one - half, one + half + 1)}
+    firsts = [one - bins_before(tss_bins) for one in own if 0 <= one < geometry.bins]
+    every = {near for first in firsts for near in range(first, first + tss_bins)}
     return tuple(sorted(near for near in every if 0 <= near < geometry.bins))

@@ -18,6 +18,8 @@ class Status(StrEnum):
     TOO_LONG = "too_long"
     IDENTICAL_ALLELES = "identical_alleles"
     NO_GENE = "no_gene_in_reach"
+    NOT_FINITE = "not_finite"
+    """Of tables that are made of scores: one of these was no number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,37 +67,75 @@ def read_variants(
     else:
         wanted = None if end_record is None else max(end_record - first_record, 0)
         records = itertools.islice(_read(path, (), (), first_record), wanted)
-    variants = _explode(records, first_record)
+    variants = (variant for variant, _ in _explode(records, first_record))
     return itertools.chain(tuple(itertools.islice(variants, 1)), variants)
 
 
-def _explode(records: Iterator[Record], first: int) -> Iterator[Variant]:
-    numbered = enumerate(records, start=first)
-    for ordinal, (contig, position, identifier, reference, alternates) in numbered:
-        for allele, alternate in enumerate(alternates, start=1):
-            yield Variant(contig, position, identifier, reference, alternate, ordinal, allele)
+def read_numbers(
+    path: str, info: str, regions: Sequence[Region] = (), known_contigs: Collection[str] = ()
+) -> Iterator[tuple[Variant, float | None]]:
+    """Reads variants as `read_variants` does, each with its own number from an INFO field, such as AF.
+
+    Args:
+        path: As for `read_variants`.
+        info: Field with a number for every ALT allele.
+        regions: As for `read_variants`.
+        known_contigs: As for `read_variants`.
+
+    Yields:
+        A variant, and its number; None where the record has none, or "." for this allele.
+
+    Raises:
+        InputError: As for `read_variants`; the header has no such field; or a record has not one number per ALT.
+    """
+    yield from _explode(_read(path, regions, known_contigs, info=info), 0)
 
 
-def _read(path: str, regions: Sequence[Region], known: Collection[str], first: int = 0) -> Iterator[Record]:
+def _explode(records: Iterator[Record], first: int) -> Iterator[tuple[Variant, float | None]]:
+    for ordinal, record in enumerate(records, start=first):
+        numbers = record.numbers or itertools.repeat(None)
+        alleles = enumerate(zip(record.alternates, numbers, strict=False), start=1)
+        for allele, (alternate, number) in alleles:
+            contig, position, identifier, reference, *_ = record
+            yield Variant(contig, position, identifier, reference, alternate, ordinal, allele), number
+
+
+def _require_info(known: bool, info: str | None, name: str) -> None:
+    if info is not None and not known:
+        raise InputError(
+            f"{name} declares no INFO field {info}; compute it from genotypes with "
+            f"`bcftools +fill-tags IN -Oz -o OUT -- -t {info}`, or name the field that has it"
+        )
+
+
+def _read(
+    path: str, regions: Sequence[Region], known: Collection[str], first: int = 0, info: str | None = None
+) -> Iterator[Record]:
     with open_input(path, "VCF") as stream:
         # Only BGZF has an index. htslib does not look at the checksum of plain gzip: such BCF is spooled like a pipe.
         if stream.peek(len(MAGIC)) == MAGIC:
             direct = stream.file if stream.is_bgzf or not stream.is_gzip else None
-            yield from _read_bcf(stream, direct, regions, known, first)
+            yield from _read_bcf(stream, direct, regions, known, first, info)
         else:
             indexable = stream.file if stream.is_bgzf else None
-            yield from _read_text(stream, indexable, regions, known, first)
+            yield from _read_text(stream, indexable, regions, known, first, info)
 
 
 def _read_bcf(
-    stream: InputStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
+    stream: InputStream,
+    file: Path | None,
+    regions: Sequence[Region],
+    known: Collection[str],
+    first: int,
+    info: str | None = None,
 ) -> Iterator[Record]:
     """Reads a BCF: the file if there is one that htslib can read, else the stream."""
     index = find_index(file, (".csi",)) if file is not None and regions else None
     with (
         spooled(stream) if file is None else nullcontext(file) as readable,
-        open_bcf(readable, stream.name, index) as bcf,
+        open_bcf(readable, stream.name, index, info) as bcf,
     ):
+        _require_info(info is None or bcf.has_info(info), info, stream.name)
         if file is None:
             readable.unlink()  # open, so it is not needed; nothing is left behind however the process ends
         if index is None:
@@ -109,21 +147,27 @@ def _read_bcf(
 
 
 def _read_text(
-    stream: InputStream, file: Path | None, regions: Sequence[Region], known: Collection[str], first: int
+    stream: InputStream,
+    file: Path | None,
+    regions: Sequence[Region],
+    known: Collection[str],
+    first: int,
+    info: str | None = None,
 ) -> Iterator[Record]:
     """Reads a text VCF: the stream, or parts of the file if it is one that may have an index."""
     header = read_header(stream.content, stream.name)
+    _require_info(info is None or (info in header.info and header.columns > 7), info, stream.name)
     index = find_index(file) if file is not None and (regions or first) else None
     if file is not None and index is not None:
         if regions:
-            yield from _read_indexed(file, index, header, regions, known, stream.name)
+            yield from _read_indexed(file, index, header, regions, known, stream.name, info)
             return
         start = find_contig_start(index, first)
         if start is not None:
             yield from _read_from(file, start, header, first - start.first_record, stream.name)
             return
     passed = skip_records(stream.content, first)
-    records = read_records(stream.content, header, stream.name, passed)
+    records = read_records(stream.content, header, stream.name, passed, info)
     yield from _select(records, regions, header.contigs, known, stream.name)
 
 
@@ -138,7 +182,13 @@ def _read_from(path: Path, start: ContigStart, header: Header, skipped: int, nam
 
 
 def _read_indexed(
-    path: Path, index: Path, header: Header, regions: Sequence[Region], known: Collection[str], name: str
+    path: Path,
+    index: Path,
+    header: Header,
+    regions: Sequence[Region],
+    known: Collection[str],
+    name: str,
+    info: str | None = None,
 ) -> Iterator[Record]:
     # Latin-1 gives every byte back, and most of a line is not looked at.
     with _quiet_htslib(), pysam.TabixFile(str(path), index=str(index), encoding="latin-1") as tabix:
@@ -146,7 +196,7 @@ def _read_indexed(
         for region, earlier in _visits(regions, tabix.contigs):
             place = f"{name}, in {region.contig}:{region.start + 1}-{region.end}"
             lines = tabix.fetch(region.contig, region.start, region.end)
-            records = (parse_record(line.encode("latin-1"), header.columns, place) for line in lines)
+            records = (parse_record(line.encode("latin-1"), header.columns, place, info) for line in lines)
             yield from _new_in(region, earlier, records)
 
 

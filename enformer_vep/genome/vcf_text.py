@@ -15,18 +15,23 @@ from enformer_vep.errors import InputError
 logger = logging.getLogger(__name__)
 
 _COLUMNS = [b"#CHROM", b"POS", b"ID", b"REF", b"ALT"]
+_INFO = 7  # column, from 0
 _FORMAT_LINE = b"##fileformat=VCF"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Record(NamedTuple):
-    """One VCF record; `position` is 1-based, `alternates` is (".",) when there is none."""
+    """One VCF record; `position` is 1-based, `alternates` is (".",) when there is none.
+
+    `numbers` are those of the INFO field that was asked for, one per ALT, None where it is missing; else ().
+    """
 
     contig: str
     position: int
     id: str
     reference: str
     alternates: tuple[str, ...]
+    numbers: tuple[float | None, ...] = ()
 
     @property
     def end(self) -> int:
@@ -42,11 +47,13 @@ class Header:
         contigs: Contigs that the header declares.
         columns: Number of columns that every row must have.
         line_count: Lines that the header takes.
+        info: INFO fields that the header declares.
     """
 
     contigs: frozenset[str]
     columns: int
     line_count: int
+    info: frozenset[str] = frozenset()
 
 
 def read_header(lines: Iterator[bytes], name: str) -> Header:
@@ -55,17 +62,24 @@ def read_header(lines: Iterator[bytes], name: str) -> Header:
     Raises:
         InputError: There is no `##fileformat` line, no `#CHROM` line, or its columns are not a VCF's.
     """
-    contigs = set()
+    contigs: set[str] = set()
+    info: set[str] = set()
     for number, raw in enumerate(lines, start=1):
         line = raw.rstrip(b"\r\n")
         if number == 1:
             _check_first_line(line, name)
         if line.startswith(b"##contig=<"):
-            identifier = line.partition(b"ID=")[2].partition(b",")[0].removesuffix(b">")
-            contigs.add(identifier.decode("utf-8", "replace"))
+            contigs.add(_identifier(line))
+        elif line.startswith(b"##INFO=<"):
+            info.add(_identifier(line))
         elif not line.startswith(b"##"):
-            return Header(frozenset(contigs), _count_columns(line, number, name), number)
+            return Header(frozenset(contigs), _count_columns(line, number, name), number, frozenset(info))
     raise InputError(f"{name} has no #CHROM line; the file is cut short or is not a VCF")
+
+
+def _identifier(line: bytes) -> str:
+    """ID of a structured header line."""
+    return line.partition(b"ID=")[2].partition(b",")[0].removesuffix(b">").decode("utf-8", "replace")
 
 
 def skip_records(lines: Iterator[bytes], count: int) -> int:
@@ -77,7 +91,9 @@ def skip_records(lines: Iterator[bytes], count: int) -> int:
     return passed
 
 
-def read_records(lines: Iterator[bytes], header: Header, name: str, passed: int = 0) -> Iterator[Record]:
+def read_records(
+    lines: Iterator[bytes], header: Header, name: str, passed: int = 0, info: str | None = None
+) -> Iterator[Record]:
     """Parses the rows after the header.
 
     Args:
@@ -85,6 +101,7 @@ def read_records(lines: Iterator[bytes], header: Header, name: str, passed: int 
         header: The header.
         name: What messages call the VCF.
         passed: Lines between the header and the first of `lines`.
+        info: INFO field of numbers, one per ALT, to read as well.
 
     Yields:
         One record for every row, in order. Blank lines hold nothing and are passed over with a warning.
@@ -99,11 +116,11 @@ def read_records(lines: Iterator[bytes], header: Header, name: str, passed: int 
                 logger.warning("%s, line %d: blank line passed over (said once)", name, number)
             blank_seen = True
             continue
-        yield parse_record(line.rstrip(b"\r\n"), header.columns, f"{name}, line {number}")
+        yield parse_record(line.rstrip(b"\r\n"), header.columns, f"{name}, line {number}", info)
 
 
-def parse_record(line: bytes, columns: int, place: str) -> Record:
-    """Parses a row without its line end, which must have so many columns.
+def parse_record(line: bytes, columns: int, place: str, info: str | None = None) -> Record:
+    """Parses a row without its line end, which must have so many columns, and an INFO field if one is named.
 
     Raises:
         InputError: The row cannot be understood; the message names its place.
@@ -121,7 +138,36 @@ def parse_record(line: bytes, columns: int, place: str) -> Record:
     alternates = tuple(alternate.split(","))
     if not (contig and reference and all(alternates)):
         raise InputError(f"{place}: CHROM, REF or ALT is empty; correct the row (a missing ALT is '.')")
-    return Record(contig, int(position), identifier or ".", reference, alternates)
+    numbers = () if info is None else numbers_per_alternate(_info_text(line, info), len(alternates), info, place)
+    return Record(contig, int(position), identifier or ".", reference, alternates, numbers)
+
+
+def _info_text(line: bytes, field: str) -> str | None:
+    """What stands behind `field=` in the column INFO; None when it is not there."""
+    columns = line.split(b"\t", _INFO + 1)
+    wanted = f"{field}=".encode()
+    found = next((one for one in columns[_INFO].split(b";") if one.startswith(wanted)), None)
+    return None if found is None else found.removeprefix(wanted).decode("utf-8", "replace")
+
+
+def numbers_per_alternate(text: str | None, alternates: int, field: str, place: str) -> tuple[float | None, ...]:
+    """Reads an INFO field with a number for every ALT allele, "." where it is not known.
+
+    Raises:
+        InputError: There are more or fewer, or one is no number.
+    """
+    if text is None or text == ".":
+        return (None,) * alternates
+    parts = text.split(",")
+    if len(parts) != alternates:
+        raise InputError(
+            f"{place}: {field} has {len(parts)} values for {alternates} ALT allele{'s' if alternates > 1 else ''}; "
+            f"compute it anew with `bcftools +fill-tags`"
+        )
+    try:
+        return tuple(None if part == "." else float(part) for part in parts)
+    except ValueError:
+        raise InputError(f"{place}: {field} is {text[:40]!r}, not a number per ALT allele; correct the row") from None
 
 
 def _check_first_line(line: bytes, name: str) -> None:

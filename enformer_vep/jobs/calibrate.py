@@ -9,9 +9,11 @@ from enformer_vep import __version__
 from enformer_vep.calibration import CalibrationFitter, recorded_settings, write_calibration
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.writing import require_writable
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.jobs.run import Progress, prepare_run, write_run
 from enformer_vep.scoring.calibrated import scorer_identity
 from enformer_vep.scoring.inputs import open_source
+from enformer_vep.scoring.scorer import class_of
 from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
@@ -22,24 +24,30 @@ class _Background:
     def __init__(self, fitter: CalibrationFitter) -> None:
         self._fitter = fitter
         self._values: list[npt.NDArray[np.float32]] = []
+        self._classes: list[VariantClass] = []
 
     def write(self, row: ScoredVariant) -> None:
         if row.values is not None:
             self._values.append(row.values)
+            self._classes.append(class_of(row.variant))
 
     def end_batch(self) -> None:
         if self._values:
-            self._fitter.add(np.stack(self._values))
+            self._fitter.add(np.stack(self._values), self._classes)
             self._values.clear()
+            self._classes.clear()
 
     def end_piece(self) -> None:
         """Batches end with their piece."""
 
 
-def calibrate_file(request: ScoreRequest, destination: str, components: int, progress: Progress) -> RunSummary:
-    """Score a background of variants and keep how its scores are distributed.
+def calibrate_file(
+    request: ScoreRequest, destination: str, components: int, least: int, progress: Progress
+) -> RunSummary:
+    """Score a background of variants and keep how its scores are distributed, class by class.
 
-    The output settings of `request` are not looked at; `components` principal components are fitted, 0 for none.
+    The output settings of `request` are not looked at; `components` principal components are fitted, 0 for none, and
+    classes of fewer than `least` alleles are not calibrated.
 
     Raises:
         EnformerVepError: On bad input, options, weights, an unwritable destination, or too small a background.
@@ -54,6 +62,7 @@ def calibrate_file(request: ScoreRequest, destination: str, components: int, pro
             scorer_identity(run.scorer, source.reference.genes),
             {**recorded_settings(run.scorer.settings.describe()), "version": __version__},
             components,
+            least,
         )
         summary, began = RunSummary(), time.perf_counter()
         write_run(run, variants, _Background(fitter), summary, source.count(), 0)

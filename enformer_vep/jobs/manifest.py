@@ -3,14 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from enformer_vep.errors import InputError
 from enformer_vep.files.atomic import write_complete
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.shards import Shard
-from enformer_vep.resume.journal import read_counts
+from enformer_vep.resume.journal import read_classes, read_counts
 from enformer_vep.resume.resumable import FileFacts
 
 _FORMAT = 1
@@ -27,6 +28,7 @@ class Manifest:
         identity: What fixes the run's bytes; the same in all shards of a run but for "shard".
         counts: Rows by status.
         facts: What its bytes are, and how they were computed.
+        not_calibrated: Scored alleles without quantiles, by class.
     """
 
     file: Path
@@ -34,6 +36,7 @@ class Manifest:
     identity: Mapping[str, object]
     counts: Counter[Status]
     facts: FileFacts
+    not_calibrated: Counter[VariantClass] = field(default_factory=Counter)
 
     @property
     def run(self) -> dict[str, object]:
@@ -51,6 +54,7 @@ class Manifest:
             "shards": self.shard.count,
             "rows": self.counts.total(),
             "counts": self.counts,
+            "not_calibrated": self.not_calibrated,
             **facts,
             "run": self.identity,
             "computed": computed,
@@ -84,6 +88,7 @@ def read_manifest(file: Path) -> Manifest | None:
                 *(int(values["size"]), str(values["sha256"]), int(values["header"]), int(values["trailer"])),
                 computed=dict(values["computed"]),
             ),
+            not_calibrated=read_classes(values.get("not_calibrated", {})),
         )
     except FileNotFoundError:
         return None

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from enformer_vep.errors import EnformerVepError, InputError, OutputError, UsageError
 from enformer_vep.files.writing import OutputStream, is_stream, open_stream
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.manifest import Manifest, manifest_path, read_manifest
 from enformer_vep.jobs.shards import as_array
+from enformer_vep.resume.computed import in_words, ways_of
 from enformer_vep.resume.journal import differences
 from enformer_vep.tables.formats import FormatChoice, choose_format, parse_format
-from enformer_vep.tables.row import counts_report
+from enformer_vep.tables.row import counts_report, warn_of_classes
 from enformer_vep.tables.tabix import TabixIndex
 
 logger = logging.getLogger(__name__)
@@ -43,14 +45,15 @@ class IncompleteError(EnformerVepError):
 
 @dataclass(frozen=True, slots=True)
 class MergeSummary:
-    """How many shards were joined, and their rows by status."""
+    """How many shards were joined, their rows by status, and alleles without quantiles by class."""
 
     shards: int
     counts: Counter[Status]
+    not_calibrated: Counter[VariantClass]
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
-        return {"shards": self.shards, **counts_report(self.counts)}
+        return {"shards": self.shards, **counts_report(self.counts, self.not_calibrated)}
 
 
 def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> MergeSummary:
@@ -89,7 +92,9 @@ def merge(shards: Sequence[Path], destination: str, tabix: bool = False) -> Merg
             raise OutputError(f"{error}; the shards are whole: merge without --tabix") from None
         raise
     counts = sum((one.counts for one in complete), Counter[Status]())
-    return MergeSummary(len(complete), counts)
+    not_calibrated = sum((one.not_calibrated for one in complete), Counter[VariantClass]())
+    warn_of_classes(not_calibrated)
+    return MergeSummary(len(complete), counts, not_calibrated)
 
 
 def _find(path: Path) -> Manifest | None:
@@ -128,12 +133,11 @@ def _select(found: Sequence[Manifest]) -> list[Manifest]:
 
 
 def _warn_of_mixture(manifests: Iterable[Manifest]) -> None:
-    ways = [one.facts.computed for one in manifests]
-    kinds = {f"{way.get('device')}, batches of {way.get('batch-size')}" for way in ways}
+    kinds = {in_words(way) for one in manifests for way in ways_of(one.facts.computed)}
     if len(kinds) > 1:
         logger.warning(
-            "shards were computed in different ways (%s): one run on one kind of device may differ from "
-            "them in the last digits",
+            "shards were computed in different ways (%s): their last digits may differ from those of one run "
+            "in one way",
             "; ".join(sorted(kinds)),
         )
 

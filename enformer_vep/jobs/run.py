@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 from enformer_vep import __version__
 from enformer_vep.files.signals import StopRequest
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Variant
 from enformer_vep.jobs.shards import Shard
 from enformer_vep.scoring.assembly import scorer_of
 from enformer_vep.scoring.batches import Table, score_variants, write_rows
 from enformer_vep.scoring.inputs import Source
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.scoring.workers import DevicePool
+from enformer_vep.scoring.threads import threads_of_each, use_threads
+from enformer_vep.scoring.workers import DevicePool, device_names
 from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
@@ -60,14 +62,34 @@ class Run:
                 "batch_size": scorer.batch_size,
             },
             "device": self.device,
+            **({} if self.threads is None else {"threads": self.threads}),
             "genes": str(request.genes) if request.genes else None,
             "calibration": str(request.calibration) if request.calibration else None,
         }
 
     @property
+    def calibrated(self) -> frozenset[VariantClass] | None:
+        """Classes of variants that the calibration has; None without one."""
+        extension = self.scorer.extension
+        return None if extension is None else extension.classes
+
+    @property
     def device(self) -> str:
         """Where it computes, in words."""
         return ", ".join(self.request.compute.devices) or self.scorer.predictor.device_name
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of each process that computes on a CPU; None where none does: a GPU has its own."""
+        devices = self.request.compute.devices
+        on_cpu = "cpu" in (devices or (self.device,))
+        return threads_of_each(len(devices)) if on_cpu else None
+
+    @property
+    def computed(self) -> dict[str, object]:
+        """What changes last digits beside what makes a run this one, for journals and manifests."""
+        threads = {} if self.threads is None else {"threads": self.threads}
+        return {"batch-size": self.scorer.batch_size, "device": self.device, **threads}
 
 
 def prepare_run(
@@ -87,8 +109,13 @@ def prepare_run(
     """
     compute = request.compute
     sized = replace(compute, batch_size=compute.batch_size or batch_size)
+    threads = use_threads(compute.threads)
     scorer = scorer_of(replace(request, compute=sized), source.reference)
-    run = Run(replace(request, settings=scorer.settings), source, scorer, shard, progress, stop)
+    devices = device_names(request)
+    known = replace(request, settings=scorer.settings, compute=replace(compute, devices=devices))
+    run = Run(known, source, scorer, shard, progress, stop)
+    if run.threads is not None and not request.dry_run:
+        logger.info("computing with %s", threads.describe(len(devices)))
     logger.debug("%s", run.provenance)
     return run
 
@@ -112,11 +139,12 @@ def write_run(
         skipped_batches: Batches of the first piece that are done already.
     """
     size, reference = run.request.compute.piece_size, run.source.reference
+    calibrated = run.calibrated
     with run.progress(total) as advance:
         if run.request.compute.devices:
             with DevicePool(run.request, run.scorer.batch_size) as workers:
                 rows = workers.score(variants, size, skipped_batches)
-                write_rows(rows, table, summary, advance)
+                write_rows(rows, table, summary, advance, calibrated)
         else:
             rows = score_variants(variants, reference, run.scorer, size, skipped_batches)
-            write_rows(rows, table, summary, advance)
+            write_rows(rows, table, summary, advance, calibrated)

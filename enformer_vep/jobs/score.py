@@ -19,14 +19,14 @@ from enformer_vep.jobs.identity import run_identity
 from enformer_vep.jobs.manifest import Manifest, read_manifest
 from enformer_vep.jobs.run import Progress, Run, prepare_run, write_run
 from enformer_vep.jobs.shards import Shard, parse_shard
-from enformer_vep.resume.journal import JournalContent, differences, read_journal
+from enformer_vep.resume.journal import Checkpoint, JournalContent, differences, read_journal
 from enformer_vep.resume.names import Names, was_completed
 from enformer_vep.resume.resumable import open_resumable
 from enformer_vep.scoring.batches import check_variants
 from enformer_vep.scoring.inputs import Source, open_source
 from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.formats import Format, choose_format, require_joinable
-from enformer_vep.tables.row import RunSummary
+from enformer_vep.tables.row import RunSummary, warn_of_classes
 from enformer_vep.tables.writers import WriterFactory, choose_writer, open_table
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,8 @@ def _check_destinations(request: ScoreRequest) -> None:
 def _count(run: Run, variants: Iterator[Variant]) -> RunSummary:
     summary = RunSummary()
     checked = check_variants(variants, run.source.reference, run.scorer.geometry, run.request.settings)
-    summary.counts.update(one.status for one in checked)
+    for one in checked:
+        summary.count(one.variant, one.status, run.calibrated)
     return summary
 
 
@@ -123,7 +124,7 @@ def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSumma
     output, size = run.request.output, run.request.compute.piece_size
     make, variants = _writer(run, variants)
     identity = run_identity(run.request, run.source.regions, run.source.reference, run.scorer)
-    content = JournalContent(identity, {"batch-size": run.scorer.batch_size, "device": run.device}, ())
+    content = JournalContent(identity, run.computed, ())
     done = None if output.overwrite else _already_complete(run, names, content)
     if done is not None:
         return done
@@ -136,10 +137,10 @@ def _write_file(run: Run, names: Names, variants: Iterator[Variant]) -> RunSumma
         with run.stop.patience():
             left = None if total is None else max(total - first, 0)
             write_run(run, variants, table, table.summary, left, table.batches)
-        facts, counts = table.complete(), table.summary.counts
+        facts, counted = table.complete(), table.summary
         if run.shard:
             # Before the file has its name: a shard that is there has its manifest.
-            Manifest(names.target, run.shard, content.identity, counts, facts).write()
+            Manifest(names.target, run.shard, content.identity, counted.counts, facts, counted.not_calibrated).write()
         table.take_name()
         return table.summary
 
@@ -168,21 +169,21 @@ def _pieces(run: Run) -> tuple[range | None, int | None]:
 
 def _already_complete(run: Run, names: Names, content: JournalContent) -> RunSummary | None:
     """The counts of a file that an earlier process completed; None when there is work to do."""
-    counts = None
+    done: Checkpoint | Manifest | None = None
     if was_completed(names):
         found = read_journal(names.journal)
         if found and not differences(found.identity, content.identity):
-            counts = found.checkpoints[-1].counts
+            done = found.checkpoints[-1]
     elif run.shard and names.target.is_file():
         manifest = read_manifest(names.target)
         same_run = manifest and not differences(manifest.identity, content.identity)
         if manifest and same_run and manifest.facts.sha256 == sha256_of(names.target):
-            counts = manifest.counts
-    if counts is None:
+            done = manifest
+    if done is None:
         return None
     names.journal.unlink(missing_ok=True)
     logger.info("%s is complete already: nothing to do (--overwrite scores it again)", names.destination)
-    return RunSummary(counts, counts.total())
+    return RunSummary(done.counts, done.counts.total(), not_calibrated=done.not_calibrated)
 
 
 def _report(summary: RunSummary, dry_run: bool) -> None:
@@ -198,3 +199,4 @@ def _report(summary: RunSummary, dry_run: bool) -> None:
         f" (not: {', '.join(reasons)})" if reasons else "",
         "" if dry_run else f" in {summary.seconds:.1f} s, {summary.rate:.3g} per second",
     )
+    warn_of_classes(summary.not_calibrated)

@@ -16,7 +16,9 @@ from typing import BinaryIO, cast
 
 from enformer_vep.errors import OutputError
 from enformer_vep.files.atomic import explained, write_complete
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Status
+from enformer_vep.resume.computed import Computed
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Checkpoint:
         counts: Rows by status.
         state: What the writer needs to go on.
         finished: The file is complete but for its name.
+        not_calibrated: Scored alleles without quantiles, by class.
     """
 
     piece: int
@@ -50,6 +53,7 @@ class Checkpoint:
     counts: Counter[Status] = field(default_factory=Counter)
     state: Mapping[str, object] = field(default_factory=dict)
     finished: bool = False
+    not_calibrated: Counter[VariantClass] = field(default_factory=Counter)
 
     @property
     def holds_back(self) -> bool:
@@ -67,12 +71,18 @@ class Checkpoint:
         values = json.loads(line)
         piece, batches, size = (int(values[name]) for name in ("piece", "batches", "size"))
         counts, state = read_counts(values["counts"]), dict(values["state"])
-        return cls(piece, batches, size, str(values["sha256"]), counts, state, bool(values["finished"]))
+        lacking = read_classes(values.get("not_calibrated", {}))
+        return cls(piece, batches, size, str(values["sha256"]), counts, state, bool(values["finished"]), lacking)
 
 
 def read_counts(values: Mapping[str, object]) -> Counter[Status]:
     """Rows by status, as they stand in a journal or manifest; raises ValueError when they are none."""
     return Counter({Status(name): int(cast(int, count)) for name, count in values.items()})
+
+
+def read_classes(values: Mapping[str, object]) -> Counter[VariantClass]:
+    """Alleles by class, likewise."""
+    return Counter({VariantClass(name): int(cast(int, count)) for name, count in values.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +91,12 @@ class JournalContent:
 
     Attributes:
         identity: Which run it belongs to.
-        computed: How the run computed: batch size and device.
+        computed: How the run computed.
         checkpoints: Oldest first.
     """
 
     identity: Identity
-    computed: Mapping[str, object]
+    computed: Computed
     checkpoints: tuple[Checkpoint, ...]
 
 

@@ -14,6 +14,7 @@ from enformer_vep.files.atomic import explained, take_name
 from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.files.signals import StoppedError, StopRequest
 from enformer_vep.files.writing import OutputStream
+from enformer_vep.resume.computed import Computed, gone_on_with, in_words, ways_of
 from enformer_vep.resume.journal import (
     Checkpoint,
     Journal,
@@ -43,14 +44,14 @@ class FileFacts:
         sha256: Of them.
         header: Bytes before the first row.
         trailer: Bytes after the last row.
-        computed: Batch size and device, as journalled.
+        computed: How they were computed, as journalled.
     """
 
     size: int
     sha256: str
     header: int
     trailer: int
-    computed: Mapping[str, object]
+    computed: Computed
 
 
 class _HashedStream:
@@ -79,21 +80,23 @@ class ResumableTable:
         names: Names,
         handle: BinaryIO,
         content: JournalContent,
+        computed: Computed,
         make: WriterFactory,
         stop: StopRequest,
         first_piece: int,
     ) -> None:
-        """Goes on from the last checkpoint that the unfinished file bears out; see `open_resumable`."""
+        """Goes on from the last checkpoint of `content` that the unfinished file bears out; see `open_resumable`."""
         self._names, self._handle, self._stop = names, handle, stop
-        self._computed = content.computed
         points, running = _sound(names, handle, content)
+        kept = bool(points and points[-1].counts)
+        self._computed = _continue(names, content.computed, computed) if kept else computed
         self._stream = OutputStream(handle, names.destination)
         self._sink = _HashedStream(self._stream, running, points[-1].size if points else 0)
         with explained(names.destination):
             handle.seek(self._sink.size)
             handle.truncate()
         self._writer = make(self._sink)
-        self._journal = Journal(names.journal, JournalContent(content.identity, content.computed, points))
+        self._journal = Journal(names.journal, JournalContent(content.identity, self._computed, points))
         self.summary = RunSummary()
         self._last_checkpoint = self._last_sync = time.monotonic()
         self.piece, self.batches = first_piece, 0
@@ -162,13 +165,14 @@ class ResumableTable:
         self._writer.restore(point.state)
         self.piece, self.batches = point.piece, point.batches
         self.summary.counts = Counter(point.counts)
+        self.summary.not_calibrated = Counter(point.not_calibrated)
         self.summary.resumed = point.counts.total()
         logger.info("%s: going on after row %d", self._names.destination, self.summary.resumed)
 
     def _journal_final(self) -> None:
         """Notes which file was made of the unfinished one, so that it is known when a kill leaves it alone."""
-        counts, size = Counter(self.summary.counts), self._final.stat().st_size
-        self._journal.append(Checkpoint(self.piece, self.batches, size, sha256_of(self._final), counts, finished=True))
+        size, sha256 = self._final.stat().st_size, sha256_of(self._final)
+        self._journal.append(self._point(size, sha256, {}, finished=True))
         self._journal.sync()
 
     def _checkpoint(self, finished: bool = False) -> None:
@@ -179,12 +183,13 @@ class ResumableTable:
                 os.fsync(self._handle.fileno())
             self._journal.sync()
             self._last_sync = now
-        counts = Counter(self.summary.counts)
-        sha256 = self._sink.running.hexdigest()
         state = {} if finished else self._writer.state()
-        point = Checkpoint(self.piece, self.batches, self._sink.size, sha256, counts, state, finished)
-        self._journal.append(point)
+        self._journal.append(self._point(self._sink.size, self._sink.running.hexdigest(), state, finished=finished))
         self._last_checkpoint = now
+
+    def _point(self, size: int, sha256: str, state: Mapping[str, object], *, finished: bool) -> Checkpoint:
+        counts, lacking = Counter(self.summary.counts), Counter(self.summary.not_calibrated)
+        return Checkpoint(self.piece, self.batches, size, sha256, counts, state, finished, lacking)
 
 
 @contextmanager
@@ -204,7 +209,7 @@ def open_resumable(
     no row yet.
 
     `overwrite` forgets what an earlier process left; else a new run begins with `first_piece`, its journal with
-    `content`.
+    `content`. A run that goes on in another way than it began (device, threads) says so and keeps both on record.
 
     Raises:
         OutputError: The file cannot be written, another process writes it, or it belongs to another run.
@@ -216,7 +221,7 @@ def open_resumable(
             _start_anew(names, handle, overwrite)
         else:
             refuse_other_run(found.identity, content.identity, names.part, names.journal)
-        table = ResumableTable(names, handle, found or content, make, stop, first_piece)
+        table = ResumableTable(names, handle, found or content, content.computed, make, stop, first_piece)
         try:
             yield table
         finally:
@@ -231,6 +236,19 @@ def _start_anew(names: Names, handle: BinaryIO, overwrite: bool) -> None:
         if os.fstat(handle.fileno()).st_size and not overwrite:
             logger.warning("%s has no journal that can be read: starting anew", names.part)
         handle.truncate(0)
+
+
+def _continue(names: Names, before: Computed, now: Computed) -> Computed:
+    """How rows that are there and rows to come are computed; a warning where these differ."""
+    if ways_of(now)[0] != ways_of(before)[0]:
+        logger.warning(
+            "%s was begun in one way (%s) and goes on in another (%s): the last digits of its rows may differ from "
+            "those of one run",
+            names.destination,
+            in_words(ways_of(before)[0]),
+            in_words(now),
+        )
+    return gone_on_with(before, now)
 
 
 def _sound(names: Names, handle: BinaryIO, content: JournalContent) -> tuple[tuple[Checkpoint, ...], "hashlib._Hash"]:

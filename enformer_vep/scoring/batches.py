@@ -8,15 +8,17 @@ Invariant: every ALT allele that goes in comes out, in order, in at least one ro
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from enformer_vep.errors import InputError
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex
+from enformer_vep.genome.normalisation import normalise
 from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
 from enformer_vep.genome.sharing import (
     LARGEST_GROUP,
@@ -28,7 +30,7 @@ from enformer_vep.genome.sharing import (
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
-from enformer_vep.settings import PIECE_SIZE, Centre, ScoreSettings
+from enformer_vep.settings import PIECE_SIZE, Centre, Indels, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
@@ -125,8 +127,16 @@ def check_variants(
                 f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
                 "use the assembly that the VCF was called on, or leave out --strict"
             )
-        placed = placer.place(variant) if status is Status.OK else ()
+        placed = _placed(variant, placer, reference.genome, settings) if status is Status.OK else ()
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
+
+
+def _placed(variant: Variant, placer: Placer, genome: Genome, settings: ScoreSettings) -> tuple[Placed, ...]:
+    """Place a variant that can be scored; with `Indels.LOCAL` all that describe one change at one place."""
+    contig = genome.resolve(variant.contig)
+    if settings.indels is not Indels.LOCAL or contig is None:
+        return placer.place(variant)
+    return placer.place(normalise(variant, genome, contig), variant.start)
 
 
 def score_variants(
@@ -195,11 +205,12 @@ def write_rows(
     table: Table,
     summary: RunSummary,
     progress: Callable[[ScoredVariant], None],
+    calibrated: Collection[VariantClass] | None = None,
 ) -> None:
     """Write every row as it comes.
 
-    Alleles are counted in `summary` before the batch they belong to is reported to the table; `progress` is called
-    after each row.
+    `calibrated` are the classes that have quantiles; None without a calibration. Alleles are counted in `summary`
+    before the batch they belong to is reported to the table; `progress` is called after each row.
     """
     variant = None
     for batch in batches:
@@ -207,7 +218,7 @@ def write_rows(
             table.write(row)
             if row.variant is not variant:
                 variant = row.variant
-                summary.counts[row.status] += 1
+                summary.count(row.variant, row.status, calibrated)
             progress(row)
         if batch.rows:
             table.end_batch()
@@ -229,12 +240,12 @@ def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterato
         if by_gene:
             full = len(batch) == LARGEST_GROUP
         else:
-            full = bool(one.placed) and windows.add(one.variant) > scorer.batch_size
+            full = bool(one.placed) and windows.add(one.placed[0].variant) > scorer.batch_size
         if ends_piece or full:
             yield batch, ends_piece
             batch, windows = [], WindowCounter(shared)
             if one.placed:
-                windows.add(one.variant)
+                windows.add(one.placed[0].variant)
         batch.append(one)
     if batch:
         yield batch, True
@@ -258,7 +269,7 @@ def _placements(alleles: Sequence[Checked], scorer: Scorer) -> list[Placed]:
     within, count = scorer.settings.share_windows, scorer.settings.centre_bins
     if not within:
         return [placed for one in alleles for placed in one.placed]
-    groups = group_by_window((one.variant for one in alleles if one.placed), within)
+    groups = group_by_window((one.placed[0].variant for one in alleles if one.placed), within)
     return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
 
 
@@ -275,7 +286,7 @@ def _scored(batch: Batch, submitted: Iterable[Submitted], scorer: Scorer) -> Sco
             rows.append(ScoredVariant(one.variant, one.status, None))
         for index, place in itertools.islice(places, len(one.placed)):
             rows.extend(
-                ScoredVariant(one.variant, one.status, row, readout.context)
+                ScoredVariant(one.variant, one.status, row, (*readout.context, *scorer.class_cells(one.variant)))
                 for row, readout in zip(values[index], place.readouts, strict=True)
             )
     return ScoredBatch(rows, batch.ends_piece)

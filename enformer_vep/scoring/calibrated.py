@@ -16,7 +16,7 @@ from enformer_vep.calibration import (
 )
 from enformer_vep.calibration.comparison import Identity
 from enformer_vep.genome.genes import GeneIndex
-from enformer_vep.tables.row import ValueBlock
+from enformer_vep.tables.row import VARIANT_CLASS, ValueBlock
 
 if TYPE_CHECKING:
     from enformer_vep.scoring.scorer import Scorer
@@ -42,10 +42,17 @@ def with_calibration(
     """
     calibration = read_calibration(calibration_path(path))
     calibration.require_matching(scorer_identity(scorer, genes))
-    blocks = scorer.layout.blocks
+    layout = scorer.layout
+    blocks = layout.blocks
     wanted = _default(calibration, blocks) if additions is None else parse_additions(",".join(additions))
     extension = calibration.extend(blocks, wanted)
-    return replace(scorer, layout=replace(scorer.layout, blocks=blocks + extension.blocks), extension=extension)
+    layout = replace(
+        layout,
+        blocks=blocks + extension.blocks,
+        context=(*layout.context, VARIANT_CLASS),
+        notes=(*layout.notes, ("calibrated-classes", calibration.describe_classes())),
+    )
+    return replace(scorer, layout=layout, extension=extension)
 
 
 def calibration_path(path: Path) -> Path:
@@ -73,7 +80,7 @@ def _default(calibration: Calibration, blocks: Sequence[ValueBlock]) -> tuple[Ad
     fitted = {one.score: one for one in calibration.scores}
     labels = {block.score: set(block.labels) for block in blocks}
     complete = all(
-        set(one.labels) <= labels[score] and one.components is not None
+        set(one.labels) <= labels[score] and one.transform is not None
         for score, one in fitted.items()
         if score in labels
     )

@@ -63,4 +63,6 @@ def open_reference(request: ScoreRequest) -> Reference:
     genome, genes = Genome(request.genome), request.settings.genes
     if genes is None or request.genes is None:
         return Reference(genome)
-    return Reference(genome, read_genes(request.genes, genome.resolve, types=genes.types))
+    return Reference(
+        genome, read_genes(request.genes, genome.resolve, types=genes.types, transcripts=genes.transcripts)
+    )

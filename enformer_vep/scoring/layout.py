@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from enformer_vep.calibration.additions import SpreadColumn
 from enformer_vep.settings import ScoreSettings
 from enformer_vep.tables.row import (
     GENE_ID,
     GENE_NAME,
+    N_TSS,
     TSS_DISTANCE,
     WINDOW_START,
     ContextColumn,
@@ -32,9 +34,31 @@ def make_layout(
         notes = (("groups", str(dict(zip(groups.names, groups.members, strict=True)))),)
     elif table is not None:
         titles = tuple(table[track].description for track in tracks)
-    blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
+    blocks = value_blocks(settings, labels, titles)
     context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
-    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
+    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS) if settings.genes else context, notes)
+
+
+def value_blocks(
+    settings: ScoreSettings, labels: tuple[str, ...], titles: tuple[str, ...] = ()
+) -> tuple[ValueBlock, ...]:
+    """The value columns of a run: its scores, how far their views differ, and how many of these have their sign."""
+    blocks = tuple(ValueBlock(score.value, labels, settings.describe_score(score), titles) for score in settings.scores)
+    if not settings.spread:
+        return blocks
+    deviation = SpreadColumn.DEVIATION
+    blocks += tuple(ValueBlock(f"{one}{deviation}", labels, deviation.describe(one), titles) for one in settings.scores)
+    return blocks + agreement_blocks(settings, labels, titles)
+
+
+def agreement_blocks(
+    settings: ScoreSettings, labels: tuple[str, ...], titles: tuple[str, ...] = ()
+) -> tuple[ValueBlock, ...]:
+    """The columns that say which share of views has the sign of a signed score."""
+    column = SpreadColumn.AGREEMENT
+    return tuple(
+        ValueBlock(f"{one}{column}", labels, column.describe(one), titles) for one in settings.scores if one.is_signed
+    )
 
 
 def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:
@@ -48,11 +72,13 @@ def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSett
     """
     said_elsewhere = {} if targets is None else {"targets": targets}
     notes: dict[str, object] = {"model": sha256, **said_elsewhere, "window": window, **settings.describe()}
-    for said_by_columns in ("scores", "strict", "tss-bins", "center"):
+    for said_by_columns in ("scores", "strict", "tss-bins", "center", "spread"):
         notes.pop(said_by_columns, None)
+    transcripts = notes.pop("transcripts", "")
     if not settings.share_windows:
         del notes["share-windows"]
     engine, precision = notes.pop("engine"), notes.pop("precision")
     genes = settings.genes
-    notes["genes"] = f"{genes.tss_bins} bins per TSS, window on the {genes.centre}" if genes else "none"
+    words = f"{transcripts} transcripts, window on the"
+    notes["genes"] = f"{genes.tss_bins} bins per TSS, {words} {genes.centre}" if genes else "none"
     return tuple((name, str(value)) for name, value in {**notes, "engine": engine, "precision": precision}.items())

@@ -9,16 +9,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from enformer_vep.calibration import Extension
+from enformer_vep.calibration import Confidence, Extension
 from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
-from enformer_vep.effects.predictor import Predictor
+from enformer_vep.effects.predictor import Observer, Predictor
 from enformer_vep.effects.stitching import Stitches, plan_stitches
+from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.bins import Geometry, whole_bins
+from enformer_vep.genome.compensation import compensated, is_compensated
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.normalisation import locate
 from enformer_vep.genome.placing import Placed, Readout
-from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
-from enformer_vep.scoring.readout import read_out
+from enformer_vep.genome.variants import Variant
+from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored, window_start
+from enformer_vep.scoring.layout import agreement_blocks
+from enformer_vep.scoring.readout import RowReader
+from enformer_vep.scoring.spread import ViewObserver, with_spread
 from enformer_vep.settings import Indels, ScoreSettings
 from enformer_vep.tables.row import Layout
 
@@ -27,8 +33,19 @@ logger = logging.getLogger(__name__)
 _OVERFLOW = "float16 overflowed in a batch of %d %s: repeated in float32"
 
 Floats = npt.NDArray[np.float32]
-Alternates = tuple[AllelePair, ...]
-"""The window of a variant, and of a stitched indel also the one anchored right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternates:
+    """What a variant is predicted with, in one view.
+
+    Attributes:
+        pairs: Its window; of an indel two, to be averaged or stitched.
+        averaged: Whether two are averaged.
+    """
+
+    pairs: tuple[AllelePair, ...]
+    averaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +56,13 @@ class Work:
         batches: For each shift, the windows of all alternates.
         stitches: For each shift, how alternates go together; None when there is one for each variant.
         readouts: For each variant, its rows.
+        classes: Of each row.
     """
 
     batches: Sequence[EffectBatch]
     stitches: Sequence[Stitches] | None
     readouts: Sequence[Sequence[Readout]]
+    classes: Sequence[VariantClass] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +71,8 @@ class Submitted:
 
     Attributes:
         work: What they are computed of.
-        values: float32 [rows, score columns], on the CPU once the event has come.
+        values: float32 [rows, columns], on the CPU once the event has come; what only confidence is judged by
+            stands after the value columns.
         finite: Whether every number on the way is one, likewise; None where that cannot fail.
         done: The event; None when the device was not waited for because there is nothing to wait for.
     """
@@ -104,10 +124,11 @@ class Scorer:
         shifts = self.settings.shifts
         views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
         stitches = None
-        if self.settings.indels is Indels.STITCH:
+        if self.settings.indels is not Indels.LEFT:
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
-        batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
-        return Work(batches, stitches, [one.readouts for one in placed])
+        batches = [make_batch([pair for one in view for pair in one.pairs]) for view in views]
+        classes = [class_of(one.variant) for one in placed for _ in one.readouts]
+        return Work(batches, stitches, [one.readouts for one in placed], classes)
 
     def effect(self, work: Work) -> Effect:
         """Predict, averaged over strands and shifts.
@@ -130,11 +151,8 @@ class Scorer:
 
     def submit(self, work: Work) -> Submitted:
         """Have work computed, without waiting for a GPU; `collect` waits."""
-        effect = self._effect(self.predictor, work)
-        values, finite = (
-            self._scores(effect, work),
-            None if self.fallback is None else is_finite(effect.delta, effect.reference),
-        )
+        values, effect = self._scores(self.predictor, work)
+        finite = None if self.fallback is None else is_finite(effect.delta, effect.reference)
         if not self.is_asynchronous:
             return Submitted(work, values, finite)
         values, finite = _to_host(values), None if finite is None else _to_host(finite)
@@ -148,26 +166,52 @@ class Scorer:
             submitted.done.synchronize()
         scores = submitted.values
         if self.fallback is not None and submitted.finite is not None and not bool(submitted.finite):
-            effect = self._repeated(self.fallback(), submitted.work)
-            scores = self._scores(effect, submitted.work).cpu()
-        values: Floats = scores.numpy()
-        return values if self.extension is None else np.hstack([values, self.extension(values)])
+            _warn_of_overflow(submitted.work)
+            scores = self._scores(self.fallback(), submitted.work)[0].cpu()
+        computed: Floats = scores.numpy()
+        if self.settings.confident is None and self.extension is None:
+            return computed
+        return self._finished(computed, submitted.work.classes)
 
-    def _effect(self, predictor: Predictor, work: Work) -> Effect:
-        return predictor.effect(work.batches, work.stitches).map(self._grouped)
+    def class_cells(self, variant: Variant) -> tuple[str, ...]:
+        """The class of a variant as it stands in a row: a cell when there is a calibration."""
+        return () if self.extension is None else (class_of(variant).value,)
+
+    def _finished(self, computed: Floats, classes: Sequence[VariantClass]) -> Floats:
+        """The value columns of rows, from what the device computed."""
+        settings, labels = self.settings, self.layout.blocks[0].labels
+        agreement = agreement_blocks(settings, labels)
+        width = len(agreement) * len(labels)
+        shown = computed if settings.spread or settings.confident is None else computed[:, :-width]
+        values = shown if self.extension is None else np.hstack([shown, self.extension(computed, classes)])
+        if settings.confident is None:
+            return values
+        confidence = Confidence.of(settings.confident, self.layout.blocks, agreement)
+        return confidence(values, computed[:, -width:])
+
+    def _effect(self, predictor: Predictor, work: Work, observe: Observer | None = None) -> Effect:
+        return predictor.effect(work.batches, work.stitches, observe).map(self._grouped)
 
     def _grouped(self, values: Tensor) -> Tensor:
         """[..., tracks] averaged over groups of tracks, if there are any."""
         return values if self.weights is None else values @ self.weights.to(values.dtype)
 
     def _repeated(self, predictor: Predictor, work: Work) -> Effect:
-        logger.warning(_OVERFLOW, len(work.batches[0]), "alleles")
+        _warn_of_overflow(work)
         return self._effect(predictor, work)
 
-    def _scores(self, effect: Effect, work: Work) -> Tensor:
-        """float32 [rows, score columns], on the device."""
+    def _scores(self, predictor: Predictor, work: Work) -> tuple[Tensor, Effect]:
+        """float32 [rows, columns], and the effect that they are of, on the device."""
+        rows = RowReader.of(work.readouts, predictor.device)
+        observer, settings = None, self.settings
+        if settings.compares_views:
+            observer = ViewObserver(rows, settings.scores, self._grouped, settings.pseudocount)
+        effect = self._effect(predictor, work, observer)
         with torch.inference_mode():
-            return read_out(effect, work.readouts, self.settings.scores).flatten(1)
+            scores = rows.read(effect, self.settings.scores, self.settings.pseudocount)
+            if observer is not None:
+                scores = with_spread(scores, observer.spread, self.settings)
+            return scores.flatten(1), effect
 
     def _alternates(self, placed: Placed, genome: Genome, shift: int) -> Alternates:
         variant, window = placed.variant, self.geometry.window
@@ -175,16 +219,31 @@ class Scorer:
         assert contig is not None, "check_variant lets no unknown contig through"
         shift += placed.shift
         pair = allele_pair(genome, variant, contig, window, shift)
-        if self.settings.indels is Indels.STITCH and pair.reference_length != pair.alternate_length:
-            return pair, right_anchored(pair, genome, variant, contig, shift)
-        return (pair,)
+        if self.settings.indels is Indels.LEFT or pair.reference_length == pair.alternate_length:
+            return Alternates((pair,))
+        site = locate(variant, genome, contig)
+        if self.settings.indels is Indels.LOCAL and is_compensated(site):
+            start = window_start(variant.start, window, shift)
+            return Alternates(compensated(pair, start, genome, site, contig), averaged=True)
+        return Alternates((pair, right_anchored(pair, genome, variant, contig, shift)))
 
     def _stitches(self, view: Sequence[Alternates], shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""
-        last_bases = [pairs[0].edit_start + pairs[0].reference_length - 1 for pairs in view]
         move = whole_bins(shift, self.geometry.width)
-        seams = [self.geometry.bin_of(index) + move for index in last_bases]
-        return plan_stitches([len(pairs) for pairs in view], seams)
+        seams = [None if one.averaged else self._last_bin(one.pairs[0]) + move for one in view]
+        return plan_stitches([len(one.pairs) for one in view], seams)
+
+    def _last_bin(self, pair: AllelePair) -> int:
+        return self.geometry.bin_of(pair.edit_start + pair.reference_length - 1)
+
+
+def _warn_of_overflow(work: Work) -> None:
+    logger.warning(_OVERFLOW, len(work.batches[0]), "alleles")
+
+
+def class_of(variant: Variant) -> VariantClass:
+    """What kind of change an allele is."""
+    return variant_class(variant.reference, variant.alternate)
 
 
 def _to_host(values: Tensor) -> Tensor:

@@ -17,31 +17,50 @@ from torch import Tensor
 from enformer_vep.settings import Score
 
 
-def compute_scores(reference: Tensor, delta: Tensor, scores: Sequence[Score]) -> Tensor:
+def compute_scores(reference: Tensor, delta: Tensor, scores: Sequence[Score], pseudocount: float = 1.0) -> Tensor:
     """Reduce predictions over bins, on their own device.
 
     Args:
         reference: [B, N, T], reference prediction, non-negative, averaged over strands and shifts.
         delta: [B, N, T], alternate minus reference prediction.
         scores: What to compute.
+        pseudocount: Added to both predictions where logarithms are taken of them; above 0.
 
     Returns:
         float32 [B, len(scores), T]. Sums run in float64.
     """
-    return torch.stack([_FUNCTIONS[score](reference, delta).to(torch.float32) for score in scores], dim=1)
+    values = [
+        _LOG_RATIOS[score](reference, delta, pseudocount) if score.is_log_ratio else _FUNCTIONS[score](reference, delta)
+        for score in scores
+    ]
+    return torch.stack([some.to(torch.float32) for some in values], dim=1)
 
 
 def _sum(values: Tensor) -> Tensor:
     return values.sum(dim=1, dtype=torch.float64)
 
 
-def _log2_ratio(reference: Tensor, delta: Tensor) -> Tensor:
-    """log2((a + 1) / (r + 1)) without forming a."""
-    return torch.log1p(delta / (reference + 1)) / math.log(2)
+def _log2_ratio(reference: Tensor, delta: Tensor, pseudocount: float) -> Tensor:
+    """log2((a + c) / (r + c)) without forming a.
+
+    An alternate prediction is 0 or more, but beside a small c the rounding of delta may say otherwise: the ratio is
+    c / (r + c) at least.
+    """
+    raised = reference + pseudocount
+    ratio = torch.log1p((delta / raised).clamp(min=-1))
+    return torch.maximum(ratio, torch.log(pseudocount / raised)) / math.log(2)
 
 
-def _log_ratio_of_sums(reference: Tensor, delta: Tensor) -> Tensor:
-    return _log2_ratio(_sum(reference), _sum(delta))
+def _log_ratio_of_sums(reference: Tensor, delta: Tensor, pseudocount: float) -> Tensor:
+    return _log2_ratio(_sum(reference), _sum(delta), pseudocount)
+
+
+def _sum_of_log_ratios(reference: Tensor, delta: Tensor, pseudocount: float) -> Tensor:
+    return _sum(_log2_ratio(reference, delta, pseudocount))
+
+
+def _size_of_log_ratios(reference: Tensor, delta: Tensor, pseudocount: float) -> Tensor:
+    return _root_of_squares(_log2_ratio(reference, delta, pseudocount))
 
 
 def _largest(reference: Tensor, delta: Tensor) -> Tensor:
@@ -77,15 +96,17 @@ def _percentile(values: Tensor, fraction: float) -> Tensor:
     return torch.lerp(lower, upper, rank - int(rank))
 
 
+_LOG_RATIOS: Mapping[Score, Callable[[Tensor, Tensor, float], Tensor]] = {
+    Score.SADR: _log_ratio_of_sums,
+    Score.SAR: _sum_of_log_ratios,
+    Score.LOGD2: _size_of_log_ratios,
+}
 _FUNCTIONS: Mapping[Score, Callable[[Tensor, Tensor], Tensor]] = {
     Score.SAD: lambda reference, delta: _sum(delta),
     Score.MEAN: lambda reference, delta: _sum(delta) / delta.shape[1],
-    Score.SADR: _log_ratio_of_sums,
-    Score.SAR: lambda reference, delta: _sum(_log2_ratio(reference, delta)),
     Score.SAX: _largest,
     Score.D1: lambda reference, delta: _sum(delta.abs()),
     Score.D2: lambda reference, delta: _root_of_squares(delta),
-    Score.LOGD2: lambda reference, delta: _root_of_squares(_log2_ratio(reference, delta)),
     Score.JS: _divergence,
     Score.REF: lambda reference, delta: _sum(reference),
     Score.ALT: lambda reference, delta: _sum(reference) + _sum(delta),

@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from enformer_vep.effects.devices import resolve_devices
 from enformer_vep.effects.memory import keep_freed_memory
 from enformer_vep.errors import EnformerVepError
 from enformer_vep.genome.variants import Variant
@@ -20,6 +21,7 @@ from enformer_vep.scoring.assembly import scorer_of
 from enformer_vep.scoring.batches import Reference, ScoredBatch, score_variants
 from enformer_vep.scoring.inputs import open_reference
 from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.scoring.threads import threads_of_each
 from enformer_vep.settings import ScoreRequest
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,15 @@ ScorerFactory = Callable[[ScoreRequest, Reference], Scorer]
 """Makes the scorer of a worker, whose device is `request.compute.device`; has to be importable by name."""
 
 
+def device_names(request: ScoreRequest) -> tuple[str, ...]:
+    """Devices that a run shares its work among, "all" spelled out; none for no workers.
+
+    Raises:
+        UsageError: When one does not exist.
+    """
+    return tuple(map(str, resolve_devices(request.compute.devices)))
+
+
 class DevicePool:
     """Worker processes, used as a context manager.
 
@@ -80,8 +91,9 @@ class DevicePool:
         """Starts the workers."""
         # Spawned, not forked: neither CUDA nor a FASTA handle survives a fork.
         context = multiprocessing.get_context("spawn")
-        threads = torch.get_num_threads()
-        for device in self._request.compute.devices:
+        names = device_names(self._request)
+        threads = threads_of_each(len(names))
+        for device in names:
             ours, theirs = context.Pipe()
             compute = replace(self._request.compute, device=device, devices=())
             arguments = (replace(self._request, compute=compute), self._make_scorer, theirs, threads)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from enformer_vep.errors import DependencyError
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.tables.row import Layout, ScoredVariant, context_column
 from enformer_vep.tables.rowlog import RowLog
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
 _LARGEST_BLOCK = 1 << 14
+_LONGEST_CONTEXT = max(map(len, VariantClass))
 _STRINGS = ("snp", "chr", "ref", "alt", "status")
 # Level 1 with shuffled bytes: more takes several times as long for a few per cent.
 _COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -46,7 +48,7 @@ def write_hdf5(rows: RowLog, path: Path) -> None:
 
     Datasets [variants]: `snp` (ID), `chr`, `ref` and `alt` as bytes, `pos` (1-based) as uint32, `status`;
     [targets]: `target_ids`, `target_labels`; [variants, targets]: one float32 dataset per score, NaN where an
-    allele was not scored. A score with other targets than the first has its own `SCORE_ids`.
+    allele was not scored or has no such value. A score with other targets than the first has its own `SCORE_ids`.
 
     Raises:
         DependencyError: h5py is not installed.
@@ -80,7 +82,8 @@ def _create(file: "h5py.File", layout: Layout, count: int, lengths: dict[str, in
         file.create_dataset(name, (count,), f"S{lengths[name]}", **packed)
     file.create_dataset("pos", (count,), np.uint32, **packed)
     for column in layout.context:
-        file.create_dataset(column.name.lower(), (count,), np.int64, **packed)
+        kind = np.int64 if column.kind is int else f"S{_LONGEST_CONTEXT}"
+        file.create_dataset(column.name.lower(), (count,), kind, **packed)
     # Second names, not copies.
     file["ref_allele"], file["alt_allele"] = file["ref"], file["alt"]
     targets = layout.blocks[0].labels if layout.blocks else ()
@@ -119,8 +122,9 @@ def _put(file: "h5py.File", layout: Layout, start: int, rows: list[ScoredVariant
         file[name][place] = np.array(texts, file[name].dtype)
     file["pos"][place] = np.array([row.variant.position for row in rows], np.uint32)
     for number, column in enumerate(layout.context):
-        cells = [-1 if cell is None else cell for cell in context_column(rows, number)]
-        file[column.name.lower()][place] = np.array(cells, np.int64)
+        dataset, nothing = file[column.name.lower()], -1 if column.kind is int else ""
+        cells = [nothing if cell is None else cell for cell in context_column(rows, number)]
+        dataset[place] = np.array(cells, dataset.dtype)
     values = np.full((len(rows), len(layout.values)), np.nan, np.float32)
     for number, row in enumerate(rows):
         if row.values is not None:

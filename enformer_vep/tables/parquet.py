@@ -11,7 +11,7 @@ import numpy as np
 
 from enformer_vep.errors import DependencyError
 from enformer_vep.genome.variants import Status
-from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant, context_column
+from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant, context_column, is_missing
 from enformer_vep.tables.rowlog import RowLog
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def write_parquet(rows: RowLog, path: Path) -> None:
     """Makes a Parquet file of all rows.
 
     Columns are those of the table: `CHROM POS ID REF ALT STATUS`, context, values. POS and whole numbers are
-    int64, values float32, and null where an allele was not scored (NaN is a computed value). The layout's
+    int64, values float32, and null where an allele was not scored or a value left out (NaN is a computed
+    value). The layout's
     notes are in the file's metadata, descriptions in that of the columns.
 
     Raises:
@@ -141,11 +142,12 @@ class _Group:
         count = len(self.rows)
         self._turn(count - count % _TURNED, count)
         missing = np.fromiter((row.status is not Status.OK for row in self.rows), bool, count)
-        mask = missing if missing.any() else None
         columns: list[Sequence[object]] = list(zip(*(row.identity for row in self.rows), strict=True))
         columns += [context_column(self.rows, number) for number in range(len(self._layout.context))]
         arrays = [pa.array(one, field.type) for one, field in zip(columns, self._schema, strict=False)]
-        arrays += [pa.array(column[:count], pa.float32(), mask=mask) for column in self._columns]
+        for column in self._columns:
+            mask = missing | is_missing(column[:count])
+            arrays.append(pa.array(column[:count], pa.float32(), mask=mask if mask.any() else None))
         self.rows = []
         return pa.Table.from_arrays(arrays, schema=self._schema)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from enformer_vep.errors import InputError
 from enformer_vep.files.reading import damage_named
 from enformer_vep.tables.parquet import METADATA_KEY, group_rows, require_pyarrow
-from enformer_vep.tables.row import VARIANT_COLUMNS, Layout
+from enformer_vep.tables.row import MISSING, VARIANT_COLUMNS, Layout
 
 Record = tuple[int, Sequence[Any], npt.NDArray[np.float32] | None]
 """A row as it stands in a file: its number, the cells of the variant and of the context (None for nothing), and
@@ -88,10 +88,18 @@ def read_parquet_records(path: Path, layout: Layout, chosen: Sequence[int] | Non
         size, begin = group_rows(len(values)) // 4 + 1, 1
         for batch in file.iter_batches(size, columns=[*before, *values]):
             texts = zip(*(batch.column(name).to_pylist() for name in before), strict=True)
-            turned = [batch.column(name).to_numpy(zero_copy_only=False) for name in values]
+            turned = [_numbers(batch.column(name)) for name in values]
             matrix = np.ascontiguousarray(np.array(turned, np.float32).T)
             for number, (cells, numbers) in enumerate(zip(texts, matrix, strict=True), begin):
                 if None in cells[: len(VARIANT_COLUMNS)]:
                     raise ValueError("a row without CHROM, POS, ID, REF, ALT or STATUS")
                 yield number, cells, numbers
             begin += len(matrix)
+
+
+def _numbers(column: Any) -> npt.NDArray[np.float32]:
+    """A column of numbers; `MISSING` where it is null."""
+    numbers = np.asarray(column.to_numpy(zero_copy_only=False), np.float32)
+    if not column.null_count:
+        return numbers
+    return np.where(column.is_null().to_numpy(zero_copy_only=False), MISSING, numbers)

@@ -24,7 +24,10 @@ from enformer_vep.tables.parquet_reader import Record, read_layout, read_parquet
 from enformer_vep.tables.row import (
     GENE_ID,
     GENE_NAME,
+    MISSING,
+    N_TSS,
     TSS_DISTANCE,
+    VARIANT_CLASS,
     VARIANT_COLUMNS,
     WINDOW_START,
     Layout,
@@ -32,7 +35,7 @@ from enformer_vep.tables.row import (
     ValueBlock,
 )
 
-_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE)}
+_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS, VARIANT_CLASS)}
 _FIRST = len(VARIANT_COLUMNS)
 _PARQUET_MAGIC = b"PAR1"
 _ADVICE = "give a table written by enformer-vep score"
@@ -69,7 +72,7 @@ class ScoredTable:
             InputError: A row cannot be understood, or the file is damaged.
         """
         layout, last, record = self.layout, None, -1
-        nothing = np.full(len(layout.values), np.nan, np.float32)
+        nothing = np.full(len(layout.values), MISSING, np.float32)
         for number, cells, values in self.read(self.chosen):
             try:
                 contig, position, identifier, reference, alternate, word, *rest = cells
@@ -101,7 +104,7 @@ class ScoredTable:
         Raises:
             InputError: As for `rows`.
         """
-        nothing = np.full(len(chosen), np.nan, np.float32)
+        nothing = np.full(len(chosen), MISSING, np.float32)
         records = self.read(chosen)
         while chunk := list(islice(records, rows)):
             texts = [["NA" if cell is None else str(cell) for cell in cells] for _, cells, _ in chunk]
@@ -259,6 +262,9 @@ def _numbers(text: bytes, chosen: Sequence[int] | None) -> npt.NDArray[np.float3
     cells = text.split(b"\t")
     if chosen is not None:
         cells = [cells[number] for number in chosen]
-    if b"NA" in cells:  # in tables of probabilities
-        cells = [b"nan" if cell == b"NA" else cell for cell in cells]
-    return np.array(list(map(float, cells)), np.float32)
+    if b"NA" not in cells:
+        return np.array(list(map(float, cells)), np.float32)
+    missing = np.array([cell == b"NA" for cell in cells])
+    numbers = np.array([0.0 if cell == b"NA" else float(cell) for cell in cells], np.float32)
+    numbers[missing] = MISSING
+    return numbers

@@ -1,13 +1,17 @@
 """The one result type that travels from the pipeline to every output format, and the count of them."""
 
+import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.variants import Status, Variant
+
+logger = logging.getLogger(__name__)
 
 VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 """What every table begins with."""
@@ -15,6 +19,17 @@ VARIANT_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "STATUS")
 Contigs = Mapping[str, int | None]
 """Contigs in order with their lengths in bp; None for a length that is not known."""
 NO_CONTIGS: Contigs = {}
+
+
+# As R marks its NA: a number that is none with 1954 in the bits that tell such numbers apart.
+_MISSING_BITS = np.uint32(0x7FC00000 + 1954)
+MISSING: np.float32 = _MISSING_BITS.view(np.float32)
+"""A value that was left out, in a row that has others; a NaN like any other for arithmetic."""
+
+
+def is_missing(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Tells values that were left out from those that were computed and are no numbers: float32 to bool, [...]."""
+    return np.asarray(values.view(np.uint32) == _MISSING_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +50,11 @@ class ContextColumn:
 WINDOW_START = ContextColumn("WINDOW_START", int, "1-based first position of the shared reference window")
 GENE_ID = ContextColumn("GENE_ID", str, "Gene whose transcription start sites were read out")
 GENE_NAME = ContextColumn("GENE_NAME", str, "Name of the gene")
+VARIANT_CLASS = ContextColumn("CLASS", str, "Kind of change; what a calibration adds is within this class")
 TSS_DISTANCE = ContextColumn(
     "TSS_DISTANCE", int, "First REF base minus the gene's start, in bp, positive downstream on its strand"
 )
+N_TSS = ContextColumn("N_TSS", int, "Number of the gene's transcription start sites that were read out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,8 @@ class ScoredVariant:
         variant: The ALT allele that came in. An allele has several rows when it is scored for several genes;
             they follow each other and share this very object.
         status: `Status.OK`, or the reason why there are no values.
-        values: float32 [value columns], in the order of the run's layout; None unless the status is OK.
+        values: float32 [value columns], in the order of the run's layout, `MISSING` where one was left out; None
+            unless the status is OK.
         context: Cells of the layout's context columns; None in a cell, or no cells at all, where there is
             nothing to say.
     """
@@ -117,10 +135,22 @@ def context_column(rows: Sequence[ScoredVariant], number: int) -> list[int | str
     return [row.context[number] if row.context else None for row in rows]
 
 
-def counts_report(counts: Counter[Status]) -> dict[str, object]:
-    """Alleles, in all and by status, as plain values for `--summary`."""
+def counts_report(counts: Counter[Status], not_calibrated: Counter[VariantClass]) -> dict[str, object]:
+    """Alleles, in all and by status, and those without quantiles by class, as plain values for `--summary`."""
     by_status = {status.value: counts[status] for status in Status if counts[status]}
-    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status}
+    by_class = {one.value: not_calibrated[one] for one in VariantClass if not_calibrated[one]}
+    lacking = {"not_calibrated": by_class} if by_class else {}
+    return {"alleles": counts.total(), "scored": counts[Status.OK], "by_status": by_status, **lacking}
+
+
+def warn_of_classes(not_calibrated: Counter[VariantClass]) -> None:
+    """Say once how many alleles have no quantiles, and why."""
+    if not_calibrated:
+        logger.warning(
+            "%d scored alleles have no quantiles, since the calibration lacks their classes: %s",
+            not_calibrated.total(),
+            ", ".join(f"{not_calibrated[one]} {one}" for one in VariantClass if not_calibrated[one]),
+        )
 
 
 @dataclass
@@ -131,11 +161,21 @@ class RunSummary:
         counts: Number of ALT alleles by status, those of an interrupted run that was continued included.
         resumed: Alleles that were there already when this process began.
         seconds: Wall-clock time of this process.
+        not_calibrated: Number of scored ALT alleles whose class the calibration lacks, by class.
     """
 
     counts: Counter[Status] = field(default_factory=Counter)
     resumed: int = 0
     seconds: float = 0.0
+    not_calibrated: Counter[VariantClass] = field(default_factory=Counter)
+
+    def count(self, variant: Variant, status: Status, calibrated: Collection[VariantClass] | None) -> None:
+        """Counts an ALT allele; `calibrated` are the classes that a calibration has, None without one."""
+        self.counts[status] += 1
+        if calibrated is not None and status is Status.OK:
+            kind = variant_class(variant.reference, variant.alternate)
+            if kind not in calibrated:
+                self.not_calibrated[kind] += 1
 
     @property
     def alleles(self) -> int:
@@ -150,7 +190,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, object]:
         """Plain values for `--summary`."""
         return {
-            **counts_report(self.counts),
+            **counts_report(self.counts, self.not_calibrated),
             "resumed_after": self.resumed,
             "seconds": round(self.seconds, 3),
             "alleles_per_second": round(self.rate, 3),

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from enformer_vep.errors import UsageError
-from enformer_vep.tables.row import Layout, ScoredVariant, context_column
+from enformer_vep.tables.row import Layout, ScoredVariant, context_column, is_missing
 from enformer_vep.tables.rowlog import pack, unpack
 from enformer_vep.tables.score_writer import ScoreWriter
 
 _TAKEN = ("STATUS", "END")
+_KINDS = {int: "Integer", str: "String"}
 _END = '##INFO=<ID=END,Number=1,Type=Integer,Description="POS, for lack of a length of the symbolic allele">'
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.]")
 
@@ -37,7 +38,7 @@ class VcfWriter(ScoreWriter):
     """Writes one record for every record of the input, with all its ALT alleles.
 
     A value that is not finite is written as `nan`, `inf` or `-inf`; "." stands for alleles that were not
-    scored. A record none of whose alleles was scored has STATUS only.
+    scored, and for values that were left out. A record none of whose alleles was scored has STATUS only.
     """
 
     declares_end = False
@@ -54,7 +55,8 @@ class VcfWriter(ScoreWriter):
             lines.append(f"##enformer_vep={' '.join(notes.split())}")
         for name, length in self._contigs.items():
             lines.append(f"##contig=<ID={name}{'' if length is None else f',length={length}'}>")
-        kinds = ["String", *["Integer"] * count, *["Float"] * len(self._keys)]
+        context = [_KINDS[column.kind] for column in self._layout.context]
+        kinds = ["String", *context, *["Float"] * len(self._keys)]
         lines += [
             f'##INFO=<ID={key},Number=A,Type={kind},Description="{_quoted(text)}">'
             for key, kind, text in zip(("STATUS", *keys), kinds, _descriptions(self._layout), strict=True)
@@ -113,12 +115,26 @@ class VcfWriter(ScoreWriter):
         scored = [row.values.tolist() for row in rows if row.values is not None]
         if not scored:
             return b"\n"
+        if any(is_missing(row.values).any() for row in rows if row.values is not None):
+            return self._values_with_gaps(rows)
         mask = tuple(row.values is not None for row in rows)
         if mask not in self._templates:
             self._templates[mask] = self._template(mask)
         # Column by column, within a column allele by allele.
         cells = scored[0] if len(scored) == 1 else itertools.chain.from_iterable(zip(*scored, strict=True))
         return self._templates[mask] % tuple(cells)
+
+    def _values_with_gaps(self, rows: Sequence[ScoredVariant]) -> bytes:
+        columns: list[list[str]] = [[] for _ in self._keys]
+        for row in rows:
+            shown = ["."] * len(columns)
+            if row.values is not None:
+                cells = zip(row.values.tolist(), is_missing(row.values).tolist(), strict=True)
+                shown = ["." if gone else f"{value:.9g}" for value, gone in cells]
+            for column, cell in zip(columns, shown, strict=True):
+                column.append(cell)
+        pairs = zip(self._keys, columns, strict=True)
+        return "".join(f";{key}={','.join(cells)}" for key, cells in pairs).encode() + b"\n"
 
     def _template(self, mask: tuple[bool, ...]) -> bytes:
         cells = ",".join("%.9g" if scored else "." for scored in mask)

@@ -5,7 +5,7 @@ predicts is a function from one-hot [L, 4] to [bins, tracks]. Positions are 0-ba
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ Forward = Callable[[Array], Array]
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 LARGEST_GROUP = 64
 """Alleles that share a window at most."""
+DISTANCE, LONGEST = 100, 64
+"""Of local indels: from the indel to where its length is made up for, and the longest that is."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,27 @@ class Allele:
 
 
 @dataclass(frozen=True)
+class Transcript:
+    """As an annotation has it: 1-based, ends included."""
+
+    first: int
+    last: int
+    type: str = "protein_coding"
+    tags: tuple[str, ...] = ()
+
+
+NO_MESSAGE = ("retained_intron", "nonsense_mediated_decay", "non_stop_decay")
+CODING = ("protein_coding", "protein_coding_LoF", "mRNA")
+ASKED = {
+    "canonical": ("MANE_Select", "Ensembl_canonical"),
+    "mane": ("MANE_Select", "MANE_Plus_Clinical"),
+    "basic": ("basic",),
+}
+"""Tags, by the word of `--transcripts`."""
+BEST = ("MANE_Select", "Ensembl_canonical", "appris_principal_1")
+
+
+@dataclass(frozen=True)
 class Gene:
     """As an annotation has it: 1-based, ends included."""
 
@@ -43,15 +66,41 @@ class Gene:
     strand: str
     first: int
     last: int
-    transcripts: tuple[tuple[int, int], ...] = ()
+    transcripts: tuple[Transcript, ...] = ()
+    type: str = "protein_coding"
 
     @property
     def tss(self) -> int:
         return self._five_prime(self.first, self.last)
 
-    @property
-    def starts(self) -> set[int]:
-        return {self._five_prime(*transcript) for transcript in self.transcripts} or {self.tss}
+    def starts(self, asked: str) -> set[int]:
+        """Transcription starts that count."""
+        return {self._start(one) for one in self._counting(asked)} or {self.tss}
+
+    def main_start(self, asked: str) -> int:
+        """The one start of those that stands for the gene."""
+        some = self._counting(asked)
+        return self._start(self._main(some)) if some else self.tss
+
+    def _counting(self, asked: str) -> list[Transcript]:
+        every = list(self.transcripts)
+        with_tag = [one for one in every if set(one.tags) & set(ASKED.get(asked, ()))]
+        messengers = [one for one in every if one.type not in NO_MESSAGE and "mRNA_start_NF" not in one.tags]
+        if self.type == "protein_coding":
+            messengers = [one for one in messengers if one.type in CODING]
+        if asked == "all" or not every:
+            return every
+        return with_tag or (messengers or every if asked == "filtered" else [self._main(messengers or every)])
+
+    def _main(self, some: list[Transcript]) -> Transcript:
+        for tag in BEST:
+            if tagged := [one for one in some if tag in one.tags]:
+                some = tagged
+                break
+        return max(some, key=lambda one: -one.first if self.strand == "+" else one.last)
+
+    def _start(self, transcript: Transcript) -> int:
+        return self._five_prime(transcript.first, transcript.last)
 
     def distance(self, position: int) -> int:
         return (position - self.tss) * (1 if self.strand == "+" else -1)
@@ -96,20 +145,24 @@ class Question:
         bins: N of center:N; None for all.
         both_strands: Average over strands.
         shifts: Average over these, bp.
+        local: Indels at their leftmost place, their length made up for close by, long ones stitched.
         stitch: Stitched indels.
         within: Alleles this close share windows; 0 for a window each.
         tss_bins: Bins per transcription start; None for whole windows.
-        tss_centred: Windows around the genes' TSS.
+        tss_centred: Windows on the genes' main start.
+        transcripts: Whose starts count.
         groups: Group to its tracks; none for single tracks.
     """
 
     bins: int | None = None
     both_strands: bool = False
     shifts: tuple[int, ...] = (0,)
+    local: bool = False
     stitch: bool = False
     within: int = 0
     tss_bins: int | None = None
     tss_centred: bool = False
+    transcripts: str = "filtered"
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -122,12 +175,14 @@ class Answer:
         gene: For which gene, if any.
         window_start: Of the window that is not shifted.
         scores: Score to [columns].
+        used: How many of the gene's transcription starts were read out.
     """
 
     allele: Allele
     gene: Gene | None
     window_start: int
     scores: Mapping[str, Array]
+    used: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,26 +205,33 @@ class Auditor:
 
     def answers(self, question: Question, alleles: Sequence[Allele]) -> Iterator[Answer]:
         """The rows of alleles that can be scored; genes in the order of the annotation."""
-        starts = self._window_starts(question, alleles)
-        for allele, start in zip(alleles, starts, strict=True):
-            if question.tss_bins is None:
-                bins = self._bins_around(allele.start - start, question)
-                yield self._answer(question, allele, None, start, bins)
-                continue
-            for gene in self.genes:
-                if gene.contig == allele.contig:
-                    yield from self._for_gene(question, allele, gene, start)
+        placed = [self._leftmost(allele) if question.local else allele for allele in alleles]
+        starts = self._window_starts(question, placed)
+        for written, allele, start in zip(alleles, placed, starts, strict=True):
+            for answer in self._for_allele(question, allele, start):
+                yield replace(answer, allele=written)
+
+    def _for_allele(self, question: Question, allele: Allele, start: int) -> Iterator[Answer]:
+        if question.tss_bins is None:
+            bins = self._bins_around(allele.start - start, question)
+            yield self._answer(question, allele, None, start, bins)
+            return
+        for gene in self.genes:
+            if gene.contig == allele.contig:
+                yield from self._for_gene(question, allele, gene, start)
 
     def _for_gene(self, question: Question, allele: Allele, gene: Gene, start: int) -> Iterator[Answer]:
-        starts = gene.starts
+        starts = gene.starts(question.transcripts)
         if question.tss_centred:
-            start, starts = gene.tss - self.shape.centre, starts | {gene.tss}
+            start = gene.main_start(question.transcripts) - self.shape.centre
             for shift in question.shifts:
                 if not start + shift <= allele.start < allele.end <= start + shift + self.shape.window:
                     return
-        bins = self._bins_of_starts([position - start for position in starts], question)
+        indices = [position - start for position in starts]
+        bins, in_use = self._bins_of_starts(indices, question), self._bins_in_use(question)
         if bins:
-            yield self._answer(question, allele, gene, start, bins)
+            used = sum(self.shape.bin_of(index) in in_use for index in indices)
+            yield replace(self._answer(question, allele, gene, start, bins), used=used)
 
     def _window_starts(self, question: Question, alleles: Sequence[Allele]) -> list[int]:
         """An allele's own window, or one in the middle of consecutive alleles that lie close together."""
@@ -203,9 +265,11 @@ class Auditor:
 
     def _bins_of_starts(self, indices: Sequence[int], question: Question) -> list[int]:
         assert question.tss_bins is not None
-        in_use, half = set(self._bins_in_use(question)), question.tss_bins // 2
+        in_use = set(self._bins_in_use(question))
         own = {self.shape.bin_of(index) for index in indices} & in_use
-        return sorted({near for b in own for near in range(b - half, b + half + 1)} & in_use)
+        # As many to either side; of an even number one more to the right.
+        left, right = (question.tss_bins - 1) // 2, question.tss_bins // 2
+        return sorted({near for b in own for near in range(b - left, b + right + 1)} & in_use)
 
     def _answer(self, question: Question, allele: Allele, gene: Gene | None, start: int, bins: Sequence[int]) -> Answer:
         views = [self._view(question, allele, start, shift) for shift in question.shifts]
@@ -224,7 +288,13 @@ class Auditor:
         start += shift
         genome, kept_left, kept_right = self._windows(allele, start)
         reference, alternate = self._mean(genome, question), self._mean(kept_left, question)
-        if question.stitch and len(allele.reference) != len(allele.alternate):
+        growth = len(allele.alternate) - len(allele.reference)
+        if question.local and 0 < abs(growth) <= LONGEST:
+            alternate = (
+                self._mean(self._made_up_for(allele, start, False), question)
+                + self._mean(self._made_up_for(allele, start, True), question)
+            ) / 2
+        elif (question.local or question.stitch) and growth:
             right, seam = self._mean(kept_right, question), self.shape.bin_of(allele.end - 1 - start)
             alternate = np.array([(alternate if b <= seam else right)[b] for b in range(self.shape.bins)])
         move = self.shape.move(shift)
@@ -252,6 +322,69 @@ class Auditor:
         from_left = alternate[spare:][: self.shape.window]
         from_right = alternate[: len(alternate) - spare][-self.shape.window :]
         return genome[spare:][: self.shape.window], from_left, from_right
+
+    def _places(self, allele: Allele) -> tuple[list[int], str, str]:
+        """What both alleles end and begin with taken away: all equivalent starts, and what is left of the first.
+
+        Equivalent are starts that give the same contig, reached without crossing letters other than A, C, G and T.
+        """
+        text, start = self.contigs[allele.contig].upper(), allele.start
+        reference, alternate = allele.reference.upper(), allele.alternate.upper()
+        while reference and alternate and reference[-1] == alternate[-1]:
+            reference, alternate = reference[:-1], alternate[:-1]
+        while reference and alternate and reference[0] == alternate[0]:
+            reference, alternate, start = reference[1:], alternate[1:], start + 1
+        if reference and alternate:
+            return [start], reference, alternate
+        changed, n = text[:start] + alternate + text[start + len(reference) :], len(reference + alternate)
+
+        def here(place: int) -> str:
+            if reference:
+                return text[:place] + text[place + n :]
+            return text[:place] + changed[place : place + n] + text[place:]
+
+        places = [start]
+        while places[0] > 0 and text[places[0] - 1] in "ACGT" and here(places[0] - 1) == changed:
+            places.insert(0, places[0] - 1)
+        while (
+            places[-1] + len(reference) < len(text)
+            and text[places[-1] + len(reference)] in "ACGT"
+            and here(places[-1] + 1) == changed
+        ):
+            places.append(places[-1] + 1)
+        if reference:
+            return places, text[places[0] :][:n], ""
+        return places, "", changed[places[0] :][:n]
+
+    def _leftmost(self, allele: Allele) -> Allele:
+        """As `bcftools norm` writes it."""
+        places, reference, alternate = self._places(allele)
+        start, text = places[0], self.contigs[allele.contig].upper()
+        if reference and alternate:
+            return Allele(allele.contig, start + 1, reference, alternate)
+        if start:
+            before = text[start - 1]
+            return Allele(allele.contig, start, before + reference, before + alternate)
+        after = text[len(reference)]
+        return Allele(allele.contig, 1, reference + after, alternate + after)
+
+    def _made_up_for(self, allele: Allele, start: int, upstream: bool) -> str:
+        """The alternate window of an indel with its length put in backwards, or taken out, away from its places."""
+        places, reference, alternate = self._places(allele)
+        padding = 4 * self.shape.window
+        text = list("N" * padding + self.contigs[allele.contig].upper() + "N" * padding)
+        first, last = padding + places[0], padding + places[-1] + len(reference)
+        growth = len(alternate) - len(reference)
+        at = first - DISTANCE if upstream else last + DISTANCE
+        edits = [(first, len(reference), alternate)]
+        if growth < 0:
+            beyond = text[at + growth : at] if upstream else text[at : at - growth]
+            edits.append((at, 0, "".join(reversed(beyond))))
+        else:
+            edits.append((at - growth if upstream else at, growth, ""))
+        for place, length, letters in sorted(edits, reverse=True):
+            text[place : place + length] = letters
+        return "".join(text[padding + start :][: self.shape.window])
 
     def _sequence(self, contig: str, start: int, end: int) -> str:
         text, length = self.contigs[contig], end - start

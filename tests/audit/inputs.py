@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.audit.definitions import Allele, Gene
+from tests.audit.definitions import Allele, Gene, Transcript
 from tests.builders import make_fasta, make_vcf, random_sequence, targets_text
 
 WINDOW, BINS = 3072, 16
@@ -81,18 +81,34 @@ def records(contigs: dict[str, str], alleles: Sequence[Allele]) -> list[tuple[Al
     return sorted(some, key=lambda one: (one[0].contig, one[0].position))
 
 
+T = Transcript
 GENES = (
-    # Three starts, two of them in one bin or in neighbours.
-    Gene("forward", "A", "+", 3950, 6000, ((3950, 6000), (4100, 5000), (4141, 5900))),
-    Gene("reverse", "A", "-", 2000, 4500, ((2000, 4500), (2100, 4180))),
+    # Three starts, two of them in one bin or in neighbours, and others that count for some questions only.
+    Gene(
+        "forward",
+        "A",
+        "+",
+        3950,
+        6000,
+        (
+            T(3950, 6000),
+            T(4100, 5000, tags=("basic", "MANE_Select", "Ensembl_canonical")),
+            T(4141, 5900, tags=("basic",)),
+            T(4420, 5900, "nonsense_mediated_decay", ("basic",)),
+            T(4700, 5900, "retained_intron"),
+            T(3800, 5900, "protein_coding", ("mRNA_start_NF",)),
+            T(3600, 5900, "protein_coding_CDS_not_defined"),
+        ),
+    ),
+    Gene("reverse", "A", "-", 2000, 4500, (T(2000, 4500), T(2100, 4180, tags=("Ensembl_canonical",)))),
     # No transcript starts where the gene does.
-    Gene("late", "A", "+", 4650, 5600, ((4950, 5600),)),
-    Gene("late_reverse", "A", "-", 3000, 4350, ((3100, 4001), (3000, 3500))),
+    Gene("late", "A", "+", 4650, 5600, (T(4950, 5600, "lncRNA"),), "lncRNA"),
+    Gene("late_reverse", "A", "-", 3000, 4350, (T(3100, 4001, "x"), T(3000, 3500, "x")), "lncRNA"),
     Gene("bare", "A", "-", 5000, 5900),
     # One start inside, two in the bins next to those predicted around 4000, on either side.
-    Gene("long", "A", "+", 2900, 8900, ((2900, 8900), (4260, 8000), (5100, 8900))),
-    Gene("end", "A", "+", 7950, 8990, ((7950, 8990), (8990, 8990))),
-    Gene("short", "B", "-", 10, 1500, ((10, 1300), (20, 1500))),
+    Gene("long", "A", "+", 2900, 8900, (T(2900, 8900), T(4260, 8000, tags=("MANE_Plus_Clinical",)), T(5100, 8900))),
+    Gene("end", "A", "+", 7950, 8990, (T(7950, 8990), T(8990, 8990))),
+    Gene("short", "B", "-", 10, 1500, (T(10, 1300, "retained_intron"), T(20, 1500, "retained_intron"))),
 )
 
 
@@ -114,11 +130,14 @@ def write_genes(path: Path) -> Path:
     """A GTF."""
     lines = []
     for gene in GENES:
-        spans = [("gene", gene.first, gene.last), *(("transcript", *span) for span in gene.transcripts)]
-        for number, (kind, first, last) in enumerate(spans):
-            words = f'gene_id "{gene.identifier}"; gene_name "{gene.identifier}"; gene_type "x";'
-            words += f' transcript_id "{gene.identifier}.{number}";' if number else ""
-            lines.append("\t".join(map(str, (gene.contig, "t", kind, first, last, ".", gene.strand, ".", words))))
+        words = f'gene_id "{gene.identifier}"; gene_name "{gene.identifier}"; gene_type "{gene.type}";'
+        rows = [("gene", gene.first, gene.last, words)]
+        for number, one in enumerate(gene.transcripts):
+            more = f' transcript_id "{gene.identifier}_{number}"; transcript_type "{one.type}";'
+            more += "".join(f' tag "{tag}";' for tag in one.tags)
+            rows.append(("transcript", one.first, one.last, words + more))
+        for kind, first, last, text in rows:
+            lines.append("\t".join(map(str, (gene.contig, "t", kind, first, last, ".", gene.strand, ".", text))))
     path.write_text("".join(f"{line}\n" for line in lines))
     return path
 

@@ -130,12 +130,13 @@ class Case:
         words += ["--bins", f"center:{question.bins}"] if question.bins else []
         words += ["--rc"] if question.both_strands else []
         words += [f"--shifts={','.join(map(str, question.shifts))}"] if question.shifts != (0,) else []
-        words += ["--indels", "stitch"] if question.stitch else []
+        words += ["--indels", "stitch" if question.stitch else "left"] if not question.local else []
         words += ["--share-windows", str(question.within)] if question.within else []
         words += ["--groups", str(files.groups) if files else "file"] if question.groups else []
         if question.tss_bins:
             words += ["--genes", str(files.genes) if files else "file", "--tss-bins", str(question.tss_bins)]
             words += ["--center", "tss"] if question.tss_centred else []
+            words += ["--transcripts", question.transcripts] if question.transcripts != "filtered" else []
         return words
 
 
@@ -191,6 +192,27 @@ BY_GENES += [
     Case(Q(tss_bins=3, tss_centred=centred, both_strands=not centred, stitch=True, shifts=(-192, 65)))
     for centred in (False, True)
 ]
+BY_GENES += [
+    Case(Q(tss_bins=bins, tss_centred=centred, transcripts=asked, both_strands=centred))
+    for bins, asked, centred in (
+        (3, "all", False),
+        (2, "all", True),
+        (10, "canonical", True),
+        (4, "mane", False),
+        (2, "basic", False),
+    )
+]
+
+LOCAL_INDELS = [
+    Case(Q(local=True)),
+    Case(Q(local=True, both_strands=True), engine="pair", organism="mouse"),
+    Case(Q(local=True, bins=3, both_strands=True, shifts=LARGE_SHIFTS)),
+    Case(Q(local=True, within=300, bins=4, both_strands=True)),
+    Case(Q(local=True, within=459, groups=inputs.GROUPS), engine="pair"),
+    Case(Q(local=True, tss_bins=3, both_strands=True)),
+    Case(Q(local=True, tss_bins=1, tss_centred=True, shifts=(-192, 65))),
+    Case(Q(local=True), precision="float32"),
+]
 
 SINGLE_PRECISION = [
     Case(Q(both_strands=True, stitch=True), engine=engine, precision="float32") for engine in ("delta", "pair")
@@ -201,7 +223,7 @@ SINGLE_PRECISION = [
 
 
 @pytest.mark.parametrize(
-    "case", [*WHOLE_WINDOWS, *SHARED_WINDOWS, *BY_GENES, *SINGLE_PRECISION], ids=lambda case: case.words
+    "case", [*WHOLE_WINDOWS, *SHARED_WINDOWS, *BY_GENES, *LOCAL_INDELS, *SINGLE_PRECISION], ids=lambda case: case.words
 )
 def test_every_number(
     case: Case, files: Files, auditors: dict[str, Auditor], sequences: dict[str, str], tmp_path: Path
@@ -221,6 +243,7 @@ def check(row: Row, answer: Answer, rounding: Rounding) -> None:
     if "WINDOW_START" in row.cells:
         assert int(row.cells["WINDOW_START"]) == answer.window_start + 1, row.cells
     if answer.gene:
+        assert int(row.cells["N_TSS"]) == answer.used, row.cells
         assert int(row.cells["TSS_DISTANCE"]) == answer.gene.distance(answer.allele.start), row.cells
     for score in SCORES:
         got, exact, prediction = row.values[score], answer.scores[score], answer.scores["REF"]

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from enformer_vep.calibration import CalibrationFitter, read_calibration, write_calibration
+from enformer_vep.genome.alleles import VariantClass
+from enformer_vep.tables.row import ValueBlock
+
 
 def numbers(path: Path) -> dict[str, list[float]]:
     """The table's lines by their first cell; cells that are empty or words are left out."""
@@ -124,3 +128,87 @@ def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: py
     ]
     for way in cells:
         assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")
+
+
+def test_quantiles(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a normal distribution, and of one that is above 0 only."""
+    random = np.random.default_rng(0)
+    identity = {"model": "f" * 64, "indels": "local"}
+    fitter = CalibrationFitter([ValueBlock("SAD", ("normal", "exponential"))], identity)
+    values = np.stack([random.normal(size=20_000), random.exponential(size=20_000)], axis=1)
+    fitter.add(values.astype(np.float32), [VariantClass.SNV] * 20_000)
+    write_calibration(fitter.finish(), tmp_path / "c.safetensors")
+    module = script("quantiles", tmp_path / "c.safetensors")
+    module.main()
+    _, header, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    found = dict(zip(header, row, strict=True))
+    # A share of 0.0027 and z of 2.58; the other one exceeds 3 in exp(-(ln 2 + 3 ln 3 / 1.349)) of cases.
+    fitted = read_calibration(tmp_path / "c.safetensors").scores[0].classes[VariantClass.SNV]
+    np.testing.assert_allclose(module.beyond(fitted, np.array([3.0]))[0], [0.0027, 0.0434], rtol=0.2)
+    assert found["alleles"] == "20000"
+    # Scores above 0 only: 2 G - 1 of the least is -1, F is 0.
+    assert float(found["largest"]) == pytest.approx(1, abs=0.02)
+
+
+def test_pseudocount(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "t.tsv"
+    table.write_text("#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\tREF_a\n1\t1\t.\tA\tC\tok\t1\t1\n")
+    script("pseudocount", table).main()
+    row = capsys.readouterr().out.splitlines()[2].split("\t")
+    # From 1 to 2 is log2(3 / 2) of 1 beside a pseudocount of 1.
+    assert row == ["t.tsv", "1", "1", *["0.585"] * 4]
+
+
+def test_matched_negatives(
+    script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random negatives differ from positives in distance, matched ones do not."""
+    pytest.importorskip("sklearn")
+    from tests.eqtl.panels import random_panel
+
+    panel = random_panel(variants=4000, positives=1)
+    panel.genes = [
+        (f"G{contig}_{at}", f"chr{contig}", at, "+-"[contig - 1])
+        for contig in (1, 2)
+        for at in range(9_000, 390_000, 9_000)
+    ]
+    words = ("--repeats", 1, "--trees", 2)
+    script("matched_negatives", panel.vcf(tmp_path), panel.gtf(tmp_path), *words).main()
+    note, header, *lines = capsys.readouterr().out.splitlines()
+    assert note.startswith("# simulated positives and scores; 8 folds, 1 repeats, seed 1")
+    rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    ways = ("random", "matched, --gene same", "matched, --gene nearest")
+    assert [(row["negatives"], row["scores"]) for row in rows] == [
+        (way, scores) for way in ways for scores in ("distance", "causal")
+    ]
+    assert float(rows[0]["distance_difference"]) < -0.8
+    assert all(abs(float(row["distance_difference"])) < 0.3 for row in rows[2:])
+
+
+def test_prior_recovery(script: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("prior_recovery")
+    truths = (module.Truth(1.0, 20, indel=0.7, share=0.6), module.Truth(1.0, 20, shuffled=True))
+    module.TRUTHS = tuple(zip(truths, (100.0, None), strict=True))
+    script("prior_recovery", "--sets", 3, "--fresh", 100).main()
+    _, header, *lines = capsys.readouterr().out.splitlines()
+    cells = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+    assert [one["ratio_in_fit"] for one in cells] == ["100", "fitted"]
+    assert 0 < float(cells[0]["share_mean"]) < 1
+    assert cells[1]["share_mean"] == cells[1]["indel_mean"] == "nan"
+    for one in cells:
+        assert float(one["set_coverage"]) > 0.8
+        assert 1 < float(one["set_size"]) <= 40
+
+
+def test_locus_recovery(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a steep truth few loci tell that W is above 0, and more surely than shuffled scores."""
+    locus = Path(__file__).parents[2] / "example_data" / "locus.vcf.gz"
+    names = (locus.parent / "locus.bim").read_text().split()[1::6]
+    weights = np.exp(2 * np.random.default_rng(0).normal(size=len(names)))
+    rows = [f"{name}\t{weight}\n" for name, weight in zip(names, weights / weights.sum(), strict=True)]
+    (tmp_path / "truth.tsv").write_text("SNP\tprior_weight\n" + "".join(rows))
+    script("locus_recovery", locus, tmp_path / "truth.tsv", "--sets", 1, "--loci", 12).main()
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [line[0] for line in lines] == ["own", "shuffled"]
+    assert float(lines[0][2]) > 0
+    assert float(lines[0][4]) < min(0.01, float(lines[1][4]))

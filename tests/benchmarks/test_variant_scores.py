@@ -1,5 +1,6 @@
 """The benchmarks of variants, from made-up data to their figures."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.builders import make_fasta, random_sequence
+from tests.builders import make_fasta, make_vcf, random_sequence
 
 LENGTH, FIRST, LAST = 4000, 2001, 2012
 
@@ -82,3 +83,60 @@ def test_motifs(script: Callable[..., ModuleType]) -> None:
         ["example", "disrupted", "SP1", "3", "3", "2", "0.25", "-2"],
         ["example", "control", "all", "4", "2", "2", "0.75", "0"],
     ]
+
+
+@pytest.fixture
+def genes(tmp_path: Path) -> Path:
+    """Five variants around a gene with three transcripts; one lies far away."""
+    sequence = random_sequence(np.random.default_rng(6), 12_000)
+    for name in ("genome", "variants", "annotation"):
+        (tmp_path / name).mkdir()
+    make_fasta(tmp_path / "genome" / "hg38.subset.fa.gz", {"chr22": sequence})
+    records = [
+        ("chr22", at, ".", sequence[at - 1], "A" if sequence[at - 1] != "A" else "C")
+        for at in (2800, 2990, 3110, 3400, 11_000)
+    ]
+    make_vcf(tmp_path / "variants" / "1000G.chr22.sites.vcf.gz", records, {"chr22": 12_000})
+    words = 'gene_id "G"; gene_type "protein_coding";'
+    spans = [
+        ("gene", 3000, ""),
+        ("transcript", 3000, 'transcript_id "1"; transcript_type "retained_intron";'),
+        ("transcript", 3300, 'transcript_id "2"; transcript_type "protein_coding"; tag "basic";'),
+        ("transcript", 3010, 'transcript_id "3"; transcript_type "protein_coding"; tag "Ensembl_canonical";'),
+    ]
+    text = "".join(f"chr22\tt\t{kind}\t{first}\t5000\t.\t+\t.\t{words} {more}\n" for kind, first, more in spans)
+    (tmp_path / "annotation" / "gencode.chr22.gtf.gz").write_bytes(gzip.compress(text.encode()))
+    return tmp_path
+
+
+def test_transcripts(script: Callable[..., ModuleType], genes: Path, small_model: Path) -> None:
+    module = script("transcripts", "--data", genes, "--model", small_model, "--every", 1, "--results", genes)
+    module.main()
+    scores = pd.read_csv(genes / "transcript_scores.tsv", sep="\t", comment="#")
+    assert list(scores["choice"].unique()) == list(module.CHOICES)
+    # The same as of one run for each choice.
+    from enformer_vep.api import open_scorer, score
+    from enformer_vep.settings import Score, ScoreSettings
+
+    variants = genes / "variants" / "1000G.chr22.sites.vcf.gz"
+    for name in ("filtered, 3 bins", "canonical, 10 bins, window on the TSS"):
+        own = scores[scores["choice"] == name]
+        scorer = open_scorer(str(small_model), ScoreSettings((Score.SADR,), genes=module.CHOICES[name]))
+        files = (genes / "genome" / "hg38.subset.fa.gz", scorer, genes / "annotation" / "gencode.chr22.gtf.gz")
+        table = score(str(variants), *files)
+        table = table[table["STATUS"] == "ok"]
+        assert list(own["POS"]) == list(table["POS"]) == [2800, 2990, 3110, 3400]
+        assert list(own["N_TSS"]) == list(table["N_TSS"])
+        for column in scorer.layout.values:
+            np.testing.assert_allclose(own[column], table[column], rtol=1e-3, atol=1e-6)
+
+    figures = pd.read_csv(genes / "transcripts.tsv", sep="\t").set_index(["one", "other"])
+    one, other = (
+        scores[scores["choice"] == name].filter(like="SADR_").to_numpy()
+        for name in ("all, 3 bins", "canonical, 3 bins")
+    )
+    found = figures.loc[("all, 3 bins", "canonical, 3 bins")]
+    rho = [stats.spearmanr(*pair).statistic for pair in zip(one.T, other.T, strict=True)]
+    assert found["spearman"] == pytest.approx(np.median(rho), abs=6e-4)
+    assert found["signs_differ"] == pytest.approx(np.mean(one * other < 0), abs=6e-4)
+    assert (found["rows"], found["starts_one"], found["starts_other"]) == (4, 3, 1)

@@ -14,13 +14,17 @@ from enformer_vep.calibration import (
     read_calibration,
     write_calibration,
 )
-from enformer_vep.calibration.ranks import NODE_PROBABILITIES
+from enformer_vep.calibration.distribution import Distribution
+from enformer_vep.calibration.ranks import NODE_PROBABILITIES, Nodes
 from enformer_vep.calibration.transform import RobustScale
 from enformer_vep.errors import InputError, OutputError
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.tables.row import ValueBlock
 
 BLOCKS = (ValueBlock("SAD", ("a", "b", "ü")), ValueBlock("D1", ("a", "b", "ü")))
 KEY = "enformer-vep calibration"
+# Of every three rows.
+CLASSES = [VariantClass.SNV, VariantClass.SNV, VariantClass.DELETION_1]
 
 
 def values(rows=3000, seed=0):
@@ -30,7 +34,7 @@ def values(rows=3000, seed=0):
 
 def fitted():
     fitter = CalibrationFitter(BLOCKS, {"model": "m", "bins": 3, "rc": True}, {"engine": "delta"}, components=2)
-    fitter.add(values())
+    fitter.add(values(), CLASSES * 1000)
     return fitter.finish()
 
 
@@ -56,12 +60,23 @@ def test_what_is_read_is_what_was_written(written):
     before, after = fitted(), read_calibration(written)
     assert after.identity == {"model": "m", "bins": 3, "rc": True}
     assert after.recorded == {"engine": "delta"}
-    assert (after.alleles, after.rank_error) == (3000, before.rank_error)
-    assert before.rank_error > 0
-    probes = values(200, seed=1)
-    found = after.extend(BLOCKS, tuple(Addition))(probes)
-    assert (found == before.extend(BLOCKS, tuple(Addition))(probes)).all()
+    assert after.counts == before.counts == {VariantClass.SNV: 2000, VariantClass.DELETION_1: 1000}
+    assert (after.least, after.rank_error) == (100, before.rank_error)
+    probes = values(201, seed=1)
+    found = after.extend(BLOCKS, tuple(Addition))(probes, CLASSES * 67)
+    np.testing.assert_array_equal(found, before.extend(BLOCKS, tuple(Addition))(probes, CLASSES * 67))
     assert (found[:, 1] != 0).all(), "1e-12 has a rank"
+
+
+def test_a_class_with_few_alleles_is_counted_and_no_more(tmp_path):
+    fitter = CalibrationFitter(BLOCKS, {}, least=1001)
+    fitter.add(values(), CLASSES * 1000)
+    write_calibration(fitter.finish(), tmp_path / "x.safetensors")
+    found = read_calibration(tmp_path / "x.safetensors")
+    assert found.classes == (VariantClass.SNV,)
+    assert found.counts[VariantClass.DELETION_1] == 1000
+    added = found.extend(BLOCKS)(values(3), CLASSES)
+    assert np.isnan(added).all(axis=1).tolist() == [False, False, True]
 
 
 def test_the_same_bytes_each_time(written, tmp_path):
@@ -83,9 +98,10 @@ def test_all_tracks_of_the_real_model_are_a_few_megabytes(tmp_path):
     labels = tuple(f"ENCFF{number:06}" for number in range(5313))
     nodes = np.random.default_rng(0).random((5313, len(NODE_PROBABILITIES)), dtype=np.float32)
     scale = RobustScale(nodes[:, 0], nodes[:, 1])
-    score = ScoreCalibration("SAD", labels, np.sort(nodes, axis=1), scale)
+    sizes = Nodes(NODE_PROBABILITIES, np.sort(nodes, axis=1))
+    score = ScoreCalibration("D2", labels, {VariantClass.SNV: Distribution(1000, sizes, scale)})
     path = tmp_path / "large.safetensors"
-    write_calibration(Calibration({}, {}, 1000, 0.0, NODE_PROBABILITIES, (score,)), path)
+    write_calibration(Calibration({}, {}, {VariantClass.SNV: 1000}, 100, 0.0, (score,)), path)
     assert path.stat().st_size < 6e6
 
 
@@ -127,8 +143,15 @@ def test_a_file_that_may_not_be_read(written):
 
 
 def test_a_newer_format(written):
-    rewritten(written, lambda header: header.update(format=2))
-    with pytest.raises(InputError, match="is of format 2, known are those up to 1: pip install --upgrade"):
+    rewritten(written, lambda header: header.update(format=3))
+    with pytest.raises(InputError, match="is of format 3, known are those up to 2: pip install --upgrade"):
+        read_calibration(written)
+
+
+def test_an_older_format(written):
+    """It does not say of which kinds of variants it was made, so nothing can be ranked in it."""
+    rewritten(written, lambda header: header.update(format=1, alleles=3000, probabilities=[0, 1]))
+    with pytest.raises(InputError, match=r"ranked SNVs and indels together .*: make it again with enformer-vep calib"):
         read_calibration(written)
 
 
@@ -137,7 +160,9 @@ def test_a_newer_format(written):
     [
         lambda header: header["scores"][0]["labels"].pop(),
         lambda header: header["scores"][0].update(score="SAX"),
-        lambda header: header.pop("alleles"),
+        lambda header: header.pop("counts"),
+        lambda header: header["counts"].update(mnv=500),
+        lambda header: header["counts"].update(vnm=500),
         lambda header: header.update(scores=3),
     ],
 )
@@ -145,11 +170,3 @@ def test_a_header_that_does_not_fit_the_numbers(written, change):
     rewritten(written, change)
     with pytest.raises(InputError, match=r"this calibration is damaged .*: make it again"):
         read_calibration(written)
-
-
-def test_shared_windows_of_an_older_file_are_compared(written):
-    """Before 0.2 they were recorded, but not part of the identity."""
-    rewritten(written, lambda header: header["recorded"].update({"share-windows": 4000}))
-    found = read_calibration(written)
-    assert found.identity == {"model": "m", "bins": 3, "rc": True, "share-windows": 4000}
-    assert found.recorded == {"engine": "delta"}

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enformer_vep.calibration.quantiles import QuantileSketch
-from enformer_vep.calibration.ranks import NODE_PROBABILITIES, RankTable, size_nodes
+from enformer_vep.calibration.ranks import Nodes, RankTable
 from tests.calibration.strategies import KINDS, column, matrix, seeds
 
 
@@ -13,7 +13,7 @@ def table_of(background):
     values = np.asarray(background, dtype=np.float32)
     sketch = QuantileSketch(values.shape[1])
     sketch.add(values)
-    return RankTable(size_nodes(sketch), NODE_PROBABILITIES, len(values))
+    return RankTable(Nodes.of_sizes(sketch), len(values))
 
 
 def quantiles(background, *values):
@@ -120,3 +120,33 @@ def test_the_tail_is_true_to_one_in_a_hundred_thousand():
     assert np.abs((1 - found) / left - 1).max() < 0.16
     assert np.abs((1 - found) / left - 1).mean() < 0.01
     assert found[-1] == pytest.approx(1 - 0.5e-5, abs=1e-7)
+
+
+def centred(background, probes):
+    sketch = QuantileSketch(background.shape[1])
+    sketch.add(background)
+    table = RankTable(Nodes.of_values(sketch), len(background), of_sizes=False)
+    return table.centred_quantiles(probes)
+
+
+@given(seeds, st.integers(10, 2000))
+@settings(max_examples=40, deadline=None)
+def test_centred_quantiles_agree_with_the_plain_definition(seed, length):
+    """2 G - 1, G the share of values below and half of the equal ones; off by the distance of nodes."""
+    background = matrix(length, seed)
+    found = centred(background, background)
+    ordered = np.sort(background, axis=0)
+    for place, values in enumerate(background.T):
+        first, behind = (np.searchsorted(ordered[:, place], values, side=side) for side in ("left", "right"))
+        expected = (first + behind) / length - 1
+        assert (np.abs(found[:, place] - expected) <= 2 * 0.01 + 1e-6).all()
+    assert (np.abs(found) < 1).all()
+
+
+def test_centred_quantiles_by_hand():
+    background = np.array([-4, -3, -2, -1, 0, 0, 1, 10], np.float32)[:, None]
+    probes = np.array([-9, -4, -2.5, 0, -0.0, 1, 10, 1e30, -np.inf, np.nan], np.float32)[:, None]
+    found = centred(background, probes)[:, 0].tolist()
+    # Ranks 1/16, 3/16, ... 15/16; the two zeros share 5/8; beyond the ends there is no more.
+    expected = [-7 / 8, -7 / 8, -4 / 8, 1 / 4, 1 / 4, 5 / 8, 7 / 8, 7 / 8, -7 / 8, np.nan]
+    assert found == pytest.approx(expected, abs=0.021, nan_ok=True)

@@ -8,8 +8,9 @@ import pytest
 from enformer_vep.calibration.additions import Addition
 from enformer_vep.calibration.calibration import Calibration, ScoreCalibration
 from enformer_vep.calibration.quantiles import QuantileSketch
-from enformer_vep.calibration.transform import Components, Moments, RobustScale, fit_components
+from enformer_vep.calibration.transform import Components, Moments, RobustScale, Transform, fit_components
 from enformer_vep.errors import InputError
+from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.tables.row import ValueBlock
 from tests.calibration.strategies import matrix
 
@@ -40,11 +41,10 @@ def transform(golden, rows=slice(None)):
     labels = tuple(map(str, range(golden["raw"].shape[1])))
     scale = RobustScale(golden["center1"], golden["scale1"].astype(np.float32))
     rescale = RobustScale(golden["center2"][rows], golden["scale2"][rows].astype(np.float32))
-    nodes = np.tile(np.array([0, 1], dtype=np.float32), (len(labels), 1))
-    score = ScoreCalibration("MEAN", labels, nodes, scale, Components(golden["components"], rescale))
-    calibration = Calibration({}, {}, 1000, 0.0, np.array([0.0, 1.0]), (score,))
-    extension = calibration.extend([ValueBlock("MEAN", labels)], (Addition.ZSCORE, Addition.COMPONENTS))
-    return np.split(extension(golden["raw"]), [len(labels)], axis=1)
+    score = ScoreCalibration("MEAN", labels, {}, Transform(scale, Components(golden["components"], rescale)))
+    calibration = Calibration({}, {}, {}, 100, 0.0, (score,))
+    extension = calibration.extend([ValueBlock("MEAN", labels)], (Addition.COMPONENTS,))
+    return scale(golden["raw"]), extension(golden["raw"], [VariantClass.SNV] * len(golden["raw"]))
 
 
 def assert_golden(golden, components, rows=slice(None)):

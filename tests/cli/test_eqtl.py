@@ -10,6 +10,7 @@ from enformer_vep.eqtl.report import ACCOUNTING_COLUMNS, FOLD_COLUMNS, METRIC_CO
 from tests.eqtl import toy
 
 QUICK = ("--trees", 5)
+TRACKS = ("--direction-tracks", ",".join(f"T{index}" for index in range(8)))
 FOLDS = ("--folds", 4, "--repeats", 2)
 
 
@@ -21,7 +22,7 @@ def cohort(tmp_path):
 @pytest.fixture
 def evaluate(command, cohort):
     scores, labels = cohort
-    return lambda *words: command("eqtl", "evaluate", scores, "--labels", labels, *QUICK, *FOLDS, *words)
+    return lambda *words: command("eqtl", "evaluate", scores, "--labels", labels, *QUICK, *FOLDS, *TRACKS, *words)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_folds_that_part_what_is_linked_warn(evaluate):
     """A cohort's loci are 2 Mb apart, four variants in each."""
     outcome = evaluate()
     assert "warning" not in outcome.err
-    assert outcome.err.endswith("folds keep 40 groups of examples together\n")
+    assert outcome.err.endswith("folds keep 40 groups of examples together; direction by tracks track:8\n")
     header, row, _ = outcome.table
     counts = dict(zip(header, row, strict=True))
     assert (counts["GROUPS"], counts["POSITIVE_GROUPS"]) == ("40", "40")
@@ -134,7 +135,7 @@ def test_lists_instead_of_labels(command, cohort, tmp_path):
     assert outcome.code == 0, outcome.err
     row = dict(zip(*outcome.table, strict=True))
     assert (row["TISSUE"], row["POSITIVES"], row["NEGATIVES"]) == ("blood", "40", "120")
-    assert (row["BASELINE_AUROC"], row["DIRECTION_STATUS"]) == ("NA", "no_effects")
+    assert (row["DISTANCE_AUROC"], row["DIRECTION_STATUS"]) == ("NA", "no_effects")
     assert float(row["AUROC"]) > 0.95
 
 
@@ -259,7 +260,9 @@ def test_completion_knows_the_subcommands():
     from enformer_vep.cli.main import main
 
     complete = ShellComplete(main, {}, "enformer-vep", "_X")
-    assert [item.value for item in complete.get_completions(["eqtl"], "")] == ["evaluate", "fit", "predict"]
+    assert [item.value for item in complete.get_completions(["eqtl"], "")] == [
+        "evaluate", "fit", "negatives", "predict",
+    ]  # fmt: skip
     assert {"--quiet", "--figure"} <= {item.value for item in complete.get_completions(["eqtl", "evaluate"], "--")}
 
 
@@ -275,3 +278,84 @@ def test_help_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert "--keep-together" in done.stdout
+
+
+@pytest.fixture
+def panel(tmp_path):
+    from tests.eqtl.panels import random_panel
+
+    made = random_panel(variants=1500, positives=60)
+    return made.table(tmp_path), made.vcf(tmp_path), made.gtf(tmp_path)
+
+
+def test_negatives_are_labels_that_evaluate_reads(command, panel, tmp_path):
+    labels, variants, annotation = panel
+    words = ("-l", labels, "--variants", variants, "--annotation", annotation, "--reach", 60_000, "--tissue", "x")
+    matched, sites, balance, rows = (tmp_path / name for name in ("m.tsv", "s.vcf.gz", "b.tsv", "a.tsv"))
+    outcome = command(
+        "eqtl", "negatives", *words, "-o", matched, "--sites", sites, "--balance", balance, "--accounting", rows
+    )
+    assert outcome.code == 0, outcome.err
+    assert "positives: " in outcome.err
+    assert "standardised mean differences, at most: log10_distance" in outcome.err
+    assert len(balance.read_text().splitlines()) == 1 + 2 * 2 * 2
+    assert command("eqtl", "negatives", *words).out == matched.read_text()
+    random = np.random.default_rng(1)
+    records = [line.split("\t") for line in gzip.decompress(sites.read_bytes()).decode().splitlines() if line[0] != "#"]
+    scores = toy.scores(
+        tmp_path / "scores.tsv", [(*record[:5], "ok", *random.normal(size=2)) for record in records]
+    )  # fmt: skip
+    outcome = command(
+        "eqtl", "evaluate", scores, "-l", matched, *QUICK, "--folds", 3, "--repeats", 1, "--stretch", 1000, "-q"
+    )
+    assert outcome.code == 0, outcome.err
+    header, *table = outcome.table
+    results = [dict(zip(header, row, strict=True)) for row in table]
+    assert {row["TISSUE"] for row in results} == {"lung", "liver"}
+    assert all(row["STATUS"] == "ok" and row["POSITIVES"] == row["NEGATIVES"] for row in results)
+    assert all(0.4 < float(row["BOTH_AUROC"]) < 0.6 for row in results)
+
+
+def test_negatives_without_frequencies_name_the_remedy(command, panel, tmp_path):
+    labels, variants, annotation = panel
+    words = ("-l", labels, "--variants", variants, "--annotation", annotation, "-o", tmp_path / "m.tsv")
+    outcome = command("eqtl", "negatives", *words, "--frequency-field", "MAF")
+    assert outcome.code == 1
+    assert "declares no INFO field MAF; compute it from genotypes with `bcftools +fill-tags IN" in outcome.err
+    assert not (tmp_path / "m.tsv").exists()
+    outcome = command("eqtl", "negatives", "--variants", variants, "--annotation", annotation)
+    assert (outcome.code, "--labels is missing" in outcome.err) == (2, True)
+
+
+def test_a_pipe_cannot_be_read_twice(command, panel, tmp_path):
+    import os
+
+    labels, _, annotation = panel
+    os.mkfifo(tmp_path / "pipe")
+    words = ("-l", labels, "--annotation", annotation, "-o", tmp_path / "m.tsv")
+    for source in (tmp_path / "pipe", "-"):
+        outcome = command("eqtl", "negatives", *words, "--variants", source)
+        assert (outcome.code, "is a pipe, but is read twice" in outcome.err) == (2, True)
+
+
+def test_direction_by_the_track_table(command, cohort, tmp_path):
+    from tests.builders import targets_text
+
+    scores, labels = cohort
+    targets, tracks = tmp_path / "targets.txt", tmp_path / "tracks.tsv"
+    descriptions = ["CAGE:a", "CHIP:H3K27me3:a", *["CHIP:CTCF:a"] * 6]
+    targets.write_text(targets_text(descriptions, identifiers=[f"T{index}" for index in range(8)]))
+    words = ("eqtl", "evaluate", scores, "-l", labels, *QUICK, *FOLDS, "--targets", targets)
+    outcome = command(*words, "--direction-table", tracks)
+    assert outcome.code == 0, outcome.err
+    assert dict(zip(*outcome.table[:2], strict=True))["DIRECTION_TRACKS"] == "CAGE:1 -CHIP:H3K27me3:1"
+    assert outcome.err.endswith("; direction by tracks CAGE:1 -CHIP:H3K27me3:1\n")
+    assert [line.split("\t") for line in tracks.read_text().splitlines()[:3]] == [
+        ["TISSUE", "TRACK", "DESCRIPTION", "SIGN"],
+        ["tissue_0", "T0", "CAGE:a", "1"],
+        ["tissue_0", "T1", "CHIP:H3K27me3:a", "-1"],
+    ]
+    outcome = command(*words, "--repressive", "left-out")
+    assert dict(zip(*outcome.table[:2], strict=True))["DIRECTION_TRACKS"] == "CAGE:1"
+    outcome = command(*words, "--direction-tracks", "T1", "--direction-groups", "gtex-v8")
+    assert (outcome.code, "not both" in outcome.err) == (2, True)

@@ -57,6 +57,10 @@ def request_of(*words: str) -> ScoreRequest:
             ("--genes", "g.gtf", "--gene-types", "a, b", "--center", "TSS", "--tss-bins", "5", "-s", "SAD"),
             ScoreSettings(genes=GeneSettings(5, Centre.TSS, ("a", "b"))),
         ),
+        (
+            ("--genes", "g.gtf", "--transcripts", "MANE Select, T1", "--tss-bins", "10"),
+            ScoreSettings((Score.SADR,), genes=GeneSettings(10, transcripts="MANE Select, T1")),
+        ),
         (("--groups", "gtex-v8", "-t", "0", "--strict"), ScoreSettings(tracks="0", groups="gtex-v8", strict=True)),
     ],
 )  # fmt: skip
@@ -74,6 +78,7 @@ def test_what_to_score(words: tuple[str, ...], settings: ScoreSettings) -> None:
         (("--devices", "0, 2"), ComputeSettings(devices=("cuda:0", "cuda:2"))),
         (("--devices", "cpu,cpu"), ComputeSettings(devices=("cpu", "cpu"))),
         (("--batch-size", "8", "--device", "cpu"), ComputeSettings("cpu", 8)),
+        (("--threads", "3"), ComputeSettings(threads=3)),
         (("--batch-size", "auto", "--window", "2048", "--piece-size", "9"), ComputeSettings(window=2048, piece_size=9)),
     ],
 )  # fmt: skip
@@ -101,6 +106,7 @@ def test_a_choice_takes_every_value_in_any_case(flag: str) -> None:
         (("--devices", ""), "such as 0,1, or all"),
         (("--devices", "0,0"), "such as 0,1, or all"),
         (("--devices", ","), "such as 0,1, or all"),
+        (("--threads", "0"), "1<=x<=1024"),
         (("--gene-types", " "), "leave the option out for all"),
         (("--precision", "float8"), "'fp16', 'bf16'"),
         (("--calibration", "c", "--add", "z"), "quantile, zscore"),

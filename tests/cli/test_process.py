@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from enformer_vep.cli.process import wait_with_patience
 from enformer_vep.files.signals import StoppedError, stop_request, stopped_in_order
 from enformer_vep.genome.fasta import Genome
 from tests.builders import bgzip, make_bcf
@@ -245,6 +246,39 @@ def test_a_missing_standard_stream_is_not_taken_by_a_file(descriptor: int, tmp_p
     done = subprocess.run([sys.executable, "-c", check], preexec_fn=lambda: os.close(descriptor))
     assert done.returncode == 0
     assert (tmp_path / "output").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}),
+        ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}),
+        ({"GOMP_SPINCOUNT": "5"}, {"GOMP_SPINCOUNT": "5"}),
+        ({"KMP_BLOCKTIME": "200"}, {"KMP_BLOCKTIME": "200"}),
+    ],
+)
+def test_threads_sleep_unless_the_user_wants_otherwise(
+    given: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(given))
+    wait_with_patience()
+    assert os.environ == expected
+
+
+def test_the_libraries_that_compute_see_how_threads_wait() -> None:
+    """Set before they are loaded: later they would not look."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    environment["OMP_DISPLAY_ENV"] = "verbose"
+    check = "from enformer_vep.cli.main import run\ntry: run(['--version'])\nexcept SystemExit: import torch"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    said = {
+        name.split()[-1]: value.strip(" '")
+        for name, _, value in (i.partition("=") for i in done.stderr.split("\n"))
+        if name.strip()
+    }
+    assert said["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert said.get("GOMP_SPINCOUNT", "1000") == "1000"
 
 
 def test_help_does_not_import_torch() -> None:

@@ -2,13 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pysam
 import pytest
+import torch
 
 from tests.builders import bgzip, index_variants, make_bcf, make_fasta, make_vcf, targets_text, vcf_text
 from tests.cli.conftest import CONTIGS, Outcome
@@ -144,6 +145,23 @@ def test_summary(score: Command, tmp_path: Path) -> None:
     assert summary["settings"]["scores"] == ["SAX"]
     assert summary["settings"]["reverse_complement"] is True
     assert len(summary["model"]["sha256"]) == 64
+
+
+@pytest.fixture
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_two_threads")
+def test_threads_are_said_once_and_stand_in_the_summary(score: Command, tmp_path: Path) -> None:
+    outcome = score("--threads", 1, "--summary", tmp_path / "summary.json")
+    assert outcome.err.count("computing with 1 thread (--threads) on ") == 1
+    assert json.loads((tmp_path / "summary.json").read_text())["threads"] == 1
+    assert torch.get_num_threads() == 1
+    assert "computing with" not in score("--dry-run").err
 
 
 def test_dry_run_counts_and_writes_nothing(score: Command, tmp_path: Path) -> None:

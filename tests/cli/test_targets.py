@@ -39,7 +39,7 @@ def words(tmp_path: Path, fasta: Path, sequences: dict[str, str]) -> Words:
         groups.write_text("TRACK1\tone\nTRACK2\ttwo\n")
         return {
             "score": ("score", *variants),
-            "calibrate": ("calibrate", *variants, "-o", tmp_path / "background.safetensors"),
+            "calibrate": ("calibrate", *variants, "--min-alleles", 10, "-o", tmp_path / "background.safetensors"),
             "tracks": ("tracks", "-m", model, "--targets", targets),
             "convert": ("convert", model, tmp_path / "converted.safetensors", "--targets-human", targets),
             "groups": ("score", *variants, "--groups", groups),

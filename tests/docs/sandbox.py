@@ -14,6 +14,8 @@ Made here, once per test session:
     labelled_scores.tsv.gz             scores of variants on 30 contigs, made up
     more_scores.tsv.gz                 the same
     finemapped.tsv                     labels of these variants: a PIP in two tissues
+    frequencies.vcf.gz                 these and two neighbours of each, with AF
+    genes.gtf.gz                       the genes of these labels
     dnase.bw, targets.txt              a made-up track of a part of chr22, if pybigtools is installed
     test.bed, sequences.bed            this part, as a test sequence, and as training and validation sequences
     model.safetensors                  random weights, a 2,048-bp window, real identifiers of tracks
@@ -55,6 +57,7 @@ NAMED_TRACKS = {
 # Transcription starts within the 1,024 bp that the stand-in predicts around some of the variants.
 GENES = (("GENEA", 19_723_500, 19_724_500, "+"), ("GENEB", 19_700_000, 19_722_700, "-"),
          ("GENEC", 19_693_900, 19_699_000, "+"))  # fmt: skip
+TAGS = 'transcript_type "protein_coding"; tag "basic"; tag "Ensembl_canonical"; tag "MANE_Select";'
 LONGEST_ADDRESS = 100  # of a socket, in letters
 PREDICTED = (19_600_000, 19_640_000)
 
@@ -79,6 +82,8 @@ def make_files(folder: Path) -> None:
     for seed, name in enumerate(("labelled_scores.tsv.gz", "more_scores.tsv.gz")):
         write_labelled_scores(folder / name, seed)
     write_labels(folder / "finemapped.tsv")
+    write_frequencies(folder / "frequencies.vcf.gz")
+    write_genes(folder / "genes.gtf.gz")
     if importlib.util.find_spec("pybigtools"):
         write_coverage(folder)
 
@@ -93,7 +98,7 @@ def annotation() -> str:
     lines = []
     for name, start, end, strand in GENES:
         tags = f'gene_id "{name}"; gene_type "protein_coding"; gene_name "{name}";'
-        for kind, more in (("gene", ""), ("transcript", f' transcript_id "{name}.1";')):
+        for kind, more in (("gene", ""), ("transcript", f' transcript_id "{name}.1"; {TAGS}')):
             lines.append(f"chr22\ttest\t{kind}\t{start}\t{end}\t.\t{strand}\t.\t{tags}{more}\n")
     return "".join(lines)
 
@@ -126,6 +131,26 @@ def write_labels(path: Path) -> None:
                 slope = 0.3 if index % 2 else -0.3
                 name = f"{contig}_{position}_A_G_b38"
                 writer.writerow([name, tissue, pip, f"GENE{index}", 100 * index - 4500, slope])
+
+
+def write_frequencies(path: Path) -> None:
+    lines = ["##fileformat=VCFv4.2", '##INFO=<ID=AF,Number=A,Type=Float,Description="Allele frequency">']
+    lines.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    lines += [
+        f"{contig}\t{position + step}\t{name}_{step}\tA\tG\t.\tPASS\tAF={0.3 + step / 10_000:g}"
+        for contig, position, name in places()
+        for step in (0, 7, 60)
+    ]
+    bgzip(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def write_genes(path: Path) -> None:
+    """The genes of `write_labels`, at the distances that it states."""
+    lines = []
+    for index, (contig, position, _) in enumerate(places()):
+        start = position - 100 * index + 4500
+        lines.append(f'{contig}\tX\tgene\t{start}\t{start + 99}\t.\t+\t.\tgene_id "GENE{index}";\n')
+    bgzip(path, "".join(lines).encode())
 
 
 def write_coverage(folder: Path) -> None:

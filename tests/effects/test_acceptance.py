@@ -14,8 +14,10 @@ from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, Porti
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.effects.predictor import Predictor
+from enformer_vep.genome.compensation import compensated, is_compensated
+from enformer_vep.genome.normalisation import locate, normalise
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.windows import allele_pair
+from enformer_vep.genome.windows import AllelePair, allele_pair, window_start
 from enformer_vep.models.enformer.delta.edits import find_edits
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
@@ -98,7 +100,18 @@ def cases(draw: st.DrawFn) -> tuple[Contig, list[Variant]]:
 
 
 def batch_of(genome: Contig, alleles: list[Variant], shift: int = 0) -> EffectBatch:
-    return make_batch([allele_pair(genome, one, "chr1", WINDOW, shift) for one in alleles])
+    return make_batch([pair for one in alleles for pair in pairs_of(genome, one, shift)])
+
+
+def pairs_of(genome: Contig, written: Variant, shift: int) -> list[AllelePair]:
+    """As the record has it; of an indel also, where it is scored, both alternates whose flanks stay in place."""
+    plain, variant = allele_pair(genome, written, "chr1", WINDOW, shift), normalise(written, genome, "chr1")
+    site = locate(variant, genome, "chr1")
+    if not is_compensated(site):
+        return [plain]
+    start = window_start(variant.start, WINDOW, shift)
+    pair = allele_pair(genome, variant, "chr1", WINDOW, shift)
+    return [plain, *compensated(pair, start, genome, site, "chr1")]
 
 
 def in_batches(engine: EffectEngine, batch: list[EffectBatch], both_strands: bool) -> Effect:

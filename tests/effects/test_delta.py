@@ -1,15 +1,19 @@
 """The delta engine against the pair engine in float64: random small models, random variants."""
 
+from unittest.mock import patch
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enformer_vep.effects import differences
+from enformer_vep.effects.differences import LARGEST_GAIN
 from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta import reference
+from enformer_vep.models.enformer.delta import propagation, reference
 from enformer_vep.models.enformer.delta.edits import affected_tokens, find_edits, receptive_reach
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
@@ -81,6 +85,14 @@ def test_delta_is_alternate_minus_reference(batch: EffectBatch, seed: int, layer
 @given(batches(), st.integers(0, 50), st.integers(1, 3))
 def test_chosen_bins(batch: EffectBatch, start: int, count: int) -> None:
     compare(small_network(1).double(), batch, slice(start, min(start + count, 52)), 1e-10)
+
+
+@settings(max_examples=15, deadline=None)
+@given(batches(), st.sampled_from([1, 7, 20, 63]), st.integers(0, 30), st.sampled_from([0.0, LARGEST_GAIN]))
+def test_a_few_queries_at_a_time(batch: EffectBatch, step: int, first_bin: int, gain: float) -> None:
+    """As on a CPU at full size; also where rows of attention maps are subtracted, as those of large gains are."""
+    with patch.object(propagation, "QUERIES_AT_ONCE", step), patch.object(differences, "LARGEST_GAIN", gain):
+        compare(small_network(5).double(), batch, slice(first_bin, 52), 1e-10)
 
 
 def test_each_alternate_by_itself_gives_what_the_batch_gives() -> None:

@@ -58,7 +58,7 @@ def divergences(
 ) -> Array:
     """JS over three bins each, all over the window: [variants and bins, tracks]."""
     asked = ScoreSettings((Score.JS,), genes=ev.GeneSettings(3), precision=precision, **settings)  # type: ignore[arg-type]
-    genes = GeneIndex(Gene(str(tss), "", "1", True, tss, (tss,)) for tss in range(0, 20_000, 150))
+    genes = GeneIndex(Gene(str(tss), "", "1", True, tss, (tss,), tss) for tss in range(0, 20_000, 150))
     scorer = ev.open_scorer(str(model), asked, ev.ComputeSettings(device="cpu"))
     table = ev.score(variants, genome, scorer, genes=genes)
     assert (table.STATUS == "ok").all()

@@ -4,6 +4,7 @@ import torch
 
 from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.predictor import Predictor
+from enformer_vep.effects.stitching import plan_stitches
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.windows import AllelePair
 from tests.toys import CountingEngine
@@ -83,3 +84,26 @@ def test_stranded_tracks_change_places_on_the_other_strand() -> None:
     assert torch.equal(stranded.delta, forward.delta)
     only_a = Predictor(CountingEngine(), CPU, (ALL,), True, partners, tracks=1).effect(batches)
     assert torch.equal(only_a.delta, forward.delta[..., :1])
+
+
+def test_every_view_is_shown_before_it_is_averaged() -> None:
+    views = [batch_of("AAAATTTC", "AAACTTTC"), batch_of("AAACCCCC", "CAACCCCC")]
+    shown: list[Effect] = []
+    partners = torch.tensor([1, 0])
+    predictor = Predictor(CountingEngine(), CPU, (slice(0, 1), slice(0, 1)), True, partners, tracks=1)
+    mean = predictor.effect(views, None, shown.append)
+    assert [view.delta.tolist() for view in shown] == [[[[-1]]], [[[-1]]], [[[-1]]], [[[-1]]]]
+    assert [view.reference.tolist() for view in shown] == [[[[4]]], [[[4]]], [[[3]]], [[[3]]]]
+    assert mean.reference.tolist() == [[[3.5]]]
+
+
+def test_two_alternates_of_a_variant_are_one_view() -> None:
+    """An indel's bins come from both; what is shown is put together already."""
+    pair = AllelePair(encode("AAAATTTT"), encode("CAAATTTT"), 0, 1, 1)
+    right = AllelePair(encode("AAAATTTT"), encode("AAAATTTC"), 0, 1, 1)
+    shown: list[Effect] = []
+    predictor = Predictor(CountingEngine(), CPU, (ALL,), both_strands=True)
+    mean = predictor.effect([make_batch([pair, right])], [plan_stitches([2], [0])], shown.append)
+    # Forward: A lost on the left, T lost on the right; on the other strand the same two, as T and A.
+    assert [view.delta.tolist() for view in shown] == [[[[-1, 0], [0, -1]]], [[[0, -1], [-1, 0]]]]
+    assert mean.delta.tolist() == [[[-0.5, -0.5], [-0.5, -0.5]]]

@@ -19,3 +19,10 @@ def test_a_seam_past_the_last_bin_leaves_the_left_alternate():
     delta = torch.tensor([1.0, 2.0])[:, None, None].expand(2, 3, 1)
     stitched = stitch(Effect(delta, delta), plan_stitches([2], [17]))
     assert stitched.delta[:, :, 0].tolist() == [[1, 1, 1]]
+
+
+def test_two_alternates_without_a_seam_are_averaged() -> None:
+    # An indel with both flanks in place, a substitution, an indel that is stitched after bin 0.
+    delta = torch.tensor([1.0, 4.0, 7.0, 8.0, 9.0])[:, None, None].expand(5, 3, 1)
+    joined = stitch(Effect(delta, delta), plan_stitches([2, 1, 2], [None, 1, 0]))
+    assert joined.delta[:, :, 0].tolist() == [[2.5] * 3, [7] * 3, [8, 9, 9]]

@@ -9,6 +9,7 @@ pytest.importorskip("sklearn")
 
 from enformer_vep.eqtl.direction import grow_direction_forest, predict_direction, single_score
 from enformer_vep.eqtl.eqtl_settings import (
+    DirectionSettings,
     EqtlSettings,
     FeatureSettings,
     FoldSettings,
@@ -19,12 +20,14 @@ from enformer_vep.eqtl.evaluation import evaluate, work
 from enformer_vep.eqtl.folds import why_not
 from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import describe, metrics_text
+from enformer_vep.eqtl.results import Ranking
 from enformer_vep.eqtl.sklearn_door import draw_folds
 from enformer_vep.errors import UsageError
 from tests.eqtl import toy
 
 FOREST = ForestSettings(trees=8)
-QUICK = EqtlSettings(forest=FOREST, folds=FoldSettings(folds=4, repeats=2))
+ALL = DirectionSettings(tracks=",".join(f"T{index}" for index in range(8)))
+QUICK = EqtlSettings(forest=FOREST, folds=FoldSettings(folds=4, repeats=2), direction=ALL)
 
 
 def load(folder, settings=QUICK, **cohort):
@@ -49,15 +52,15 @@ def mean(values):
 
 def test_informative_scores_are_told_apart(result):
     assert result.status == "ok"
-    assert mean(fold.auroc for fold in result.folds) > 0.95
-    assert mean(fold.auprc for fold in result.folds) > 0.9
-    assert 0.3 < mean(fold.baseline_auroc for fold in result.folds) < 0.7
+    assert mean(fold.auroc[Ranking.FOREST] for fold in result.folds) > 0.95
+    assert mean(fold.auprc[Ranking.FOREST] for fold in result.folds) > 0.9
+    assert 0.3 < mean(fold.auroc[Ranking.DISTANCE] for fold in result.folds) < 0.7
 
 
 def test_scores_of_nothing_are_a_coin_s_throw(tmp_path):
     (result,) = evaluate(load(tmp_path, informative=False, variants=400), QUICK)
-    assert mean(fold.auroc for fold in result.folds) == pytest.approx(0.5, abs=0.12)
-    assert mean(fold.auprc for fold in result.folds) == pytest.approx(0.25, abs=0.12)
+    assert mean(fold.auroc[Ranking.FOREST] for fold in result.folds) == pytest.approx(0.5, abs=0.12)
+    assert mean(fold.auprc[Ranking.FOREST] for fold in result.folds) == pytest.approx(0.25, abs=0.12)
 
 
 def test_every_example_is_held_out_once_per_repeat(result):
@@ -76,10 +79,10 @@ def test_direction_is_told_from_the_sign(result):
 
 
 def test_one_track_may_say_the_direction(informative):
-    (result,) = evaluate(informative, replace(QUICK, direction_track="T3"))
-    assert result.direction.accuracy == 1
-    with pytest.raises(UsageError, match="--direction-track T9 is not among"):
-        list(evaluate(informative, replace(QUICK, direction_track="T9")))
+    (result,) = evaluate(informative, replace(QUICK, direction=DirectionSettings("T3")))
+    assert (result.direction.accuracy, result.direction.tracks) == (1, "track:1")
+    with pytest.raises(UsageError, match="--direction-tracks T9 is not among"):
+        list(evaluate(informative, replace(QUICK, direction=DirectionSettings("T3,T9"))))
 
 
 def test_progress_adds_up(tmp_path):
@@ -104,7 +107,7 @@ def test_the_seed_decides(informative, result):
     (again,) = evaluate(informative, QUICK)
     (other,) = evaluate(informative, replace(QUICK, folds=FoldSettings(4, 2, seed=45)))
     assert metrics_text([again]) == metrics_text([result]) != metrics_text([other])
-    np.testing.assert_array_equal(again.held_out, result.held_out)
+    np.testing.assert_equal(again.held_out, result.held_out)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -139,11 +142,11 @@ def test_neighbours_give_it_away_unless_kept_together(tmp_path):
     )
     examples = load_examples(EqtlInputs(paths[:1], paths[1:]), QUICK)
     (kept,), (split,) = (
-        evaluate(examples, replace(QUICK, folds=FoldSettings(4, 2, together)))
+        evaluate(examples, replace(QUICK, folds=FoldSettings(4, 2, together), direction=DirectionSettings()))
         for together in (Together.GROUP, Together.NONE)
     )
-    assert mean(fold.auroc for fold in split.folds) > 0.9
-    assert mean(fold.auroc for fold in kept.folds) < 0.75
+    assert mean(fold.auroc[Ranking.FOREST] for fold in split.folds) > 0.9
+    assert mean(fold.auroc[Ranking.FOREST] for fold in kept.folds) < 0.75
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_unknown_distances_give_no_baseline(informative):
     used = informative.used.copy()
     used.loc[used.index[0], "distance"] = math.nan
     (result,) = evaluate(replace(informative, used=used), QUICK)
-    assert all(math.isnan(fold.baseline_auroc) for fold in result.folds)
+    assert all(math.isnan(fold.auroc[Ranking.DISTANCE]) for fold in result.folds)
     assert "TSS" not in describe([result])
 
 
@@ -185,8 +188,8 @@ def test_swapping_ref_and_alt_swaps_the_answer():
     predicted = predict_direction(forest, fresh)
     np.testing.assert_array_equal(predict_direction(forest, -fresh), -predicted)
     assert np.mean((predicted > 0) == (fresh[:, 0] > 0)) > 0.7
-    for track in (None, 2):
-        np.testing.assert_array_equal(single_score(-fresh, track), -single_score(fresh, track))
+    for signs in (np.ones(6), np.array([0, 0, 1.0, -1, 0, 0])):
+        np.testing.assert_array_equal(single_score(-fresh, signs), -single_score(fresh, signs))
 
 
 def test_labels_with_swapped_alleles_and_effects_give_the_same_direction(tmp_path, informative):
@@ -199,7 +202,7 @@ def test_labels_with_swapped_alleles_and_effects_give_the_same_direction(tmp_pat
     examples = load_examples(EqtlInputs((scores,), (labels,)), QUICK)
     (swapped,), (plain,) = evaluate(examples, QUICK), evaluate(informative, QUICK)
     assert swapped.direction.accuracy == plain.direction.accuracy == 1
-    np.testing.assert_array_equal(swapped.held_out, plain.held_out)
+    np.testing.assert_equal(swapped.held_out, plain.held_out)
 
 
 @pytest.mark.parametrize("tissues", [1, 14])
@@ -207,10 +210,11 @@ def test_the_figure_shows_every_tested_tissue(result, tissues):
     pytest.importorskip("matplotlib")
     from enformer_vep.eqtl.figure import draw
 
-    rare = replace(result, tissue="rare", status="too_few_positives", folds=(), held_out=result.held_out[:0])
+    rare = replace(result, tissue="rare", status="too_few_positives", folds=(), held_out={})
     figure = draw([rare, *(replace(result, tissue=f"tissue_{index}") for index in range(tissues))], "SAD")
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == [f"tissue {index} (40 / 120)" for index in range(tissues)]
     roc, precision = figure.axes[1:]
     assert roc.get_legend_handles_labels()[1][0].startswith("random forest, AUROC 1.00")
     assert precision.get_legend_handles_labels()[1][1].startswith("TSS distance, AUPRC 0.")
+    assert ("(forest +0." in roc.get_legend_handles_labels()[1][1]) == (tissues == 1)

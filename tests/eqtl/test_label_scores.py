@@ -190,8 +190,11 @@ def test_tables_that_do_not_fit(tmp_path, scores):
         open_tables([scores], "SAR")
     with pytest.raises(InputError, match="no column STATUS"):
         open_tables([write_text(tmp_path / "x.tsv", "#CHROM\tPOS\tID\tREF\tALT\n")], "SAD")
-    with pytest.raises(UsageError, match="a prediction, not an effect"):
+    with pytest.raises(UsageError, match="is no effect: choose SAD"):
         FeatureSettings("REF")
+    for name in ("SADSD", "SADAGREE"):
+        with pytest.raises(UsageError, match="says how far views differ"):
+            FeatureSettings(name)
 
 
 def test_parquet_reads_as_text_does(tmp_path, scores):
@@ -269,3 +272,13 @@ def test_one_odd_variant_does_not_make_ids_of_the_others(tmp_path):
     labels = toy.labels(tmp_path / "l.tsv", "variant_id pip", "chr1_5_G_A_b38 1", "chr1_7_G_<DEL>_b38 0", "rs2 0")
     examples = join(toy.scores(tmp_path / "s.tsv", rows), labels)
     assert outcomes(examples) == ["positive", "not_in_scores", "negative"]
+
+
+def test_a_class_that_the_calibration_lacks_is_an_outcome(tmp_path):
+    header = "#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tCLASS\tSADQ_a\tSADQ_b\n"
+    rows = ["chr1\t5\t.\tA\tG\tok\tsnv\t0.5\t-0.25\n", "chr1\t9\t.\tA\tAG\tok\tinsertion_1\tNA\tNA\n"]
+    path = write_text(tmp_path / "s.tsv", header + "".join(rows))
+    labels = toy.labels(tmp_path / "l.tsv", "chrom pos ref alt pip", "1 5 A G 1", "1 9 A AG 0")
+    features = FeatureSettings("SADQ", pseudocount=None)
+    examples = make_examples(read_labels([labels], LabelSettings()), open_tables([path], "SADQ"), features)
+    assert outcomes(examples) == ["positive", "not_calibrated"]

@@ -21,7 +21,7 @@ def test_the_mage_table_is_understood():
     found = find_columns(MAGE.split())
     assert found == {
         "contig": "chrom", "position": "position", "reference": "ref", "alternate": "alt", "id": "rsid",
-        "gene": "ensembl_id", "pip": "pip", "distance": "tss_distance",
+        "gene": "ensembl_id", "pip": "pip", "distance": "tss_distance", "frequency": "maf",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from enformer_vep.eqtl.folds import check_folds
 from enformer_vep.eqtl.grouping import count_split, linked_groups
 from enformer_vep.eqtl.labelled_examples import EqtlInputs, load_examples
 from enformer_vep.eqtl.report import describe, metrics_text
+from enformer_vep.eqtl.results import Ranking
 from enformer_vep.eqtl.sklearn_door import draw_folds
 from enformer_vep.errors import InputError
 from tests.eqtl import toy
@@ -50,7 +51,7 @@ def noise(folder, link, seed):
 
 def auroc(examples, settings):
     (result,) = evaluate(examples, settings)
-    return float(np.nanmean([fold.auroc for fold in result.folds]))
+    return float(np.nanmean([fold.auroc[Ranking.FOREST] for fold in result.folds]))
 
 
 @pytest.mark.parametrize("link", ["stretch", "gene", "group"])

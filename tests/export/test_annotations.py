@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.export.class_scale import Classes
 from enformer_vep.export.exporter import ExportRequest, export
 from enformer_vep.export.panel import read_bims
 from enformer_vep.export.recipe import Combine
@@ -65,7 +66,8 @@ def test_a_file_per_chromosome(tmp_path):
     table, bim = tmp_path / "t.tsv", tmp_path / "x.bim"
     table.write_text("#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\nchr1\t5\t.\ta\tC\tok\t1\nX\t6\t.\tG\tGA\tok\t-2\n")
     bim.write_text("1 n1 0 5 C A\n23 n2 0 6 G GA\n23 n3 0 6 C A\n23 n6 0 6 GA G\n1 n4 0 5 T G\n0 n5 0 0 A G\n")
-    names = export(ExportRequest(str(table), str(tmp_path / "e"), "sldp", bims=(bim,)))
+    request = ExportRequest(str(table), str(tmp_path / "e"), "sldp", bims=(bim,), classes=Classes.TOGETHER)
+    names = export(request)
     assert [Path(name).name for name in names] == ["e.1.sannot.gz", "e.23.sannot.gz", "e.0.sannot.gz"]
     # n4 is the same place on the other strand: not taken.
     assert gzip.decompress(Path(names[0]).read_bytes()).decode().splitlines()[1:] == [

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from enformer_vep.errors import InputError
+from enformer_vep.export.class_scale import Classes
 from enformer_vep.export.exporter import ExportRequest, export
 
 HEADER = "#CHROM\tPOS\tID\tREF\tALT\tSTATUS\tSAD_a\tSAD_b\n"
@@ -93,7 +94,7 @@ def test_every_format(tmp_path, table_order, panel_order):
     assert 0 < known.sum() < len(order)
 
     def read(tool: str) -> pd.DataFrame:
-        names = export(ExportRequest(str(table), str(tmp_path / "e"), tool, bims=(bim,)))
+        names = export(ExportRequest(str(table), str(tmp_path / "e"), tool, bims=(bim,), classes=Classes.TOGETHER))
         reader = pd.read_parquet if tool == "polyfun" else lambda name: pd.read_csv(name, sep="\t")
         frame = pd.concat(reader(name) for name in names).set_index("SNP")
         assert len(frame) == len(order)
@@ -111,7 +112,7 @@ def test_every_format(tmp_path, table_order, panel_order):
     pd.DataFrame(rows, columns=["SNP", "CHR", "BP", "A1", "A2"]).to_csv(z, sep=" ", index=False)
     for tool, column in (("susie", "prior_weight"), ("finemap", "prob"), ("polyfun-priors", "SNPVAR")):
         out = tmp_path / f"{tool}.txt"
-        export(ExportRequest(str(table), str(out), tool, ("SAD_a",), statistics=z))
+        export(ExportRequest(str(table), str(out), tool, ("SAD_a",), statistics=z, classes=Classes.TOGETHER))
         frame = pd.read_csv(out, sep=r"\s+")
         assert frame["SNP"].tolist() == [f"n{number}" for number in order]
         np.testing.assert_allclose(frame[column], weights / weights.sum(), rtol=1e-6)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.export.exporter import ExportRequest, export
-from enformer_vep.export.priors import given_priors, normalised, relative_priors
+from enformer_vep.export.panel import read_statistics
+from enformer_vep.export.priors import given_priors, normalised, refuse_nothing_but_zeros, relative_priors
 from enformer_vep.genome.regions import Region
 from tests.export.conftest import Export
 from tests.export.toy import PEOPLE, SNPS, Toy, alleles, position, write_z
@@ -20,22 +21,14 @@ NAN = np.nan
 
 
 def test_by_hand():
-    # log2: 0, 2, 4 -> z = -1.2247, 0, 1.2247; zero counts as 1, missing as z = 0.
-    z = np.sqrt(1.5)
-    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 1.0), np.exp([-z, 0, z]))
-    unlimited = relative_priors(np.float32([1, NAN, 4, 16]), 2.0, np.inf)
-    np.testing.assert_allclose(unlimited, np.exp([-2 * z, NAN, 0, 2 * z]))
+    z = np.array([-1.2, NAN, 0, 1.2])
+    np.testing.assert_allclose(relative_priors(z, 1.0), np.exp([-1.2, NAN, 0, 1.2]))
+    np.testing.assert_allclose(relative_priors(z, 2.0, np.inf), np.exp([-2.4, NAN, 0, 2.4]))
     # From 1 / 10 to 10, and from 1 / 2 to 2.
-    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 2.0), [0.1, 1, 10])
-    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 1.0, 4.0), [0.5, 1, 2])
-    np.testing.assert_allclose(relative_priors(np.float32([1, 4, 16]), 3.0, 1.0), 1)
-    # Quantiles 0, 0.75, 0.9375: 0, 2 and 4 halvings.
-    quantiles = relative_priors(np.float32([0, 0.75, 0.9375]), 1.0, quantiles=True)
-    np.testing.assert_allclose(quantiles, np.exp([-z, 0, z]))
-    zero = relative_priors(np.float32([0, 1, 4, 16]), 1.0)
-    assert zero[0] == zero[1] < zero[2] < zero[3]
-    np.testing.assert_array_equal(relative_priors(np.float32([1, 5, 3]), 0.0), 1)
-    np.testing.assert_array_equal(relative_priors(np.float32([2, 2, NAN]), 1.0), [1, 1, NAN])
+    np.testing.assert_allclose(relative_priors(z, 2.0), [0.1, NAN, 1, 10])
+    np.testing.assert_allclose(relative_priors(z, 1.0, 4.0), [0.5, NAN, 1, 2])
+    np.testing.assert_allclose(relative_priors(z, 3.0, 1.0), [1, NAN, 1, 1])
+    np.testing.assert_array_equal(relative_priors(z, 0.0), [1, NAN, 1, 1])
 
 
 def test_a_variant_without_a_score_has_the_mean_prior():
@@ -47,11 +40,11 @@ def test_a_variant_without_a_score_has_the_mean_prior():
         normalised(np.array([0.0, NAN]))
 
 
-@given(st.lists(st.floats(2**-20, 2**20, width=32), min_size=2, max_size=30), st.floats(0, 3))
-def test_larger_scores_never_have_smaller_priors(sizes, weight):
-    weights = relative_priors(np.float32(sizes), weight)
+@given(st.lists(st.floats(-9, 9), min_size=2, max_size=30), st.floats(0, 3))
+def test_larger_scores_never_have_smaller_priors(z, weight):
+    weights = relative_priors(np.array(z), weight)
     assert weights.max() <= 100.0001 * weights.min()
-    order = np.argsort(sizes)
+    order = np.argsort(z)
     assert (np.diff(weights[order]) >= -1e-12 * weights.max()).all()
     assert np.isclose(normalised(weights).sum(), 1)
 
@@ -63,7 +56,7 @@ def test_probabilities_as_they_are(caplog):
         with pytest.raises(InputError, match="needs probabilities"):
             given_priors(np.float32(bad))
     with pytest.raises(InputError, match="all scores are 0"):
-        relative_priors(np.float32([0, NAN]), 1.0)
+        refuse_nothing_but_zeros(np.float32([0, NAN]))
 
 
 @pytest.fixture
@@ -206,6 +199,20 @@ def test_bad_summary_statistics(exported: Export, tmp_path):
         z.write_text(text)
         with pytest.raises(InputError, match=words):
             exported("susie", "out", statistics=z, columns=("SAD_*",))
+
+
+def test_tables_made_of_a_vcf(tmp_path):
+    """REF is A2. A1 may be REF, so it is not completed by ALT."""
+    path = tmp_path / "x.tsv"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\tPIP\nchr1\t5\trs1\tA\tac\t0.5\n")
+    (one,) = read_statistics(path).variants
+    assert one == ("chr1", 5, "rs1", "AC", "A", "0")
+    path.write_text("SNP CHR BP A1 A2 ID REF\nn 1 5 A C other A\n")
+    (one,) = read_statistics(path).variants
+    assert (one.id, one.a1, one.a2) == ("n", "A", "C")
+    path.write_text("#CHROM POS ID REF ALT A1\n1 5 rs1 A C A\n")
+    with pytest.raises(InputError, match="lacks columns"):
+        read_statistics(path)
 
 
 SUSIE = """

@@ -26,11 +26,11 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.scores import compute_scores
 from enformer_vep.settings import Score
 from enformer_vep.tables.reader import layout_of, open_scores
-from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
+from enformer_vep.tables.row import GENE_ID, GENE_NAME, N_TSS, TSS_DISTANCE, Layout, ScoredVariant, ValueBlock
 from tests.tables.rows import LAYOUT, ROWS, SAD, open_writer
 
 NAMES = ["scores.tsv", "scores.tsv.gz", "scores.parquet"]
-GENES = Layout((SAD,), (GENE_ID, GENE_NAME, TSS_DISTANCE))
+GENES = Layout((SAD,), (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS))
 
 
 def write(path: Path, layout: Layout = LAYOUT, rows: list[ScoredVariant] = ROWS) -> str:
@@ -43,10 +43,10 @@ def write(path: Path, layout: Layout = LAYOUT, rows: list[ScoredVariant] = ROWS)
 def gene_rows() -> list[ScoredVariant]:
     first, second = Variant("1", 5, ".", "A", "C"), Variant("1", 5, ".", "A", "C", 1)
     return [
-        ScoredVariant(first, Status.OK, np.float32([1, -2]), ("ENSG1", "G 1", -7)),
-        ScoredVariant(first, Status.OK, np.float32([3, 4]), ("ENSG2", "NA?", 5)),
+        ScoredVariant(first, Status.OK, np.float32([1, -2]), ("ENSG1", "G 1", -7, 1)),
+        ScoredVariant(first, Status.OK, np.float32([3, 4]), ("ENSG2", "NA?", 5, 12)),
         ScoredVariant(Variant("1", 6, ".", "A", "C"), Status.NO_GENE, None),
-        ScoredVariant(second, Status.OK, np.float32([5, 6]), ("ENSG1", "G 1", -7)),
+        ScoredVariant(second, Status.OK, np.float32([5, 6]), ("ENSG1", "G 1", -7, 1)),
     ]
 
 
@@ -75,7 +75,7 @@ def test_rows_of_an_allele_and_its_genes_share_it(tmp_path, name):
     rows = list(open_scores(write(tmp_path / name, GENES, gene_rows())).rows())
     assert rows[0].variant is rows[1].variant
     assert [row.variant.record for row in rows] == [0, 0, 1, 2]
-    assert [row.context for row in rows[:2]] == [("ENSG1", "G 1", -7), ("ENSG2", "NA?", 5)]
+    assert [row.context for row in rows[:2]] == [("ENSG1", "G 1", -7, 1), ("ENSG2", "NA?", 5, 12)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -197,6 +197,8 @@ def test_what_is_signed_by_the_names_of_scores_and_additions():
         signed = bool(np.isclose(one, -other))
         for suffix in ("", *(addition.suffix for addition in Addition)):
             assert is_signed(f"{score}{suffix}") is signed
+        assert not is_signed(f"{score}SD")
+        assert not is_signed(f"{score}AGREE")
         assert is_quantile(f"{score}Q")
         assert not is_quantile(score)
     assert {score for score in Score if score.in_track_units} == {

@@ -23,7 +23,9 @@ GEOMETRY = Geometry(window=64, first=8, width=8, bins=6)
 
 
 def gene(tss: int, *starts: int, forward: bool = True, name: str = "G") -> Gene:
-    return Gene(f"ENS{name}", name, "chr1", forward, tss, tuple(sorted(starts or (tss,))))
+    """The first of the starts is the representative one."""
+    starts = starts or (tss,)
+    return Gene(f"ENS{name}", name, "chr1", forward, tss, tuple(sorted(starts)), starts[0])
 
 
 def variant(start: int, reference: str = "A") -> Variant:
@@ -58,6 +60,13 @@ def test_a_variant_alone_has_its_own_window_and_one_row():
         ((120, 121), 3, (0, 1, 2)),
         ((110, 126), 3, (0, 1, 2, 3)),
         ((110, 150), 1, (0, 5)),
+        # Of an even number one more lies behind the start's own bin.
+        ((131,), 2, (2, 3)),
+        ((131,), 4, (1, 2, 3, 4)),
+        ((108,), 4, (0, 1, 2)),
+        ((155,), 2, (5,)),
+        ((107,), 2, ()),
+        ((108, 150), 2, (0, 1, 5)),
     ],
 )
 def test_bins_of_transcription_starts(starts, tss_bins, expected):
@@ -70,14 +79,14 @@ def test_genes_around_a_variant_with_distance_along_their_strand():
     (placed,) = around(backward, forward).place(variant(131))
     assert placed.shift == 0
     assert placed.readouts == (
-        Readout((0, 1, 2), ("ENSF", "F", 11)),
-        Readout((3, 4, 5), ("ENSR", "R", 9)),
+        Readout((0, 1, 2), ("ENSF", "F", 11, 1)),
+        Readout((3, 4, 5), ("ENSR", "R", 9, 1)),
     )
 
 
 def test_the_distance_is_that_of_the_genes_own_start_the_bins_are_those_of_all_starts():
     (placed,) = around(gene(20, 20, 110, 150), tss_bins=1).place(variant(131))
-    assert placed.readouts == (Readout((0, 5), ("ENSG", "G", 111)),)
+    assert placed.readouts == (Readout((0, 5), ("ENSG", "G", 111, 2)),)
 
 
 @pytest.mark.parametrize(("tss", "inside"), [(107, False), (108, True), (155, True), (156, False)])
@@ -94,7 +103,7 @@ def test_a_window_around_the_tss_serves_every_variant_within():
     for start in (100, 131, 163):
         (placed,) = windows(gene(131)).place(variant(start))
         assert placed.window_start(64) == 100
-        assert placed.readouts == (Readout((1, 2, 3), ("ENSG", "G", start - 131)),)
+        assert placed.readouts == (Readout((1, 2, 3), ("ENSG", "G", start - 131, 1)),)
     assert windows(gene(131)).place(variant(99)) == ()
     assert windows(gene(131)).place(variant(164)) == ()
 
@@ -120,12 +129,30 @@ def test_reach_is_the_same_from_both_sides(tss: int, start: int, reference: str,
     assert bool(placed) is inside
     if inside:
         distance = start - tss if forward else tss - start
-        assert placed[0].readouts[0].context == ("ENSG", "G", distance)
+        assert placed[0].readouts[0].context == ("ENSG", "G", distance, 1)
 
 
-def test_the_genes_own_tss_is_a_start_of_a_window_on_it():
-    """Its transcripts in this annotation begin elsewhere: nearby, or too far away to be predicted."""
-    # Window 100..163 on the TSS at 131, which lies in bin 2; 150 lies in bin 5, 20 and 300 in none.
-    for starts, bins in (((150,), (2, 5)), ((20,), (2,)), ((300,), (2,))):
-        (placed,) = windows(gene(131, *starts), tss_bins=1).place(variant(120))
+def test_a_window_stands_on_the_representative_start_and_counts_the_starts_that_are_read():
+    """The distance stays that from the gene's own 5' end, where no transcript that counts need begin."""
+    # Window 100..163 on the start at 131, which lies in bin 2; 150 lies in bin 5, 20 and 300 in none.
+    for others, bins, used in (((150,), (2, 5), 2), ((129,), (2,), 2), ((20,), (2,), 1), ((20, 300), (2,), 1)):
+        (placed,) = windows(gene(90, 131, *others), tss_bins=1).place(variant(120))
+        assert placed.window_start(64) == 100
+        assert placed.readouts == (Readout(bins, ("ENSG", "G", 30, used)),)
+    assert windows(gene(131, 20)).place(variant(120)) == ()
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_an_even_number_of_bins_on_a_start_is_the_middle_of_the_window(forward: bool):
+    """As published studies take them, on either strand: six bins, of which 2 and 3 are the middle."""
+    for count, bins in ((2, (2, 3)), (4, (1, 2, 3, 4)), (6, (0, 1, 2, 3, 4, 5))):
+        (placed,) = windows(gene(131, forward=forward), tss_bins=count).place(variant(120))
         assert placed.readouts[0].bins == bins
+
+
+@given(st.integers(0, 47), st.integers(1, 8))
+def test_bins_of_a_start_are_those_around_it(offset: int, count: int):
+    geometry = Geometry(window=64, first=8, width=8, bins=6)
+    around_it = geometry.bins_around(8 + offset, count)
+    expected = range(6) if around_it is None else around_it
+    assert transcription_bins((100 + 8 + offset,), 100, geometry, count) == tuple(b for b in expected if 0 <= b < 6)

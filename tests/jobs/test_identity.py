@@ -13,7 +13,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.jobs.identity import run_identity
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.layout import run_notes
-from enformer_vep.settings import Engine, GeneSettings, ScoreRequest, ScoreSettings
+from enformer_vep.settings import Engine, GeneSettings, Score, ScoreRequest, ScoreSettings
 from tests.builders import make_fasta
 from tests.jobs.toy import Toy, scorer_for
 
@@ -29,7 +29,7 @@ OPTIONS = [
     "strict",
     "scores",
 ]
-GENE_OPTIONS = ["tss-bins", "center"]
+GENE_OPTIONS = ["tss-bins", "center", "transcripts"]
 ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
 EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
 SETTINGS = ScoreSettings(engine=Engine.DELTA)
@@ -45,10 +45,28 @@ def test_every_setting_is_described() -> None:
     """A field that is new and in no description would let unlike runs pass for the same."""
     options = {"centre_bins": "bins", "reverse_complement": "rc", "share_windows": "share-windows"}
     by_columns = {"tracks", "groups", "genes"}
-    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns
+    assert ScoreSettings(scores=(Score.SADR,), pseudocount=0.1).describe()["pseudocount"] == "0.1"
+    of_views = ScoreSettings(reverse_complement=True, spread=True, confident=0.9, shrink=True).describe()
+    assert (of_views["spread"], of_views["confident"], of_views["shrink"]) == (True, "0.9", True)
+    unless_usual = {"pseudocount", "spread", "confident", "shrink"}
+    described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - unless_usual
     assert described == set(OPTIONS)
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
+
+
+def test_a_file_of_transcripts_has_no_name_there() -> None:
+    """What was in it is in the digest of the genes."""
+    for given, described in {
+        "filtered": "filtered",
+        "MANE Select, basic,": "MANE Select,basic",
+        "@/home/me/a.txt": "@",
+        "T1, @a.txt": "T1,@",
+    }.items():
+        settings = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings(transcripts=given))
+        assert settings.describe()["transcripts"] == described
+        notes = dict(run_notes("f" * 64, None, 2048, settings))
+        assert notes["genes"] == f"3 bins per TSS, {described} transcripts, window on the variant"
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, BY_GENE])

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pysam
@@ -249,3 +250,21 @@ def test_a_full_disk_can_be_resumed(request_for: Request, expected: dict[str, by
 def test_unfinished_files_are_not_world_writable(request_for: Request, stopped: Path) -> None:
     for suffix in (".part", ".journal"):
         assert Path(f"{stopped}{suffix}").stat().st_mode & 0o002 == 0
+
+
+@pytest.mark.parametrize("suffix", ["tsv.gz", "vcf.gz"])
+def test_spread_and_left_out_values_survive_a_stop(request_for: Request, suffix: str, tmp_path: Path) -> None:
+    """A bit of a value says that it was left out: no format may lose it between two processes."""
+    settings = ScoreSettings(shifts=(0, 20), spread=True, confident=0.9)
+    with_spread = partial(request_for, settings=settings)
+    whole, destination = tmp_path / f"whole.{suffix}", tmp_path / f"scores.{suffix}"
+    assert complete(with_spread(whole)).code == 0
+    stop_after(with_spread, destination, 300)
+    assert complete(with_spread(destination)).code == 0
+    assert destination.read_bytes() == whole.read_bytes()
+    if suffix == "tsv.gz":
+        rows = [line.split("\t") for line in gzip.decompress(whole.read_bytes()).decode().splitlines()]
+        assert rows[0][6:] == ["SAD_A", "SAD_T", "SADSD_A", "SADSD_T", "SADAGREE_A", "SADAGREE_T"]
+        scored = [row for row in rows[1:] if row[5] == "ok"]
+        assert {row[6] == "NA" for row in scored} == {True, False}
+        assert all((row[6] == "NA") is (float(row[10]) < 0.9) for row in scored)

@@ -19,7 +19,9 @@ TWO = ComputeSettings(devices=("cpu", "cpu"), piece_size=50)
 def test_two_workers_write_what_one_writes(
     request_for: Request, expected: dict[str, bytes], suffix: str, tmp_path: Path
 ) -> None:
-    assert complete(request_for(tmp_path / f"scores.{suffix}", compute=TWO)).code == 0
+    code, error = complete(request_for(tmp_path / f"scores.{suffix}", compute=TWO))
+    assert code == 0, error
+    assert "1 in each of 2 processes" in error
     assert (tmp_path / f"scores.{suffix}").read_bytes() == expected[suffix]
 
 

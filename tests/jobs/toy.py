@@ -68,8 +68,9 @@ class ToyEngine(CountingEngine):
             self.toy.dies_with.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
         effect = super().predict(batch)
-        # Values that show which variants were in a batch together: batches must not depend on restarts.
-        return Effect(effect.reference + len(batch) / 7, effect.delta + batch.alternate.sum() / 1e3)
+        # Values that show which variants were in a batch together: batches must not depend on restarts. Either sign.
+        shown = (batch.alternate.sum() - 1.5 * batch.alternate.numel()) / 1e3
+        return Effect(effect.reference + len(batch) / 7, effect.delta + shown)
 
 
 def scorer_for(request: ScoreRequest, toy: Toy) -> Scorer:

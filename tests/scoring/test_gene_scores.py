@@ -23,7 +23,7 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.batches import Reference, score_variants
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Centre, GeneSettings, Indels, Score, ScoreSettings
-from enformer_vep.tables.row import GENE_ID, GENE_NAME, TSS_DISTANCE, ScoredVariant
+from enformer_vep.tables.row import GENE_ID, GENE_NAME, N_TSS, TSS_DISTANCE, ScoredVariant
 from tests.builders import make_fasta, random_sequence
 from tests.toys import CountingEngine, toy_scorer
 
@@ -51,12 +51,14 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
 
 
 def scorer(settings: ScoreSettings, engine: CroppingEngine | None = None, batch_size: int = 4) -> Scorer:
-    context = (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else ()
+    context = (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS) if settings.genes else ()
     return toy_scorer(engine or CroppingEngine(), GEOMETRY, settings, batch_size, context)
 
 
 def gene(tss: int, *starts: int, forward: bool = True, name: str = "G") -> Gene:
-    return Gene(f"ENS{name}", name, "chr1", forward, tss, tuple(sorted(starts or (tss,))))
+    """The first of the starts is the representative one."""
+    starts = starts or (tss,)
+    return Gene(f"ENS{name}", name, "chr1", forward, tss, tuple(sorted(starts)), starts[0])
 
 
 def rows_of(genome: Genome, variants: list[Variant], made: Scorer, *genes: Gene) -> list[ScoredVariant]:
@@ -79,7 +81,7 @@ def test_a_fold_change_at_the_tss(genome: Genome, centre: Centre, forward: bool)
     (row,) = rows_of(genome, [LOST_A], made, gene(125, forward=forward))
     assert row.values is not None
     np.testing.assert_allclose(row.values, [-1, 1], atol=1e-6)
-    assert row.context == ("ENSG", "G", -5 if forward else 5)
+    assert row.context == ("ENSG", "G", -5 if forward else 5, 1)
 
 
 def test_a_gene_whose_bins_the_variant_does_not_touch_has_score_zero(genome: Genome) -> None:
@@ -224,5 +226,7 @@ def test_groups_are_means_of_predictions(genome: Genome) -> None:
 def test_contradicting_settings_are_refused(options: dict[str, int], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         by_genes(**options)
-    with pytest.raises(UsageError, match="--tss-bins 2: give an odd number"):
-        GeneSettings(2)
+    with pytest.raises(UsageError, match="--tss-bins 0: give a positive number"):
+        GeneSettings(0)
+    with pytest.raises(UsageError, match="--transcripts is empty"):
+        GeneSettings(transcripts=" ,")

@@ -105,3 +105,38 @@ def test_order_of_the_result() -> None:
     assert both.shape == (1, 2, 2)
     assert both.dtype == torch.float32
     assert both[0].tolist() == [[4.0, 7.0], [2.0, -4.0]]
+
+
+@pytest.mark.parametrize("pseudocount", [1e-6, 0.01, 1.0, 10.0])
+@pytest.mark.parametrize("score", [Score.SADR, Score.SAR, Score.LOGD2])
+def test_any_pseudocount(score: Score, pseudocount: float) -> None:
+    """Against float64 with the alternate formed."""
+    random = np.random.default_rng(5)
+    reference = random.gamma(0.5, 2.0, (896, 5)).astype(np.float32)
+    delta = (reference * random.normal(0, 0.3, reference.shape).clip(-0.9)).astype(np.float32)
+    before, after = reference.astype(np.float64), reference.astype(np.float64) + delta
+    change = np.log2(after + pseudocount) - np.log2(before + pseudocount)
+    expected = {
+        Score.SADR: np.log2(after.sum(0) + pseudocount) - np.log2(before.sum(0) + pseudocount),
+        Score.SAR: change.sum(0),
+        Score.LOGD2: np.sqrt((change**2).sum(0)),
+    }[score]
+    tensors = torch.from_numpy(reference)[None], torch.from_numpy(delta)[None]
+    got = compute_scores(*tensors, [score], pseudocount)[0, 0].numpy()
+    np.testing.assert_allclose(got, expected, rtol=3e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("score", [Score.SADR, Score.SAR])
+def test_a_signal_that_vanishes_has_a_finite_ratio(score: Score) -> None:
+    """The sum of reference and pseudocount has lost the pseudocount, and delta is a rounding too large."""
+    reference = torch.full((1, 1, 1), 1000.0)
+    for delta in (-1000.0, -1000.0002):
+        got = compute_scores(reference, torch.full((1, 1, 1), delta), [score], 1e-6).item()
+        assert got == pytest.approx(np.log2(1e-6 / 1000), rel=1e-6)
+
+
+def test_a_pseudocount_shrinks_fold_changes() -> None:
+    """A doubling of 1 is log2(3 / 2) beside a pseudocount of 1."""
+    one_bin = torch.ones(1, 1, 1)
+    assert compute_scores(one_bin, one_bin, [Score.SADR], 1.0).item() == pytest.approx(np.log2(1.5))
+    assert compute_scores(one_bin, one_bin, [Score.SADR], 1e-6).item() == pytest.approx(1, abs=1e-5)

@@ -18,7 +18,7 @@ class Edits:
 
     Attributes:
         start: int64 [B], first window index that differs; 0 when none does.
-        end: int64 [B], one past the last; an indel's reaches to the end of the window (or from its start).
+        end: int64 [B], one past the last; where an indel moves a flank, the end of the window (or its start).
     """
 
     start: Tensor

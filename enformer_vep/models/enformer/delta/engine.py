@@ -25,18 +25,19 @@ from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 
 WIDEST_LOCAL_EDIT = 64
-"""Base pairs. Wider stretches of changed bases (an indel's reaches to the window's end) are convolved in full."""
+"""Base pairs. Wider stretches of changed bases are convolved in full: the flank that an indel moves, or the hundred
+bases between a local indel and where its length is made up for, which change as much as they are."""
 
 
 class DeltaEngine(NetworkEngine[Enformer]):
     """Predicts each reference window once and carries every alternate's change through the network.
 
     Equal to `PairEngine` in float64 to rounding, and accurate however small the effect is. Substitutions cost
-    next to nothing in the convolutions; of an indel only the side that moved is convolved again.
+    next to nothing in the convolutions; of an indel only the bases that moved are convolved again.
 
-    An indel moves half of the window's bases by a few: what it changes inside the network is as large as the
-    reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes, and in
-    every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
+    An indel that moves a flank moves half of the window's bases by a few: what it changes inside the network is as
+    large as the reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes,
+    and in every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
     """
 
     @property

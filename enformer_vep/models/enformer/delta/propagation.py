@@ -26,6 +26,9 @@ from enformer_vep.effects.products import Products
 from enformer_vep.models.enformer.attention import RelativeAttention, align_relative
 from enformer_vep.models.enformer.network import ConvBlock, TransformerBlock
 
+QUERIES_AT_ONCE = 128
+"""On a CPU. Attention maps of 128 queries of the full-size model take 6 MB, those of all 75 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlockTrace:
@@ -109,39 +112,78 @@ def _attention_change(
 ) -> Tensor:
     """Change of attention, with every product that the change takes part in spelled out.
 
-    With q' = q + dq and so on: d(q k) = dq k + q' dk, and d(p v) = dp v' + p dv.
+    With q' = q + dq and so on: d(q k) = dq k + q' dk, and d(p v) = dp v' + p dv. Queries do not depend on each
+    other: on a CPU some are taken at a time, so that what is done to their maps is done in its caches.
     """
     query_change = products.linear(_keep(moved, trace.kept), attention.query.weight)
     query_change = attention.split(query_change) * attention.key_size**-0.5
     key_change = attention.split(products.linear(moved, attention.key.weight))
     value_change = attention.split(products.linear(moved, attention.value.weight))
-    # Of one window a view: attention maps are too large to be copied for every alternate.
-    weights = trace.weights.expand(len(owner), -1, -1, -1) if len(trace.weights) == 1 else trace.weights[owner]
-    logit_change = _logit_change(attention, trace, owner, query_change, key_change, products)
-
-    def logits(rows: Rows) -> Tensor:
-        alternate, head, query = rows
-        return trace.logits[owner[alternate], head, query]
-
-    weights_change = softmax_difference(weights, logit_change, logits)
-    mixed_change = products.matmul(weights_change, trace.values[owner] + value_change)
-    mixed_change += _from_right(products, weights, value_change)
+    queries = query_change.shape[2]
+    step = QUERIES_AT_ONCE if moved.device.type == "cpu" else queries
+    changes = _Changes(query_change, key_change, value_change)
+    mixed_change = torch.cat(
+        [
+            _mixed_change(attention, trace, owner, changes, slice(first, min(first + step, queries)), products)
+            for first in range(0, queries, step)
+        ],
+        dim=2,
+    )
     return products.linear(_merge(mixed_change), attention.output.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """Of queries [B, H, Q, K], scaled, keys [B, H, T, K] and values [B, H, T, V]."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+def _mixed_change(
+    attention: RelativeAttention,
+    trace: BlockTrace,
+    owner: Tensor,
+    changes: _Changes,
+    rows: slice,
+    products: Products,
+) -> Tensor:
+    """Change of the mixed values of some queries, [B, H, rows, V]."""
+    # Of one window a view: attention maps are too large to be copied for every alternate.
+    weights = trace.weights[:, :, rows]
+    weights = weights.expand(len(owner), -1, -1, -1) if len(weights) == 1 else weights[owner]
+
+    def logits(those: Rows) -> Tensor:
+        alternate, head, query = those
+        return trace.logits[owner[alternate], head, rows.start + query]
+
+    logit_change = _logit_change(attention, trace, owner, changes, rows, products)
+    weights_change = softmax_difference(weights, logit_change, logits)
+    mixed_change = products.matmul(weights_change, trace.values[owner] + changes.value)
+    mixed_change += _from_right(products, weights, changes.value)
+    return mixed_change
 
 
 def _logit_change(
     attention: RelativeAttention,
     trace: BlockTrace,
     owner: Tensor,
-    query_change: Tensor,
-    key_change: Tensor,
+    changes: _Changes,
+    rows: slice,
     products: Products,
 ) -> Tensor:
-    keys, new_query = trace.keys[owner], trace.query[owner] + query_change + attention.content_bias[:, None]
+    """Change of the logits of some queries, [B, H, rows, T]."""
+    keys, query_change = trace.keys[owner], changes.query[:, :, rows]
+    new_query = trace.query[owner, :, rows] + query_change + attention.content_bias[:, None]
     change = products.matmul(query_change, keys.transpose(2, 3))
-    change += _from_right(products, new_query, key_change.transpose(2, 3))
-    relative = products.matmul(query_change, _relative_keys(attention, keys.shape[2]))
-    return change.add_(_aligned(relative, keys.shape[2], trace.kept))
+    change += _from_right(products, new_query, changes.key.transpose(2, 3))
+    # The distances at which these queries have keys: from the last one's to token 0 to the first one's to T - 1.
+    tokens, count = keys.shape[2], rows.stop - rows.start
+    first = rows.start + (0 if trace.kept is None else trace.kept.start)
+    reached = slice(tokens - first - count, 2 * tokens - 1 - first)
+    relative = products.matmul(query_change, _relative_keys(attention, tokens)[:, :, reached])
+    return change.add_(align_relative(relative.contiguous(), tokens, tokens - count))
 
 
 def _from_right(products: Products, left: Tensor, change: Tensor) -> Tensor:
