@@ -1,8 +1,10 @@
 """Basenji2 against basenji's own code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enformer_vep.effects.network import one_hot
+from enformer_vep.errors import ModelError
+from enformer_vep.genome.bins import Geometry
+from enformer_vep.models.basenji2.config import Basenji2Config
+from enformer_vep.models.basenji2.keras import keras_layout
 from enformer_vep.models.basenji2.network import Basenji2
-from enformer_vep.models.checkpoints import load_model
+from enformer_vep.models.checkpoints import build_on_meta, count_parameters, load_model, save_model, tensor_shapes
+from enformer_vep.models.families import find_family
 from tests.comparison import relative_error
 
 Golden = Mapping[str, np.ndarray]
@@ -88,3 +95,82 @@ def test_gradients(tiny_file: Path, golden: Golden, sequence: int) -> None:
     # Where neighbouring maxima are equal, as in runs of N, a pool's gradient is anybody's choice.
     unique = golden["grad_unique/1"] if sequence == 1 else slice(None)
     assert relative_error(gradient[0, 5::16][unique], golden[f"sigmoid/grad/{sequence}"][unique]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["tiny_human", "tiny_human_renumbered", "tiny_human_old_attributes", "tiny_mouse"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_every_file_that_the_original_wrote(shared_directory: Path, name: str, activation: str) -> None:
+    golden = np.load(shared_directory / "golden" / "basenji2" / "tiny.npz")
+    network = load(shared_directory / "golden" / "basenji2" / f"{name}.h5", activation)
+    (head,) = network.organisms
+    predicted = network(torch.from_numpy(golden["in/x"]).float())[head]
+    organism = "mouse" if "mouse" in name else "human"
+    assert relative_error(predicted, golden[f"{activation}/fp64/{organism}"]) < 1e-5
+
+
+def test_a_converted_file_is_the_same_model(tiny_file: Path, tmp_path: Path) -> None:
+    model = load_model(tiny_file, None, activation="tanh")
+    sha256 = save_model(model.network, tmp_path / "ours.safetensors")
+    again = load_model(tmp_path / "ours.safetensors", None)
+    assert sha256 == again.sha256 == model.sha256
+    assert again.config == model.config
+    assert again.config.to_dict()["activation"] == "tanh"
+    assert again.family.name == "basenji2"
+
+
+def test_the_published_shape_has_the_published_number_of_weights() -> None:
+    network = build_on_meta(find_family("basenji2"), Basenji2Config())
+    shapes = tensor_shapes(network)
+    # Stored and trainable numbers of the full human model, built by basenji's own code.
+    assert sum(torch.Size(shape).numel() for shape in shapes.values()) == 30_123_584
+    assert count_parameters(shapes) == 30_088_228
+    assert network.output == Geometry(131_072, 64 * 128, 128, 896)
+
+
+def test_the_published_layers_are_found(shared_directory: Path) -> None:
+    """Names and shapes of the full model's file, as basenji's own code would save it."""
+    rows = (shared_directory / "golden" / "basenji2" / "full_weights_human.tsv").read_text().splitlines()[1:]
+    stored = sorted(tuple(map(int, row.split("\t")[1].split("x"))) for row in rows)
+    network, layout = build_on_meta(find_family("basenji2"), Basenji2Config()), keras_layout(Basenji2Config())
+    wanted = dict(layout.locate(name, shape) for name, shape in tensor_shapes(network).items())
+    assert sorted(wanted.values()) == stored
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda file: file.attrs.pop("model_config"), "not a complete Keras model"),
+        (lambda file: file.__delitem__("model_weights/dense"), "not a complete Keras model"),
+        (lambda file: file["model_weights"].attrs.__setitem__("layer_names", ["conv1d"]), "missing"),
+        (lambda file: file.attrs.__setitem__("model_config", '{"config": {"layers": []}}'), "not the layers"),
+        (lambda file: file.attrs.__setitem__("model_config", "{"), "not a complete Keras model"),
+    ],
+)
+def test_damaged_files(tiny_file: Path, tmp_path: Path, damage: Callable[[h5py.File], object], message: str) -> None:
+    path = tmp_path / "damaged.h5"
+    path.write_bytes(tiny_file.read_bytes())
+    with h5py.File(path, "a") as file:
+        damage(file)
+    with pytest.raises(ModelError, match=message):
+        load_model(path, None)
+
+
+def test_what_is_no_hdf5(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="copy it again"):
+        load_model(tmp_path / "model.h5", None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"activation": "relu"}, "choose from sigmoid, tanh"),
+        ({"window": 1000}, "multiple of 256"),
+        ({"target_length": 3}, "cannot be cut"),
+        ({"tower_widths": (8, 0)}, "positive whole numbers"),
+        ({"stem_kernel": 4}, "odd"),
+    ],
+)
+def test_impossible_shapes(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Basenji2Config(**values)
