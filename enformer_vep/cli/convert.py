@@ -25,6 +25,11 @@ DTYPES = ("float32", "float16", "bfloat16")
 @click.option("--targets-mouse", type=FILE, help="Track table (targets.txt) of the mouse head to carry along.")
 @click.option("--window", type=click.IntRange(min=1), help="Window in bp to record; default: the model's, 196608.")
 @click.option("--target-length", type=int, help="Bins to predict to record; -1 for all bins of the window.")
+@click.option(
+    "--activation",
+    type=click.Choice(["sigmoid", "tanh"]),
+    help="Which GELU a Basenji2 was trained with; default: sigmoid, as the published models.",
+)
 def convert(
     source: str,
     output: Path,
@@ -34,6 +39,7 @@ def convert(
     targets_mouse: Path | None,
     window: int | None,
     target_length: int | None,
+    activation: str | None,
 ) -> None:
     """Turn any model that --model takes into one safetensors file OUTPUT.
 
@@ -42,6 +48,7 @@ def convert(
     \b
     enformer-vep convert enformer enformer.safetensors
     enformer-vep convert sonnet_weights/ enformer.safetensors --targets-human targets_human.txt
+    enformer-vep convert model_human.h5 basenji2.safetensors --targets-human targets_human.txt
     """
     import torch
 
@@ -49,7 +56,7 @@ def convert(
     from enformer_vep.scoring.track_tables import track_table
 
     organisms = (organism,) if organism in {"human", "mouse"} else None
-    model = load_model(source, organisms, window, target_length=target_length)
+    model = load_model(source, organisms, window, target_length=target_length, activation=activation)
     tables = {"human": targets_human, "mouse": targets_mouse}
     given = {name: path for name, path in tables.items() if path and name in model.network.organisms}
     for name, path in given.items():

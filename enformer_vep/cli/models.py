@@ -30,6 +30,8 @@ def models(paths: tuple[str, ...]) -> None:
     model.safetensors        written by enformer-vep (convert, random-model, train)
     directory/               config.json with model.safetensors or pytorch_model.bin (Hugging Face layout)
     checkpoint (.index)      DeepMind's TensorFlow release, or its directory (needs the extra tensorflow)
+    model_human.h5           Basenji2 as published: model_human.h5 and model_mouse.h5 in the storage bucket
+                             basenji_barnyard2 (storage.googleapis.com), or as basenji saves it
     """
     click.echo("\t".join(COLUMNS))
     for source in ("enformer", "example", *paths):

@@ -61,6 +61,7 @@ def load_model(
     window: int | None = None,
     *,
     target_length: int | None = None,
+    activation: str | None = None,
     offline: bool = False,
 ) -> LoadedModel:
     """Load a model.
@@ -70,13 +71,14 @@ def load_model(
         organisms: Heads to load; all of them when None.
         window: Base pairs to read, if not what the model says (196,608 where it says nothing).
         target_length: Bins to predict, if not what the model says; -1 for no crop.
+        activation: Which GELU a Basenji2 has, if not what the model says.
         offline: Use what is on this machine, never the network.
 
     Raises:
         ModelError: When the weights are missing, damaged or do not fit.
         DependencyError: When reading them needs a package that is not installed.
     """
-    checkpoint = open_checkpoint(source, Choice(window, target_length), offline=offline)
+    checkpoint = open_checkpoint(source, Choice(window, target_length, activation), offline=offline)
     wanted = wanted_heads(checkpoint, organisms)
     network = build_on_meta(checkpoint.family, checkpoint.config)
     shapes = tensor_shapes(network)

@@ -13,6 +13,8 @@ from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.errors import ModelError, UsageError
+from enformer_vep.models.basenji2.config import Basenji2Config
+from enformer_vep.models.basenji2.network import Basenji2
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
@@ -80,6 +82,7 @@ FAMILIES: dict[str, Family] = {
     "enformer": Family(
         "enformer", EnformerConfig, Enformer, {Engine.DELTA: DeltaEngine, Engine.ADJOINT: AdjointEngine}
     ),
+    "basenji2": Family("basenji2", Basenji2Config, Basenji2, {}),
 }
 """By name."""
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from enformer_vep.errors import ModelError
 from enformer_vep.models import hub
+from enformer_vep.models.basenji2 import keras
+from enformer_vep.models.basenji2.config import ACTIVATIONS, Basenji2Config
 from enformer_vep.models.enformer import huggingface, sonnet
 from enformer_vep.models.enformer.config import FULL_WINDOW, EnformerConfig
 from enformer_vep.models.families import FAMILIES, Configuration, Family, find_family
@@ -17,7 +19,8 @@ from enformer_vep.models.stores import SafetensorsStore, WeightStore, open_store
 
 logger = logging.getLogger(__name__)
 
-_ENFORMER = FAMILIES["enformer"]
+_ENFORMER, _BASENJI2 = FAMILIES["enformer"], FAMILIES["basenji2"]
+KERAS_SUFFIXES = (".h5", ".hdf5")
 METADATA_KEY = "enformer_vep"
 """The one metadata entry of our files: JSON. (safetensors writes several entries in random order.)"""
 OWN_NAME = "model.safetensors"
@@ -51,15 +54,17 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user says about the sequence, before what the file says.
+    """What the user says about the model, before what the file says.
 
     Attributes:
         window: Base pairs; None to follow the file.
         target_length: Bins, -1 for no crop; None to follow the file.
+        activation: Which GELU a Basenji2 has; None to follow the file, or the published models where it says nothing.
     """
 
     window: int | None = None
     target_length: int | None = None
+    activation: str | None = None
 
     def complete(self, values: Mapping[str, Any], path: Path, family: Family) -> Configuration:
         """Make the configuration of a family from what the file at `path` says.
@@ -67,12 +72,12 @@ class Choice:
         Raises:
             ModelError: When the result is no possible model.
         """
-        wishes = {"window": self.window, "target_length": self.target_length}
+        wishes = {"window": self.window, "target_length": self.target_length, "activation": self.activation}
         merged = {**values, **{name: value for name, value in wishes.items() if value is not None}}
         try:
             _check_integers(merged, family)
             if merged.get("target_length") == -1:
-                merged["target_length"] = count_tokens(merged)
+                merged["target_length"] = family.configuration.from_dict({**merged, "target_length": 2}).tokens
             found: Configuration = family.configuration.from_dict(merged)
             return found
         except ModelError as error:
@@ -88,7 +93,7 @@ def open_checkpoint(source: str | Path, choice: Choice, *, offline: bool = False
         source: "enformer" (the official weights), "example" (the model that is part of this package), or a
             path: a file of ours; the directory of a training run; a directory with config.json and
             model.safetensors or pytorch_model.bin, or either of these files; DeepMind's TensorFlow
-            checkpoint (prefix, .index file or directory).
+            checkpoint (prefix, .index file or directory); basenji's Keras file of a Basenji2 (.h5).
         choice: What to change about the sequence.
         offline: Never use the network.
 
@@ -142,6 +147,8 @@ def _open_path(path: Path, choice: Choice) -> Checkpoint:
         )
     if not path.exists():
         raise ModelError(f"{path}: no such model: give enformer, example or a path (see `enformer-vep models`)")
+    if path.suffix in KERAS_SUFFIXES:
+        return _open_keras(path, choice)
     return _open_safetensors(path, choice) if path.suffix == ".safetensors" else _open_plain(path, choice)
 
 
@@ -173,6 +180,19 @@ def _open_safetensors(path: Path, choice: Choice) -> Checkpoint:
         raise ModelError(f"{path}: damaged model metadata ({error}): convert the model again") from error
     config = choice.complete(values, path, family)
     return Checkpoint(path.name, store, NATIVE, family, config, metadata, digests)
+
+
+def _open_keras(path: Path, choice: Choice) -> Checkpoint:
+    store = keras.KerasStore(path)
+    config = choice.complete(keras.deduce_config(store), path, _BASENJI2)
+    assert isinstance(config, Basenji2Config)
+    if choice.activation is None:
+        logger.info(
+            "%s does not say which GELU it was trained with: taking %s, as the published models were; "
+            "`enformer-vep convert --activation %s` makes a file with the other",
+            path, *ACTIVATIONS,
+        )  # fmt: skip
+    return Checkpoint(path.name, store, keras.keras_layout(config), _BASENJI2, config)
 
 
 def _open_sonnet(prefix: Path, path: Path, choice: Choice) -> Checkpoint:
