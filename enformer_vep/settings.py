@@ -125,6 +125,8 @@ class ScoreSettings:
         precision: Arithmetic of the network.
         engine: How effects are computed; None for what the model's family does best.
         share_windows: Alleles within so many bp are scored in one reference window; 0 for a window each.
+        window_grid: Windows begin on a grid of their contig, so that convolutions are computed once per base.
+        phases: Offsets in bp of the grids that are averaged over.
         strict: A REF that differs from the genome is an error, not a row.
         indels: Where insertions and deletions leave the flanks.
         genes: Read out genes instead of whole windows; None for whole windows.
@@ -140,6 +142,8 @@ class ScoreSettings:
     precision: Precision = Precision.FLOAT32
     engine: Engine | None = None
     share_windows: int = 0
+    window_grid: bool = False
+    phases: tuple[int, ...] = (0,)
     strict: bool = False
     indels: Indels = Indels.LEFT
     genes: GeneSettings | None = None
@@ -153,11 +157,13 @@ class ScoreSettings:
         """
         if self.tracks is not None and not self.tracks.strip():
             raise UsageError("--tracks is empty: leave it out for all tracks")
-        for name, values in (("scores", self.scores), ("shifts", self.shifts)):
+        for name, values in (("scores", self.scores), ("shifts", self.shifts), ("phases", self.phases)):
             if not values:
                 raise UsageError(f"--{name} is empty: leave it out for the default")
             if len(set(values)) != len(values):
                 raise UsageError(f"a value stands twice in --{name} {','.join(map(str, values))}: give each once")
+        if self.phases != (0,) and not self.window_grid:
+            raise UsageError("--phases are offsets of a grid of windows: give --window-grid, too")
         if self.genes and self.centre_bins:
             raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
@@ -180,6 +186,7 @@ class ScoreSettings:
             "engine": self.engine.value if self.engine else "default",
             "precision": self.precision.value,
             "share-windows": self.share_windows,
+            **({"window-grid": f"phases {','.join(map(str, self.phases))}"} if self.window_grid else {}),
             "strict": self.strict,
             "scores": ",".join(self.scores),
         }

@@ -4,11 +4,12 @@ Coordinates of the genome are 0-based and half-open; bins count from 0 at the fi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.genes import Gene, GeneIndex
+from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centre_index, window_start
 
@@ -45,6 +46,23 @@ class Placed:
         return window_start(self.variant.start, length, self.shift)
 
 
+def place_in_window(variant: Variant, start: int, geometry: Geometry, count: int | None) -> Placed:
+    """Place a variant in a window that is not centred on it.
+
+    Args:
+        variant: The ALT allele.
+        start: 0-based start of the window.
+        geometry: Window, and the bins in use.
+        count: Number of bins around the variant that are read; None for all.
+
+    Returns:
+        The placement, a row; its context is the 1-based first position of the window.
+    """
+    shift = start - window_start(variant.start, geometry.window)
+    bins = geometry.bins_around(centre_index(geometry.window) - shift, count)
+    return Placed(variant, shift, (Readout(bins, (start + 1,)),))
+
+
 class Placer(Protocol):
     """Decides where a variant is scored, knowing that variant alone."""
 
@@ -55,58 +73,69 @@ class Placer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnWindow:
-    """A window centred on the variant, some or all bins read.
+    """A window centred on the variant, or the nearest one on a grid; some or all bins read.
 
     Attributes:
         geometry: Of the model.
         count: Number of bins around the variant; None for all.
+        grid: Where windows may begin; None for anywhere.
     """
 
     geometry: Geometry
     count: int | None = None
+    grid: WindowGrid | None = None
 
     def place(self, variant: Variant) -> tuple[Placed, ...]:
         """One window, one row."""
+        if self.grid is not None:
+            return (place_in_window(variant, self.grid.around(variant.start), self.geometry, self.count),)
         bins = self.geometry.bins_around(centre_index(self.geometry.window), self.count)
         return (Placed(variant, 0, (Readout(bins),)),)
 
 
 @dataclass(frozen=True, slots=True)
 class GenesAround:
-    """A window centred on the variant; a row for each gene with a transcription start in the bins in use.
+    """A window around the variant; a row for each gene with a transcription start in the bins in use.
 
     Attributes:
         geometry: Of the model.
         genes: The annotation.
         resolve: The genome's own name of a contig.
         tss_bins: Bins per transcription start, itself in the middle.
+        grid: Where windows may begin; None for anywhere.
     """
 
     geometry: Geometry
     genes: GeneIndex
     resolve: Callable[[str], str | None]
     tss_bins: int
+    grid: WindowGrid | None = field(default=None, kw_only=True)
 
     def place(self, variant: Variant) -> tuple[Placed, ...]:
         """One window, a row for each gene in reach; no window when there is none."""
-        start = Placed(variant).window_start(self.geometry.window)
+        start = self._window_around(variant.start)
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
         readouts = tuple(self._readout(gene, gene.starts, variant, start) for gene in genes)
-        return (Placed(variant, 0, readouts),) if readouts else ()
+        shift = start - window_start(variant.start, self.geometry.window)
+        return (Placed(variant, shift, readouts),) if readouts else ()
+
+    def _window_around(self, position: int) -> int:
+        return window_start(position, self.geometry.window) if self.grid is None else self.grid.around(position)
 
     def _readout(self, gene: Gene, starts: Sequence[int], variant: Variant, start: int) -> Readout:
         bins = transcription_bins(starts, start, self.geometry, self.tss_bins)
-        return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start)))
+        window = () if self.grid is None else (start + 1,)
+        return Readout(bins, (gene.identifier, gene.name, gene.distance(variant.start), *window))
 
 
 @dataclass(frozen=True, slots=True)
 class GeneWindows(GenesAround):
     """For each gene in reach a window with the gene's TSS in the middle, where a variant's first REF base would be.
 
-    A gene is in reach when the whole REF lies in its window, under every shift. Its own TSS is one of its starts,
-    even if no transcript of the annotation begins there.
+    On a grid it is the nearest window to that one. A gene is in reach when the whole REF lies in its window, under
+    every shift. Its own TSS is one of its starts, even if no transcript of the annotation begins there.
 
     Attributes:
         shifts: Shifts that windows are averaged over, in bp.
@@ -117,18 +146,19 @@ class GeneWindows(GenesAround):
     def place(self, variant: Variant) -> tuple[Placed, ...]:
         """A window and a row for each gene in reach."""
         window, centre = self.geometry.window, centre_index(self.geometry.window)
+        slack = 0 if self.grid is None else self.grid.slack
         # Window starts at tss - centre + shift; it has to be at or left of REF and to end at or right of it.
-        first = variant.end - window + centre - min(self.shifts)
-        last = variant.start + centre - max(self.shifts)
+        first = variant.end - window + centre - min(self.shifts) + slack
+        last = variant.start + centre - max(self.shifts) - slack
         contig = self.resolve(variant.contig) or ""
         near = self.genes.with_tss_within(contig, first, last + 1) if first <= last else ()
         placed = [self._placed(variant, gene) for gene in near]
         return tuple(one for one in placed if one.readouts[0].bins)
 
     def _placed(self, variant: Variant, gene: Gene) -> Placed:
-        start = window_start(gene.tss, self.geometry.window)
+        start = self._window_around(gene.tss)
         readout = self._readout(gene, (*gene.starts, gene.tss), variant, start)
-        return Placed(variant, gene.tss - variant.start, (readout,))
+        return Placed(variant, start - window_start(variant.start, self.geometry.window), (readout,))
 
 
 def transcription_bins(starts: Sequence[int], window: int, geometry: Geometry, tss_bins: int) -> tuple[int, ...]:

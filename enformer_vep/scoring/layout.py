@@ -8,7 +8,6 @@ from enformer_vep.tables.row import (
     GENE_NAME,
     TSS_DISTANCE,
     WINDOW_START,
-    ContextColumn,
     Layout,
     ValueBlock,
 )
@@ -33,8 +32,9 @@ def make_layout(
     elif table is not None:
         titles = tuple(table[track].description for track in tracks)
     blocks = tuple(ValueBlock(score.value, labels, score.description, titles) for score in settings.scores)
-    context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
-    return Layout(blocks, (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else context, notes)
+    genes = (GENE_ID, GENE_NAME, TSS_DISTANCE) if settings.genes else ()
+    windows = (WINDOW_START,) if settings.share_windows or settings.window_grid else ()
+    return Layout(blocks, (*genes, *windows), notes)
 
 
 def run_notes(sha256: str, targets: str | None, window: int, settings: ScoreSettings) -> tuple[tuple[str, str], ...]:

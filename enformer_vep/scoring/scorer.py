@@ -1,5 +1,6 @@
 """A model made ready for one run: from windows to the values of rows."""
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,12 @@ from enformer_vep.calibration import Extension
 from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.predictor import Predictor
+from enformer_vep.effects.sites import Place, Sites, locate
 from enformer_vep.effects.stitching import Stitches, plan_stitches
 from enformer_vep.genome.bins import Geometry, whole_bins
+from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored
 from enformer_vep.scoring.readout import read_out
@@ -29,6 +33,11 @@ _OVERFLOW = "float16 overflowed in a batch of %d %s: repeated in float32"
 Floats = npt.NDArray[np.float32]
 Alternates = tuple[AllelePair, ...]
 """The window of a variant, and of a stitched indel also the one anchored right."""
+
+
+def grid_of(settings: ScoreSettings, geometry: Geometry) -> WindowGrid | None:
+    """Where windows may begin; None for anywhere."""
+    return WindowGrid(geometry.window, geometry.width, settings.phases) if settings.window_grid else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,8 @@ class Scorer:
             for single tracks.
         extension: Computes further columns from the scores; None for none.
         fallback: Makes the predictor that repeats a batch whose arithmetic overflowed; None where it cannot.
+        beside: Bases to either side of a window on the grid that the engine has to see; None where it has no use for
+            them.
     """
 
     model: str
@@ -93,6 +104,17 @@ class Scorer:
     weights: Tensor | None = None
     extension: Extension | None = None
     fallback: Callable[[], Predictor] | None = None
+    beside: int | None = None
+
+    @property
+    def grid(self) -> WindowGrid | None:
+        """Where windows may begin; None for anywhere."""
+        return grid_of(self.settings, self.geometry)
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """Shifts of a variant's window that are averaged over: those asked for, in every phase of the grid."""
+        return self.settings.shifts if self.grid is None else self.grid.views(self.settings.shifts)
 
     @property
     def is_asynchronous(self) -> bool:
@@ -101,12 +123,12 @@ class Scorer:
 
     def prepare(self, placed: Sequence[Placed], genome: Genome) -> Work:
         """Cut the windows of variants, on contigs that the genome has; the device has no part in it."""
-        shifts = self.settings.shifts
+        shifts = self.shifts
         views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
         stitches = None
         if self.settings.indels is Indels.STITCH:
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
-        batches = [make_batch([pair for pairs in view for pair in pairs]) for view in views]
+        batches = [self._batch(placed, view, genome, shift) for view, shift in zip(views, shifts, strict=True)]
         return Work(batches, stitches, [one.readouts for one in placed])
 
     def effect(self, work: Work) -> Effect:
@@ -178,6 +200,25 @@ class Scorer:
         if self.settings.indels is Indels.STITCH and pair.reference_length != pair.alternate_length:
             return pair, right_anchored(pair, genome, variant, contig, shift)
         return (pair,)
+
+    def _batch(self, placed: Sequence[Placed], view: Sequence[Alternates], genome: Genome, shift: int) -> EffectBatch:
+        pairs = [pair for alternates in view for pair in alternates]
+        if self.grid is None or self.beside is None:
+            return make_batch(pairs)
+        places = [
+            Place(genome.resolve(one.variant.contig) or "", one.window_start(self.geometry.window) + shift)
+            for one, alternates in zip(placed, view, strict=True)
+            for _ in alternates
+        ]
+        return make_batch(pairs, self._sites(pairs, places, genome, self.beside))
+
+    def _sites(self, pairs: Sequence[AllelePair], places: Sequence[Place], genome: Genome, beside: int) -> Sites:
+        window = self.geometry.window
+        codes = [
+            encode(genome.fetch(place.contig, place.start - beside, place.start + window + beside))
+            for place, _ in itertools.groupby(places)
+        ]
+        return locate(pairs, places, codes, beside)
 
     def _stitches(self, view: Sequence[Alternates], shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""
