@@ -186,7 +186,7 @@ class ScoreSettings:
             "engine": self.engine.value if self.engine else "default",
             "precision": self.precision.value,
             "share-windows": self.share_windows,
-            **({"window-grid": f"phases {','.join(map(str, self.phases))}"} if self.window_grid else {}),
+            **({"window-grid": True, "phases": ",".join(map(str, self.phases))} if self.window_grid else {}),
             "strict": self.strict,
             "scores": ",".join(self.scores),
         }
