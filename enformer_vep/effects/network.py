@@ -49,6 +49,21 @@ class Front:
         return -(-self.reach // self.width)
 
 
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """Floating-point operations, to compare ways to compute the same.
+
+    Attributes:
+        token: Of the front, for one token.
+        window: Of what comes after it, for one reference window.
+        alternate: Of carrying one alternate's change through that.
+    """
+
+    token: float
+    window: float
+    alternate: float
+
+
 class Network(nn.Module):
     """DNA in, tracks out. A family derives its network from this class; see `enformer_vep.models.families`."""
 
@@ -68,6 +83,11 @@ class Network(nn.Module):
     @property
     def front(self) -> Front | None:
         """What of it can be computed once per contig (`--window-grid`); None where nothing can."""
+        return None
+
+    @property
+    def operations(self) -> Operations | None:
+        """How much there is to compute, of a network with a front; None where nobody has counted."""
         return None
 
     @property

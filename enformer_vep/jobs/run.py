@@ -9,6 +9,7 @@ from enformer_vep import __version__
 from enformer_vep.files.signals import StopRequest
 from enformer_vep.genome.variants import Variant
 from enformer_vep.jobs.shards import Shard
+from enformer_vep.scoring.advice import with_advice
 from enformer_vep.scoring.assembly import scorer_of
 from enformer_vep.scoring.batches import Table, score_variants, write_rows
 from enformer_vep.scoring.inputs import Source
@@ -112,6 +113,7 @@ def write_run(
         skipped_batches: Batches of the first piece that are done already.
     """
     size, reference = run.request.compute.piece_size, run.source.reference
+    variants = with_advice(variants, run.scorer)
     with run.progress(total) as advance:
         if run.request.compute.devices:
             with DevicePool(run.request, run.scorer.batch_size) as workers:

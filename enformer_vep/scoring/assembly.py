@@ -16,7 +16,6 @@ from enformer_vep.effects.devices import (
 from enformer_vep.effects.network import Network, placed_on
 from enformer_vep.effects.precision import SIXTEEN_BIT
 from enformer_vep.effects.predictor import Predictor
-from enformer_vep.effects.tokens import bases_beside
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.bins import Geometry, plan_bins
 from enformer_vep.genome.windows import centre_index
@@ -95,15 +94,9 @@ def make_scorer(
         settings=settings,
         weights=None if groups is None else torch.from_numpy(groups.weights(tracks)).to(device),
         fallback=(lambda: make_predictor(model, exact, tracks, table, device)[1]) if overflows else None,
-        beside=_bases_beside(model.network, settings),
+        front=model.network.front,
+        operations=model.network.operations,
     )
-
-
-def _bases_beside(network: Network, settings: ScoreSettings) -> int | None:
-    """What an engine has to see beside a window to compute tokens once per contig."""
-    if not settings.window_grid or network.front is None:
-        return None
-    return bases_beside(network.front, network.output.window)
 
 
 def make_predictor(

@@ -13,9 +13,11 @@ from torch import Tensor
 from enformer_vep.calibration import Extension
 from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
+from enformer_vep.effects.network import Front, Operations
 from enformer_vep.effects.predictor import Predictor
 from enformer_vep.effects.sites import Place, Sites, locate
 from enformer_vep.effects.stitching import Stitches, plan_stitches
+from enformer_vep.effects.tokens import bases_beside
 from enformer_vep.genome.bins import Geometry, whole_bins
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
@@ -89,8 +91,8 @@ class Scorer:
             for single tracks.
         extension: Computes further columns from the scores; None for none.
         fallback: Makes the predictor that repeats a batch whose arithmetic overflowed; None where it cannot.
-        beside: Bases to either side of a window on the grid that the engine has to see; None where it has no use for
-            them.
+        front: What of the network can be computed once per contig; None where nothing can.
+        operations: How much there is to compute; None where nobody has counted.
     """
 
     model: str
@@ -104,7 +106,8 @@ class Scorer:
     weights: Tensor | None = None
     extension: Extension | None = None
     fallback: Callable[[], Predictor] | None = None
-    beside: int | None = None
+    front: Front | None = None
+    operations: Operations | None = None
 
     @property
     def grid(self) -> WindowGrid | None:
@@ -203,14 +206,15 @@ class Scorer:
 
     def _batch(self, placed: Sequence[Placed], view: Sequence[Alternates], genome: Genome, shift: int) -> EffectBatch:
         pairs = [pair for alternates in view for pair in alternates]
-        if self.grid is None or self.beside is None:
+        if self.grid is None or self.front is None:
             return make_batch(pairs)
         places = [
             Place(genome.resolve(one.variant.contig) or "", one.window_start(self.geometry.window) + shift)
             for one, alternates in zip(placed, view, strict=True)
             for _ in alternates
         ]
-        return make_batch(pairs, self._sites(pairs, places, genome, self.beside))
+        beside = bases_beside(self.front, self.geometry.window)
+        return make_batch(pairs, self._sites(pairs, places, genome, beside))
 
     def _sites(self, pairs: Sequence[AllelePair], places: Sequence[Place], genome: Genome, beside: int) -> Sites:
         window = self.geometry.window

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Front, Network
+from enformer_vep.effects.network import Footprint, Front, Network, Operations
 from enformer_vep.errors import ModelError
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.enformer.attention import RelativeAttention
 from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.operations import count_operations
 
 NORM_EPSILON = 1e-5
 TRUNCATION = 0.87962566103423978
@@ -215,6 +216,11 @@ class Enformer(Network):
         """Stem and tower: each stage convolves at its own resolution, and pools pairs that begin at even positions."""
         reaches = (stage.reach * 2**halvings for halvings, stage in enumerate(self.stages))
         return Front(self.config.bin_width, sum(reaches))
+
+    @property
+    def operations(self) -> Operations:
+        """Convolutions and matrix products, heads excepted."""
+        return count_operations(self.config)
 
     @property
     def organisms(self) -> tuple[str, ...]:
