@@ -32,7 +32,7 @@ def share(variants: Sequence[Variant]) -> float:
 
 
 def test_share_by_hand() -> None:
-    """Of 3.75 TFLOP without heads, a variant every 150 bp takes its change, its window above the tokens, and little else."""
+    """Of 3.75 TFLOP without heads, a variant every 150 bp takes its change and its window above the tokens."""
     assert share(every(150, 4000)) == pytest.approx((OPERATIONS.window + OPERATIONS.alternate) / 3.75e12, abs=0.02)
     assert share(every(30, 4000)) < 0.35
     assert share(every(2_000_000)) > 1
