@@ -145,7 +145,7 @@ def predict(sequences: Sequence[str | bytes | Codes] | Codes, scorer: Scorer) ->
     if scorer.shifts != (0,):
         raise UsageError(
             f"shifts {','.join(map(str, scorer.shifts))} need the bases beside a window, which a sequence "
-            "alone does not have: open the scorer with shifts=(0,)"
+            "alone does not have: open the scorer with shifts=(0,), and with one phase of a grid"
         )
     if isinstance(sequences, str | bytes):
         raise InputError("a single sequence is given: put it into a list")

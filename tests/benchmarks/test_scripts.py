@@ -141,10 +141,10 @@ def test_grid_operations(script: Callable[..., ModuleType], monkeypatch: pytest.
 def test_grid_agreement(script: Callable[..., ModuleType], tmp_path: Path, small_model: Path) -> None:
     words = ("agreement", "--model", small_model, "--count", 4, "--kept", tmp_path / "kept")
     module = script("grid", *words, "--output", tmp_path / "grid.tsv")
-    module.WAYS = {name: module.WAYS[name] for name in ("reference", "centred", "grid, 4 phases")}
+    module.WAYS = {name: module.WAYS[name] for name in ("reference", "centred", "grid")}
     module.main()
     table = numbers(tmp_path / "grid.tsv")
-    assert [row[0] for row in table.values()] == [1, 4]
+    assert [len(row) for row in table.values()] == [4, 4, 3]
     assert len(list((tmp_path / "kept").iterdir())) == 3
     values = module.np.random.default_rng(0).normal(size=(9, 3))
     assert module.compare(2 * values, values) == (1, 1, 1)

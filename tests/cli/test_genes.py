@@ -196,6 +196,7 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
         ("--bins", "center:2"),
         ("--indels", "stitch"),
         ("--share-windows", "100"),
+        ("--window-grid",),
     ],
 )
 def test_a_calibration_of_other_settings_is_refused(

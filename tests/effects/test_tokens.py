@@ -247,3 +247,16 @@ def test_the_padding_reaches_just_the_edge() -> None:
     window = network.convolve(one_hot(torch.from_numpy(contig.codes[None, 512:1024]), torch.float64))[0]
     differs = ((whole - window).abs().amax(1) > 1e-12).nonzero()[:, 0].tolist()
     assert differs == [*range(edge), *range(32 - edge, 32)]
+
+
+def test_the_convolutions_ask_the_device_for_nothing() -> None:
+    """On torch's device without values, whatever would have to wait for one is an error."""
+    network, contig = network_of(6), Contig(5, 3000)
+    batch = contig.batch(
+        network, [(512, 700, 1, [0]), (512, 720, 3, [0, 1, 2]), (528, 800, 1, []), (528, 1039, 1, [2])]
+    )
+    engine = engine_of(network.to("meta"), Portions(4, 2))
+    for strand in (batch, batch.reverse_complement()):
+        with torch.inference_mode():
+            tokens, change = engine._convolve(strand.to(torch.device("meta")))
+        assert (tokens.shape, change.shape) == ((2, 32, 12), (4, 32, 12))
