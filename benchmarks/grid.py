@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import enformer_vep as ev
 from enformer_vep.effects.effect import make_batch
-from enformer_vep.effects.sites import Place, locate
+from enformer_vep.effects.sites import Place, make_sites
 from enformer_vep.effects.tokens import bases_beside, chunk_tokens
 from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.vcf import read_variants
@@ -34,7 +34,7 @@ from enformer_vep.models.enformer.network import Enformer
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "example_data"
-SPACINGS = (16, 64, 128, 256, 512, 1024, 4096, 16_384)
+SPACINGS = (16_384, 4096, 1024, 512, 256, 128)
 TRACKS = 5313
 
 CENTRED = (-48, -16, 16, 48)
@@ -79,7 +79,7 @@ def _convolve(engine: DeltaEngine, network: Enformer, start: int, places: Sequen
         alternate[place - start] = 1
         pairs.append(AllelePair(reference, alternate, place - start, 1, 1))
     around = np.zeros(window + 2 * beside, dtype=np.uint8)
-    sites = locate(pairs, [Place("chr22", start)] * len(places), [around], beside)
+    sites = make_sites(pairs, [Place("chr22", start)] * len(places), [around], beside)
     with torch.inference_mode():
         engine._convolve(make_batch(pairs, sites).to(torch.device("meta")))
 

@@ -72,7 +72,9 @@ class Sites:
         )
 
 
-def locate(pairs: Sequence[AllelePair], places: Sequence[Place], surroundings: Sequence[Codes], beside: int) -> Sites:
+def make_sites(
+    pairs: Sequence[AllelePair], places: Sequence[Place], surroundings: Sequence[Codes], beside: int
+) -> Sites:
     """Say where the windows of alternates lie.
 
     Args:

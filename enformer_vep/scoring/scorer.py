@@ -15,7 +15,7 @@ from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
 from enformer_vep.effects.network import Front, Operations
 from enformer_vep.effects.predictor import Predictor
-from enformer_vep.effects.sites import Place, Sites, locate
+from enformer_vep.effects.sites import Place, Sites, make_sites
 from enformer_vep.effects.stitching import Stitches, plan_stitches
 from enformer_vep.effects.tokens import bases_beside
 from enformer_vep.genome.bins import Geometry, whole_bins
@@ -222,7 +222,7 @@ class Scorer:
             encode(genome.fetch(place.contig, place.start - beside, place.start + window + beside))
             for place, _ in itertools.groupby(places)
         ]
-        return locate(pairs, places, codes, beside)
+        return make_sites(pairs, places, codes, beside)
 
     def _stitches(self, view: Sequence[Alternates], shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""

@@ -126,6 +126,7 @@ def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: py
         assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")
 
 
+@pytest.mark.slow
 def test_grid_operations(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     module = script("grid", "operations")
     shape = {"channels": 24, "attention_heads": 2, "key_size": 8, "channel_multiple": 4, "transformer_layers": 1}

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from enformer_vep.effects.effect import Effect, EffectBatch, Portions, make_batch
 from enformer_vep.effects.network import Front, one_hot
 from enformer_vep.effects.pair import PairEngine
-from enformer_vep.effects.sites import Place, locate
+from enformer_vep.effects.sites import Place, make_sites
 from enformer_vep.effects.tokens import TokenBuffer, bases_beside, chunk_tokens
 from enformer_vep.genome.encoding import UNKNOWN, Codes
 from enformer_vep.genome.windows import AllelePair
 from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.delta import engine
 from enformer_vep.models.enformer.delta.edits import receptive_reach
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
@@ -73,7 +74,7 @@ class Contig:
         beside = bases_beside(network.front, WINDOW)
         distinct = list(dict.fromkeys(places))
         codes = [self.fetch(one.start - beside, one.start + WINDOW + beside) for one in distinct]
-        return make_batch(pairs, locate(pairs, places, codes, beside))
+        return make_batch(pairs, make_sites(pairs, places, codes, beside))
 
 
 @st.composite
@@ -115,14 +116,16 @@ def test_the_grid_gives_what_full_windows_give(
     assert (got.delta - pair.delta).abs().max() <= 1e-10 * pair.reference.abs().max()
 
 
-@pytest.mark.parametrize("width", [1, 2, 63, 64])
-@pytest.mark.parametrize("position", [0, 1, 40, 255, 256, 400, 448])
-def test_wide_local_edits(width: int, position: int) -> None:
-    network, contig = network_of(3), Contig(1, 2000)
+@pytest.mark.parametrize("width", [1, 64, 65, 300])
+@pytest.mark.parametrize("position", [0, 1, 255, 256, 400, 448])
+def test_wide_local_edits(width: int, position: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the limit of what counts as local is drawn."""
+    monkeypatch.setattr(engine, "WIDEST_LOCAL_EDIT", 300)
+    network, contig, width = network_of(3), Contig(1, 2000), min(width, WINDOW - position)
     other = (contig.fetch(640 + position, 640 + position + width) + 1) % 4
     batch = contig.batch(network, [(640, 640 + position, width, other.tolist())])
     got = engine_of(network).predict(batch)
-    assert_equal_to_rounding(got, engine_of(network).predict(replace(batch, sites=None)))
+    assert_equal_to_rounding(got, PairEngine(network, "human", None, BINS).predict(batch))
     assert got.delta.abs().max() > 0
 
 
@@ -137,14 +140,14 @@ def test_an_allele_that_changes_nothing() -> None:
 @given(st.lists(st.integers(-40, 90), max_size=8), st.lists(st.sampled_from([0, 3, 8]), max_size=8))
 def test_bytes_do_not_depend_on_what_was_asked_before(windows: list[int], phases: list[int]) -> None:
     network, contig = network_of(4).float(), Contig(2, 1200)
-    engine = engine_of(network)
+    warm = engine_of(network)
     wanted = [contig.batch(network, [(320 + phase, 500, 1, [3])]) for phase in (0, 3)]
     wanted += [batch.reverse_complement() for batch in wanted]
     expected = [engine_of(network).predict(batch) for batch in wanted]
     for window, phase in zip(windows, phases, strict=False):
-        engine.predict(contig.batch(network, [(window * WIDTH + phase, window * WIDTH + phase + 200, 1, [1])]))
+        warm.predict(contig.batch(network, [(window * WIDTH + phase, window * WIDTH + phase + 200, 1, [1])]))
     for batch, effect in zip(wanted, expected, strict=True):
-        got = engine.predict(batch)
+        got = warm.predict(batch)
         assert torch.equal(got.reference, effect.reference)
         assert torch.equal(got.delta, effect.delta)
 
@@ -219,7 +222,7 @@ def test_windows_shorter_than_their_edges() -> None:
     beside = bases_beside(front, 160)
     contig = Contig(4, 1000)
     pair = AllelePair(contig.fetch(320, 480), contig.fetch(320, 480), 80, 1, 1)
-    sites = locate([pair], [Place("chr1", 320)], [contig.fetch(320 - beside, 480 + beside)], beside)
+    sites = make_sites([pair], [Place("chr1", 320)], [contig.fetch(320 - beside, 480 + beside)], beside)
     got = TokenBuffer(front, 160).cut(sites, 0, Convolving(network))
     expected = network.convolve(one_hot(torch.from_numpy(pair.reference[None]), torch.float64))
     torch.testing.assert_close(got, expected, rtol=TOLERANCE, atol=1e-14)
@@ -249,14 +252,15 @@ def test_the_padding_reaches_just_the_edge() -> None:
     assert differs == [*range(edge), *range(32 - edge, 32)]
 
 
+@pytest.mark.slow
 def test_the_convolutions_ask_the_device_for_nothing() -> None:
     """On torch's device without values, whatever would have to wait for one is an error."""
     network, contig = network_of(6), Contig(5, 3000)
     batch = contig.batch(
         network, [(512, 700, 1, [0]), (512, 720, 3, [0, 1, 2]), (528, 800, 1, []), (528, 1039, 1, [2])]
     )
-    engine = engine_of(network.to("meta"), Portions(4, 2))
+    without_values = engine_of(network.to("meta"), Portions(4, 2))
     for strand in (batch, batch.reverse_complement()):
         with torch.inference_mode():
-            tokens, change = engine._convolve(strand.to(torch.device("meta")))
+            tokens, change = without_values._convolve(strand.to(torch.device("meta")))
         assert (tokens.shape, change.shape) == ((2, 32, 12), (4, 32, 12))

@@ -73,8 +73,8 @@ def values_of(rows: Sequence[ScoredVariant]) -> npt.NDArray[np.float32]:
     "settings",
     [
         {},
-        {"reverse_complement": True, "shifts": (-128, 0, 3), "centre_bins": 2},
-        {"reverse_complement": True, "phases": (0, 32, 64, 96)},
+        {"reverse_complement": True, "shifts": (-128, 3), "centre_bins": 2},
+        {"phases": (0, 32, 64, 96)},
         {"share_windows": 400, "indels": Indels.STITCH, "phases": (7,)},
         {"genes": GeneSettings(), "scores": (Score.SADR,)},
         {"genes": GeneSettings(centre=Centre.TSS), "reverse_complement": True, "phases": (0, 64)},
@@ -110,9 +110,10 @@ def test_windows_of_rows(model: LoadedModel, genome: Genome, variants: list[Vari
 def test_bytes_depend_on_the_variant_alone(model: LoadedModel, genome: Genome, variants: list[Variant]) -> None:
     """Alone, in any order, in any batch: nothing shows what the buffer held."""
     settings = {"reverse_complement": True, "phases": (0, 64)}
+    variants = variants[::2]
     together = values_of(rows_of(variants, genome, scorer_of(model, **settings)))
-    alone = [values_of(rows_of([one], genome, scorer_of(model, **settings))) for one in variants[::5]]
-    np.testing.assert_array_equal(np.concatenate(alone), together[::5])
+    alone = [values_of(rows_of([one], genome, scorer_of(model, **settings))) for one in variants[::3]]
+    np.testing.assert_array_equal(np.concatenate(alone), together[::3])
     order = random.Random(2).sample(range(len(variants)), len(variants))
     mixed = values_of(rows_of([variants[number] for number in order], genome, scorer_of(model, 3, **settings)))
     np.testing.assert_array_equal(mixed, together[order])
