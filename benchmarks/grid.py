@@ -34,7 +34,7 @@ from enformer_vep.models.enformer.network import Enformer
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "example_data"
-SPACINGS = (16_384, 4096, 1024, 512, 256, 128)
+SPACINGS = (16_384, 4096, 1024, 512, 256, 128, 64)
 TRACKS = 5313
 
 CENTRED = (-48, -16, 16, 48)

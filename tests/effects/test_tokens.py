@@ -21,6 +21,7 @@ from enformer_vep.models.enformer.delta import engine
 from enformer_vep.models.enformer.delta.edits import receptive_reach
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.settings import Precision
 from tests.builders import randomise
 
 WINDOW, WIDTH, BINS = 512, 16, slice(0, 20)
@@ -264,3 +265,19 @@ def test_the_convolutions_ask_the_device_for_nothing() -> None:
         with torch.inference_mode():
             tokens, change = without_values._convolve(strand.to(torch.device("meta")))
         assert (tokens.shape, change.shape) == ((2, 32, 12), (4, 32, 12))
+
+
+@pytest.mark.parametrize("precision", [Precision.FLOAT16, Precision.BFLOAT16, Precision.MIXED])
+def test_lower_precisions(precision: Precision) -> None:
+    """As far from float64 as without the grid; of an indel's window the tokens are float32 ones."""
+    network, contig = network_of(7), Contig(6, 2000)
+    exact = contig.batch(network, [(512, 700, 1, [0]), (512, 720, 3, [0, 1, 2]), (528, 800, 1, [])])
+    expected = engine_of(network).predict(exact).delta
+    plain, grid = (
+        DeltaEngine(network.float(), "human", None, BINS, precision).predict(batch).delta
+        for batch in (replace(exact, sites=None), exact)
+    )
+    for row in range(3):
+        errors = [(one[row] - expected[row]).norm() for one in (plain, grid)]
+        assert errors[1] <= 3 * errors[0] + 1e-6 * expected[row].norm()
+    assert torch.allclose(grid[2], expected[2].float(), rtol=1e-3, atol=1e-5)
