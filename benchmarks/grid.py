@@ -164,8 +164,8 @@ def main() -> None:
     parser.add_argument("what", choices=("operations", "agreement"))
     parser.add_argument("--model", default="example")
     parser.add_argument("--fasta", type=Path, default=DATA / "chr22.fa.gz")
-    parser.add_argument("--variants", type=Path, default=DATA / "variants.vcf.gz")
-    parser.add_argument("--count", type=int, default=40, help="substitutions to score")
+    parser.add_argument("--variants", type=Path, nargs="+", default=[DATA / "variants.vcf.gz", DATA / "locus.vcf.gz"])
+    parser.add_argument("--count", type=int, default=24, help="substitutions of each file to score")
     parser.add_argument("--kept", type=Path, default=Path("grid_scores"), help="folder of scores to go on with")
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
@@ -173,7 +173,7 @@ def main() -> None:
         text = operations_table(EnformerConfig(output_tracks={"human": TRACKS}), TRACKS)
     else:
         genome = ev.Genome(given.fasta)
-        variants = substitutions(given.variants, genome, given.count)
+        variants = [one for path in given.variants for one in substitutions(path, genome, given.count)]
         text = agreement_table(variants, genome, given.model, given.kept)
     print(text, end="")
     if given.output:

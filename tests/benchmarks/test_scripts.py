@@ -140,7 +140,7 @@ def test_grid_operations(script: Callable[..., ModuleType], monkeypatch: pytest.
 
 
 def test_grid_agreement(script: Callable[..., ModuleType], tmp_path: Path, small_model: Path) -> None:
-    words = ("agreement", "--model", small_model, "--count", 4, "--kept", tmp_path / "kept")
+    words = ("agreement", "--model", small_model, "--count", 2, "--kept", tmp_path / "kept")
     module = script("grid", *words, "--output", tmp_path / "grid.tsv")
     module.WAYS = {name: module.WAYS[name] for name in ("reference", "centred", "grid")}
     module.main()
