@@ -125,7 +125,7 @@ def predict_effect(variant: Variant, genome: Genome, scorer: Scorer) -> tuple[Fl
     status = check_variant(variant, genome, scorer.geometry.window)
     if status is not Status.OK:
         raise InputError(f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}")
-    placed = OwnWindow(scorer.geometry, scorer.settings.centre_bins).place(variant)
+    placed = OwnWindow(scorer.geometry, scorer.settings.centre_bins, scorer.grid).place(variant)
     effect = scorer.effect(scorer.prepare(placed, genome))
     bins = placed[0].readouts[0].bins
     rows = slice(None) if bins is None else slice(bins[0], bins[-1] + 1)
@@ -147,10 +147,10 @@ def predict(sequences: Sequence[str | bytes | Codes] | Codes, scorer: Scorer) ->
         UsageError: The scorer's settings have shifts: what lies beside a window is not known here.
         InputError: A sequence has another length, or something that is no base.
     """
-    if scorer.settings.shifts != (0,):
+    if scorer.shifts != (0,):
         raise UsageError(
-            f"shifts {','.join(map(str, scorer.settings.shifts))} need the bases beside a window, which a sequence "
-            "alone does not have: open the scorer with shifts=(0,)"
+            f"shifts {','.join(map(str, scorer.shifts))} need the bases beside a window, which a sequence "
+            "alone does not have: open the scorer with shifts=(0,), and with one phase of a grid"
         )
     if isinstance(sequences, str | bytes):
         raise InputError("a single sequence is given: put it into a list")

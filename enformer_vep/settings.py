@@ -190,6 +190,8 @@ class ScoreSettings:
         precision: Arithmetic of the network.
         engine: How effects are computed; None for what the model's family does best.
         share_windows: Alleles within so many bp are scored in one reference window; 0 for a window each.
+        window_grid: Windows begin on a grid of their contig, so that convolutions are computed once per base.
+        phases: Offsets in bp of the grids that are averaged over.
         strict: A REF that differs from the genome is an error, not a row.
         indels: Where insertions and deletions leave the flanks.
         genes: Read out genes instead of whole windows; None for whole windows.
@@ -210,6 +212,8 @@ class ScoreSettings:
     precision: Precision = Precision.FLOAT32
     engine: Engine | None = None
     share_windows: int = 0
+    window_grid: bool = False
+    phases: tuple[int, ...] = (0,)
     strict: bool = False
     indels: Indels = Indels.LOCAL
     genes: GeneSettings | None = None
@@ -235,11 +239,13 @@ class ScoreSettings:
             )
         if self.pseudocount != 1 and not any(score.is_log_ratio for score in self.scores):
             raise UsageError("--pseudocount changes SADR, SAR and LOGD2 only: ask for one of them with --scores")
-        for name, values in (("scores", self.scores), ("shifts", self.shifts)):
+        for name, values in (("scores", self.scores), ("shifts", self.shifts), ("phases", self.phases)):
             if not values:
                 raise UsageError(f"--{name} is empty: leave it out for the default")
             if len(set(values)) != len(values):
                 raise UsageError(f"a value stands twice in --{name} {','.join(map(str, values))}: give each once")
+        if self.phases != (0,) and not self.window_grid:
+            raise UsageError("--phases are offsets of a grid of windows: give --window-grid, too")
         if self.genes and self.centre_bins:
             raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
@@ -250,7 +256,10 @@ class ScoreSettings:
         asked = (("--spread", self.spread), ("--confident", self.confident is not None), ("--shrink", self.shrink))
         for option in (name for name, is_asked in asked if is_asked):
             if self.views < 2:
-                raise UsageError(f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1")
+                raise UsageError(
+                    f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1, "
+                    "or --window-grid with --phases 0,64"
+                )
             if option != "--spread" and not any(score.is_signed for score in self.scores):
                 raise UsageError(f"{option} goes by the sign of scores, and none here has one: add -s SAD or SADR")
         if self.confident is not None:
@@ -258,8 +267,8 @@ class ScoreSettings:
 
     @property
     def views(self) -> int:
-        """How many predictions of a window are averaged: strands times shifts."""
-        return len(self.shifts) * (2 if self.reverse_complement else 1)
+        """How many predictions of a variant are averaged: strands times shifts times phases."""
+        return len(self.shifts) * len(self.phases) * (2 if self.reverse_complement else 1)
 
     @property
     def compares_views(self) -> bool:
@@ -286,6 +295,7 @@ class ScoreSettings:
             **self._describe_refinement(),
             "precision": self.precision.value,
             "share-windows": self.share_windows,
+            **({"window-grid": True, "phases": ",".join(map(str, self.phases))} if self.window_grid else {}),
             "strict": self.strict,
             "scores": ",".join(self.scores),
             **{name: value for name, value in of_views if value},

@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": set(),
     "genome": {"files"},
     "tracks": {"files"},
-    "effects": {"genome.bins", "genome.windows", "settings"},
+    "effects": {"genome.bins", "genome.encoding", "genome.windows", "settings"},
     "models": {"effects", "files", "genome.bins", "settings"},
     "tables": {"files", "genome.alleles", "genome.contigs", "genome.variants"},
     "resume": {"files", "genome.alleles", "genome.variants", "tables"},

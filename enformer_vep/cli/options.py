@@ -142,6 +142,15 @@ scoring_options = together(
         help="Score alleles within this many bp in one reference window: faster; adds the column WINDOW_START.",
     ),
     click.option(
+        "--window-grid", is_flag=True,
+        help="Windows begin at multiples of 128 bp: convolutions are computed once per base, not per variant, which "
+        "is faster where variants are dense; adds the column WINDOW_START.",
+    ),
+    click.option(
+        "--phases", default="0", show_default=True, callback=read_by(read_shifts),
+        help="With --window-grid: average over grids with these offsets in bp, such as 0,32,64,96.",
+    ),
+    click.option(
         "--strict", is_flag=True, help="Stop at a REF that differs from the genome instead of writing ref_mismatch."
     ),
     _choice(

@@ -15,7 +15,7 @@ from enformer_vep.settings import PIECE_SIZE, ScoreRequest
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Strands times shifts: --rc is 2.",
+    help="Strands times shifts times phases: --rc is 2.",
 )
 @click.option(
     "--devices-hours",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from enformer_vep.effects.sites import Sites
 from enformer_vep.genome.windows import AllelePair
 
 
@@ -20,11 +21,13 @@ class EffectBatch:
         reference: uint8 [G, L], base codes of the distinct reference windows.
         alternate: uint8 [B, L], base codes of the alternate windows.
         owner: int64 [B], the row of `reference` that each alternate belongs to; ascending.
+        sites: Where the windows lie on a grid of their contigs; None where that is of no use.
     """
 
     reference: Tensor
     alternate: Tensor
     owner: Tensor
+    sites: Sites | None = None
 
     def __len__(self) -> int:
         """Number of alternates."""
@@ -32,14 +35,19 @@ class EffectBatch:
 
     def to(self, device: torch.device) -> "EffectBatch":
         """The same batch on another device; a GPU copies while the CPU goes on with its work."""
-        return EffectBatch(*(send(codes, device) for codes in (self.reference, self.alternate, self.owner)))
+        reference, alternate, owner = (send(codes, device) for codes in (self.reference, self.alternate, self.owner))
+        return EffectBatch(reference, alternate, owner, self.sites)
 
     def reverse_complement(self) -> "EffectBatch":
         """The same windows read on the other strand, each with its allele in place."""
-        return EffectBatch(reverse_complement(self.reference), reverse_complement(self.alternate), self.owner)
+        sites = self.sites and self.sites.reverse_complement()
+        return EffectBatch(reverse_complement(self.reference), reverse_complement(self.alternate), self.owner, sites)
 
     def split(self, references: int) -> Iterator["EffectBatch"]:
         """Batches of at most so many reference windows each, in order, every alternate with its own."""
+        if len(self.reference) <= references:
+            yield self  # Without asking the device.
+            return
         first_rows = torch.searchsorted(
             self.owner, torch.arange(0, len(self.reference), references, device=self.owner.device)
         )
@@ -55,7 +63,10 @@ class EffectBatch:
     def select(self, rows: slice | Tensor) -> "EffectBatch":
         """The alternates of some rows (ascending), with their references."""
         kept, owner = torch.unique(self.owner[rows], return_inverse=True)
-        return EffectBatch(self.reference[kept], self.alternate[rows], owner)
+        sites = self.sites
+        if sites is not None:
+            sites = sites.select(range(len(self))[rows] if isinstance(rows, slice) else rows.tolist())
+        return EffectBatch(self.reference[kept], self.alternate[rows], owner, sites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +122,31 @@ class EffectEngine(Protocol):
         ...
 
 
-def make_batch(pairs: Sequence[AllelePair]) -> EffectBatch:
+def make_batch(pairs: Sequence[AllelePair], sites: Sites | None = None) -> EffectBatch:
     """Stack windows of one length, at least one, on the CPU, keeping each distinct reference window once.
 
     Neighbours only are compared: alleles of one record, or of one shared window, follow each other.
+
+    Args:
+        pairs: One per alternate.
+        sites: Where their windows lie; None where windows are told apart by what is in them.
     """
-    references: list[np.ndarray] = []
-    owner: list[int] = []
-    for pair in pairs:
-        if not references or not np.array_equal(references[-1], pair.reference):
-            references.append(pair.reference)
-        owner.append(len(references) - 1)
+    owner = _same_reference(pairs) if sites is None else sites.owner
+    firsts = [owner.index(number) for number in range(owner[-1] + 1)]
     return EffectBatch(
-        torch.from_numpy(np.stack(references)),
+        torch.from_numpy(np.stack([pairs[first].reference for first in firsts])),
         torch.from_numpy(np.stack([pair.alternate for pair in pairs])),
         torch.tensor(owner),
+        sites,
     )
+
+
+def _same_reference(pairs: Sequence[AllelePair]) -> list[int]:
+    owner: list[int] = []
+    for number, pair in enumerate(pairs):
+        is_new = number == 0 or not np.array_equal(pairs[number - 1].reference, pair.reference)
+        owner.append(owner[-1] + int(is_new) if owner else 0)
+    return owner
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

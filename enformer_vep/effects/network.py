@@ -27,6 +27,43 @@ class Footprint:
     alternate: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The part of a network that turns bases into tokens, where it treats every stretch of DNA alike.
+
+    A token depends on its own bases and their neighbours alone, not on where they lie in the window, but for the
+    zeros that pad the window's ends. So tokens can be computed once for a contig and cut into windows, whose outermost
+    ones are then computed again.
+
+    Attributes:
+        width: Base pairs per token; the window is a multiple of it.
+        reach: How far, in bp, bases beside its own can change a token.
+    """
+
+    width: int
+    reach: int
+
+    @property
+    def edge(self) -> int:
+        """Tokens at each end of a window that the padding can change."""
+        return -(-self.reach // self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """Floating-point operations, to compare ways to compute the same.
+
+    Attributes:
+        token: Of the front, for one token.
+        window: Of what comes after it, for one reference window.
+        alternate: Of carrying one alternate's change through that.
+    """
+
+    token: float
+    window: float
+    alternate: float
+
+
 class Network(nn.Module):
     """DNA in, tracks out. A family derives its network from this class; see `enformer_vep.models.families`."""
 
@@ -42,6 +79,16 @@ class Network(nn.Module):
     @abstractmethod
     def footprint(self) -> Footprint:
         """Memory that a pass takes."""
+
+    @property
+    def front(self) -> Front | None:
+        """What of it can be computed once per contig (`--window-grid`); None where nothing can."""
+        return None
+
+    @property
+    def operations(self) -> Operations | None:
+        """How much there is to compute, of a network with a front; None where nobody has counted."""
+        return None
 
     @property
     @abstractmethod

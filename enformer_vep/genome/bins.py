@@ -87,7 +87,9 @@ def whole_bins(shift: int, width: int) -> int:
     return bins if shift >= 0 else -bins
 
 
-def plan_bins(output: Geometry, count: int | None, within: int, shifts: Sequence[int], both_strands: bool) -> BinPlan:
+def plan_bins(
+    output: Geometry, count: int | None, within: int, shifts: Sequence[int], both_strands: bool, slack: int = 0
+) -> BinPlan:
     """Fix the bins of a run.
 
     Args:
@@ -96,6 +98,7 @@ def plan_bins(output: Geometry, count: int | None, within: int, shifts: Sequence
         within: Largest distance in bp between variants that share a window.
         shifts: Shifts that are averaged over, in bp.
         both_strands: Whether the reverse strand is averaged over, too.
+        slack: How far, in bp, windows on a grid may lie from those that are centred.
 
     Raises:
         UsageError: When bins that are wanted leave the output in some view.
@@ -108,11 +111,11 @@ def plan_bins(output: Geometry, count: int | None, within: int, shifts: Sequence
     elif not 1 <= count <= output.bins:
         raise UsageError(f"--bins center:{count}: there are 1 to {output.bins} bins")
     else:
-        start, stop = _around_variants(output, count, within)
+        start, stop = _around_variants(output, count, within, slack)
         if start < max(0, *moves) or stop > output.bins + min(0, *moves):
             raise UsageError(
                 f"--bins center:{count}: not all of these bins are predicted, of {output.bins} in a window"
-                f"{_circumstances(within, shifts)}; use fewer, or leave --bins out"
+                f"{_circumstances(within, shifts, slack)}; use fewer, or leave --bins out"
             )
     lowest, highest = start - max(moves), stop - min(moves)
     if both_strands:
@@ -122,17 +125,19 @@ def plan_bins(output: Geometry, count: int | None, within: int, shifts: Sequence
     return BinPlan(output.cut(start, stop), slice(lowest, highest), views)
 
 
-def _around_variants(output: Geometry, count: int, within: int) -> tuple[int, int]:
+def _around_variants(output: Geometry, count: int, within: int, slack: int) -> tuple[int, int]:
     """From the first bin of the leftmost variant that a window may have to the last of the rightmost."""
     centre = centre_index(output.window)
     # The window is centred on the middle of the outermost variants, rounded down.
-    left, right = output.bin_of(centre - within // 2), output.bin_of(centre + (within + 1) // 2)
+    left = output.bin_of(centre - within // 2 - slack)
+    right = output.bin_of(centre + (within + 1) // 2 + slack)
     before = bins_before(count)
     return left - before, right - before + count
 
 
-def _circumstances(within: int, shifts: Sequence[int]) -> str:
+def _circumstances(within: int, shifts: Sequence[int], slack: int) -> str:
     parts = [f"--share-windows {within}"] if within else []
+    parts += ["--window-grid"] if slack else []
     parts += [f"--shifts {_listed(shifts)}"] if any(shifts) else []
     return f" ({', '.join(parts)})" if parts else ""
 

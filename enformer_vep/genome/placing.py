@@ -4,11 +4,12 @@ Coordinates of the genome are 0-based and half-open; bins count from 0 at the fi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from enformer_vep.genome.bins import Geometry, bins_before
 from enformer_vep.genome.genes import Gene, GeneIndex
+from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import centre_index, window_start
 
@@ -45,6 +46,23 @@ class Placed:
         return window_start(self.variant.start, length, self.shift)
 
 
+def place_in_window(variant: Variant, start: int, geometry: Geometry, count: int | None) -> Placed:
+    """Place a variant in a window that is not centred on it.
+
+    Args:
+        variant: The ALT allele.
+        start: 0-based start of the window.
+        geometry: Window, and the bins in use.
+        count: Number of bins around the variant that are read; None for all.
+
+    Returns:
+        The placement, a row; its context is the 1-based first position of the window.
+    """
+    shift = start - window_start(variant.start, geometry.window)
+    bins = geometry.bins_around(centre_index(geometry.window) - shift, count)
+    return Placed(variant, shift, (Readout(bins, (start + 1,)),))
+
+
 class Placer(Protocol):
     """Decides where a variant is scored, knowing that variant alone."""
 
@@ -63,58 +81,70 @@ class Placer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnWindow:
-    """A window centred on the variant, some or all bins read.
+    """A window centred on the variant, or the nearest one on a grid; some or all bins read.
 
     Attributes:
         geometry: Of the model.
         count: Number of bins around the variant; None for all.
+        grid: Where windows may begin; None for anywhere.
     """
 
     geometry: Geometry
     count: int | None = None
+    grid: WindowGrid | None = None
 
     def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """One window, one row."""
+        if self.grid is not None:
+            return (place_in_window(variant, self.grid.around(variant.start), self.geometry, self.count),)
         bins = self.geometry.bins_around(centre_index(self.geometry.window), self.count)
         return (Placed(variant, 0, (Readout(bins),)),)
 
 
 @dataclass(frozen=True, slots=True)
 class GenesAround:
-    """A window centred on the variant; a row for each gene with a transcription start in the bins in use.
+    """A window around the variant; a row for each gene with a transcription start in the bins in use.
 
     Attributes:
         geometry: Of the model.
         genes: The annotation.
         resolve: The genome's own name of a contig.
         tss_bins: Bins per transcription start, see `transcription_bins`.
+        grid: Where windows may begin; None for anywhere.
     """
 
     geometry: Geometry
     genes: GeneIndex
     resolve: Callable[[str], str | None]
     tss_bins: int
+    grid: WindowGrid | None = field(default=None, kw_only=True)
 
     def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """One window, a row for each gene in reach; no window when there is none."""
-        start = Placed(variant).window_start(self.geometry.window)
+        start = self._window_around(variant.start)
         first = start + self.geometry.first
         contig = self.resolve(variant.contig) or ""
         genes = self.genes.within(contig, first, first + self.geometry.predicted)
         readouts = tuple(self._readout(gene, _written(variant, written), start) for gene in genes)
-        return (Placed(variant, 0, readouts),) if readouts else ()
+        shift = start - window_start(variant.start, self.geometry.window)
+        return (Placed(variant, shift, readouts),) if readouts else ()
+
+    def _window_around(self, position: int) -> int:
+        return window_start(position, self.geometry.window) if self.grid is None else self.grid.around(position)
 
     def _readout(self, gene: Gene, written: int, start: int) -> Readout:
         bins = transcription_bins(gene.starts, start, self.geometry, self.tss_bins)
         used = sum(0 <= self.geometry.bin_of(site - start) < self.geometry.bins for site in gene.starts)
-        return Readout(bins, (gene.identifier, gene.name, gene.distance(written), used))
+        window = () if self.grid is None else (start + 1,)
+        return Readout(bins, (gene.identifier, gene.name, gene.distance(written), used, *window))
 
 
 @dataclass(frozen=True, slots=True)
 class GeneWindows(GenesAround):
     """For each gene in reach a window on its representative start, which is where a variant's first REF base would be.
 
-    A gene is in reach when the whole REF lies in its window, under every shift.
+    On a grid it is the nearest window to that one. A gene is in reach when the whole REF lies in its window, under
+    every shift.
 
     Attributes:
         shifts: Shifts that windows are averaged over, in bp.
@@ -125,17 +155,19 @@ class GeneWindows(GenesAround):
     def place(self, variant: Variant, written: int | None = None) -> tuple[Placed, ...]:
         """A window and a row for each gene in reach."""
         window, centre = self.geometry.window, centre_index(self.geometry.window)
+        slack = 0 if self.grid is None else self.grid.slack
         # Window starts at representative - centre + shift; it has to be at or left of REF and to end at or right of it.
-        first = variant.end - window + centre - min(self.shifts)
-        last = variant.start + centre - max(self.shifts)
+        first = variant.end - window + centre - min(self.shifts) + slack
+        last = variant.start + centre - max(self.shifts) - slack
         contig = self.resolve(variant.contig) or ""
         near = self.genes.represented_within(contig, first, last + 1) if first <= last else ()
         placed = [self._placed(variant, gene, _written(variant, written)) for gene in near]
         return tuple(one for one in placed if one.readouts[0].bins)
 
     def _placed(self, variant: Variant, gene: Gene, written: int) -> Placed:
-        start = window_start(gene.representative, self.geometry.window)
-        return Placed(variant, gene.representative - variant.start, (self._readout(gene, written, start),))
+        start = self._window_around(gene.representative)
+        shift = start - window_start(variant.start, self.geometry.window)
+        return Placed(variant, shift, (self._readout(gene, written, start),))
 
 
 def _written(variant: Variant, written: int | None) -> int:

@@ -10,6 +10,7 @@ from enformer_vep.files.signals import StopRequest
 from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.genome.variants import Variant
 from enformer_vep.jobs.shards import Shard
+from enformer_vep.scoring.advice import with_advice
 from enformer_vep.scoring.assembly import scorer_of
 from enformer_vep.scoring.batches import Table, score_variants, write_rows
 from enformer_vep.scoring.inputs import Source
@@ -140,6 +141,7 @@ def write_run(
     """
     size, reference = run.request.compute.piece_size, run.source.reference
     calibrated = run.calibrated
+    variants = with_advice(variants, run.scorer)
     with run.progress(total) as advance:
         if run.request.compute.devices:
             with DevicePool(run.request, run.scorer.batch_size) as workers:

@@ -23,7 +23,7 @@ from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import with_calibration
 from enformer_vep.scoring.layout import make_layout, run_notes
-from enformer_vep.scoring.scorer import Scorer
+from enformer_vep.scoring.scorer import Scorer, grid_of
 from enformer_vep.scoring.screening import require_screenable
 from enformer_vep.scoring.track_tables import track_table
 from enformer_vep.settings import ComputeSettings, Engine, Precision, ScoreRequest, ScoreSettings
@@ -99,6 +99,8 @@ def make_scorer(
         settings=settings,
         weights=None if groups is None else torch.from_numpy(groups.weights(tracks)).to(device),
         fallback=(lambda: make_predictor(model, exact, tracks, table, device)[1]) if overflows else None,
+        front=model.network.front,
+        operations=model.network.operations,
     )
 
 
@@ -119,8 +121,10 @@ def make_predictor(
         device: Where to compute.
     """
     output, both_strands = model.network.output, settings.reverse_complement
-    _require_variant_in_window(settings, output)
-    plan = plan_bins(output, settings.centre_bins, settings.share_windows, settings.shifts, both_strands)
+    grid = grid_of(settings, output)
+    shifts, slack = (settings.shifts, 0) if grid is None else (grid.views(settings.shifts), grid.slack)
+    _require_variant_in_window(settings, output, slack)
+    plan = plan_bins(output, settings.centre_bins, settings.share_windows, shifts, both_strands, slack)
     predicted, partners = tracks, None
     if both_strands and table is not None:
         predicted, partners = table.with_partners(tracks)
@@ -158,16 +162,16 @@ def _select(
     return groups.tracks if groups else tuple(range(track_count)), groups
 
 
-def _require_variant_in_window(settings: ScoreSettings, output: Geometry) -> None:
+def _require_variant_in_window(settings: ScoreSettings, output: Geometry, slack: int) -> None:
     window, centre = output.window, centre_index(output.window)
     for shift in settings.shifts:
-        if not 0 <= centre - shift < window:
+        if not slack <= centre - shift < window - slack:
             raise UsageError(
                 f"--shifts {shift} moves the variant out of the window of {window} bp: "
-                f"choose from {centre - window + 1} to {centre}"
+                f"choose from {centre - window + 1 + slack} to {centre - slack}"
             )
-    if settings.share_windows > output.predicted:
+    if settings.share_windows + 2 * slack > output.predicted:
         raise UsageError(
-            f"--share-windows {settings.share_windows}: at most {output.predicted}, "
+            f"--share-windows {settings.share_windows}: at most {output.predicted - 2 * slack}, "
             "or variants leave the bins that are predicted"
         )

@@ -30,7 +30,7 @@ from enformer_vep.genome.sharing import (
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.refinement import Comparison, agreement
-from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
+from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work, grid_of
 from enformer_vep.scoring.screened import screen_and_refine, screened_alone
 from enformer_vep.settings import PIECE_SIZE, Centre, Engine, Indels, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
@@ -111,12 +111,14 @@ class Table(Protocol):
 
 def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Reference) -> Placer:
     """Decide by the settings where a variant alone is scored."""
+    grid = grid_of(settings, geometry)
     if settings.genes is None or reference.genes is None:
-        return OwnWindow(geometry, settings.centre_bins)
+        return OwnWindow(geometry, settings.centre_bins, grid)
     genes, resolve, bins = reference.genes, reference.genome.resolve, settings.genes.tss_bins
     if settings.genes.centre is Centre.TSS:
-        return GeneWindows(geometry, genes, resolve, bins, settings.shifts)
-    return GenesAround(geometry, genes, resolve, bins)
+        shifts = settings.shifts if grid is None else grid.views(settings.shifts)
+        return GeneWindows(geometry, genes, resolve, bins, shifts, grid=grid)
+    return GenesAround(geometry, genes, resolve, bins, grid=grid)
 
 
 def check_variants(
@@ -248,7 +250,7 @@ def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterato
     by_gene = genes is not None and genes.centre is Centre.TSS
     whole_pieces = scorer.settings.engine is Engine.ADJOINT
     batch: list[Checked] = []
-    windows = WindowCounter(shared)
+    windows = WindowCounter(shared, scorer.grid)
     for one in checked:
         ends_piece = bool(batch) and _piece(one, piece_size) != _piece(batch[-1], piece_size)
         if whole_pieces:
@@ -259,7 +261,7 @@ def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterato
             full = bool(one.placed) and windows.add(one.placed[0].variant) > scorer.batch_size
         if ends_piece or full:
             yield batch, ends_piece
-            batch, windows = [], WindowCounter(shared)
+            batch, windows = [], WindowCounter(shared, scorer.grid)
             if one.placed:
                 windows.add(one.placed[0].variant)
         batch.append(one)
@@ -288,7 +290,7 @@ def _placements(alleles: Sequence[Checked], scorer: Scorer) -> list[Placed]:
     if not within:
         return [placed for one in alleles for placed in one.placed]
     groups = group_by_window((one.placed[0].variant for one in alleles if one.placed), within)
-    return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count)]
+    return [one for group in groups for one in place_in_shared_window(group, scorer.geometry, count, scorer.grid)]
 
 
 def _screening_portions(

@@ -11,7 +11,6 @@ from enformer_vep.tables.row import (
     N_TSS,
     TSS_DISTANCE,
     WINDOW_START,
-    ContextColumn,
     Layout,
     ValueBlock,
 )
@@ -36,12 +35,10 @@ def make_layout(
     elif table is not None:
         titles = tuple(table[track].description for track in tracks)
     blocks = value_blocks(settings, labels, titles)
-    context: tuple[ContextColumn, ...] = (WINDOW_START,) if settings.share_windows else ()
-    if settings.genes:
-        context = (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS)
-    if settings.engine is Engine.ADJOINT:
-        context = (*context, ENGINE)
-    return Layout(blocks, context, notes)
+    genes = (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS) if settings.genes else ()
+    windows = (WINDOW_START,) if settings.share_windows or settings.window_grid else ()
+    engines = (ENGINE,) if settings.engine is Engine.ADJOINT else ()
+    return Layout(blocks, (*genes, *windows, *engines), notes)
 
 
 def value_blocks(

@@ -1,5 +1,6 @@
 """A model made ready for one run: from windows to the values of rows."""
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,17 @@ from enformer_vep.calibration import Confidence, Extension
 from enformer_vep.calibration.additions import is_effect
 from enformer_vep.effects.effect import Effect, EffectBatch, make_batch
 from enformer_vep.effects.guards import is_finite
+from enformer_vep.effects.network import Front, Operations
 from enformer_vep.effects.predictor import Observer, Predictor
+from enformer_vep.effects.sites import Place, Sites, make_sites
 from enformer_vep.effects.stitching import Stitches, plan_stitches
+from enformer_vep.effects.tokens import bases_beside
 from enformer_vep.genome.alleles import VariantClass, variant_class
 from enformer_vep.genome.bins import Geometry, whole_bins
 from enformer_vep.genome.compensation import compensated, is_compensated
+from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.normalisation import locate
 from enformer_vep.genome.placing import Placed, Readout
 from enformer_vep.genome.variants import Variant
@@ -48,6 +54,11 @@ class Alternates:
 
     pairs: tuple[AllelePair, ...]
     averaged: bool = False
+
+
+def grid_of(settings: ScoreSettings, geometry: Geometry) -> WindowGrid | None:
+    """Where windows may begin; None for anywhere."""
+    return WindowGrid(geometry.window, geometry.width, settings.phases) if settings.window_grid else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,8 @@ class Scorer:
             for single tracks.
         extension: Computes further columns from the scores; None for none.
         fallback: Makes the predictor that repeats a batch whose arithmetic overflowed; None where it cannot.
+        front: What of the network can be computed once per contig; None where nothing can.
+        operations: How much there is to compute; None where nobody has counted.
     """
 
     model: str
@@ -122,6 +135,18 @@ class Scorer:
     weights: Tensor | None = None
     extension: Extension | None = None
     fallback: Callable[[], Predictor] | None = None
+    front: Front | None = None
+    operations: Operations | None = None
+
+    @property
+    def grid(self) -> WindowGrid | None:
+        """Where windows may begin; None for anywhere."""
+        return grid_of(self.settings, self.geometry)
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """Shifts of a variant's window that are averaged over: those asked for, in every phase of the grid."""
+        return self.settings.shifts if self.grid is None else self.grid.views(self.settings.shifts)
 
     @property
     def effect_columns(self) -> list[int]:
@@ -136,12 +161,12 @@ class Scorer:
 
     def prepare(self, placed: Sequence[Placed], genome: Genome) -> Work:
         """Cut the windows of variants, on contigs that the genome has; the device has no part in it."""
-        shifts = self.settings.shifts
+        shifts = self.shifts
         views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
         stitches = None
         if self.settings.indels is not Indels.LEFT:
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
-        batches = [make_batch([pair for one in view for pair in one.pairs]) for view in views]
+        batches = [self._batch(placed, view, genome, shift) for view, shift in zip(views, shifts, strict=True)]
         classes = [class_of(one.variant) for one in placed for _ in one.readouts]
         return Work(batches, stitches, [one.readouts for one in placed], classes)
 
@@ -248,6 +273,26 @@ class Scorer:
             start = window_start(variant.start, window, shift)
             return Alternates(compensated(pair, start, genome, site, contig), averaged=True)
         return Alternates((pair, right_anchored(pair, genome, variant, contig, shift)))
+
+    def _batch(self, placed: Sequence[Placed], view: Sequence[Alternates], genome: Genome, shift: int) -> EffectBatch:
+        pairs = [pair for alternates in view for pair in alternates.pairs]
+        if self.grid is None or self.front is None:
+            return make_batch(pairs)
+        places = [
+            Place(genome.resolve(one.variant.contig) or "", one.window_start(self.geometry.window) + shift)
+            for one, alternates in zip(placed, view, strict=True)
+            for _ in alternates.pairs
+        ]
+        beside = bases_beside(self.front, self.geometry.window)
+        return make_batch(pairs, self._sites(pairs, places, genome, beside))
+
+    def _sites(self, pairs: Sequence[AllelePair], places: Sequence[Place], genome: Genome, beside: int) -> Sites:
+        window = self.geometry.window
+        codes = [
+            encode(genome.fetch(place.contig, place.start - beside, place.start + window + beside))
+            for place, _ in itertools.groupby(places)
+        ]
+        return make_sites(pairs, places, codes, beside)
 
     def _stitches(self, view: Sequence[Alternates], shift: int) -> Stitches:
         """Seams lie where REF ends in this view."""

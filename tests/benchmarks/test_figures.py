@@ -34,8 +34,8 @@ def tables(path: Path) -> Iterator[tuple[str, list[list[str]]]]:
             paragraph, gap = line if gap else f"{paragraph} {line}", False
 
 
-def table_after(words: str) -> list[list[str]]:
-    found = [rows for paragraph, rows in tables(BENCHMARKS / "README.md") if words in paragraph]
+def table_after(words: str, path: Path = BENCHMARKS / "README.md") -> list[list[str]]:
+    found = [rows for paragraph, rows in tables(path) if words in paragraph]
     assert len(found) == 1, words
     return found[0]
 
@@ -65,6 +65,15 @@ def test_operations() -> None:
     for ours, theirs in zip(shown, measured, strict=True):
         assert_shown(ours[1], theirs[1])
         assert_shown(ours[2], str(float(theirs[1]) / float(measured[0][1])))
+
+
+def test_operations_on_a_grid() -> None:
+    shown = table_after("`benchmarks/results/grid_operations.tsv`", REPOSITORY / "docs" / "performance.md")[1:]
+    measured = {f"{int(row[0]):,}": row for row in results("grid_operations.tsv")}
+    for name, *cells in shown[:-1]:
+        for cell, figure in zip(cells, (measured[name][1], measured[name][2], measured[name][4]), strict=True):
+            assert_shown(cell, figure)
+    assert_shown(shown[-1][2], measured["64"][3])
 
 
 @pytest.mark.parametrize(

@@ -212,3 +212,29 @@ def test_locus_recovery(script: Callable[..., ModuleType], tmp_path: Path, capsy
     assert [line[0] for line in lines] == ["own", "shuffled"]
     assert float(lines[0][2]) > 0
     assert float(lines[0][4]) < min(0.01, float(lines[1][4]))
+
+
+@pytest.mark.slow
+def test_grid_operations(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script("grid", "operations")
+    shape = {"channels": 24, "attention_heads": 2, "key_size": 8, "channel_multiple": 4, "transformer_layers": 1}
+    config = module.EnformerConfig(**shape, window=4096, target_length=8, output_tracks={"human": 2})
+    monkeypatch.setattr(module, "SPACINGS", (128, 256))
+    _, near, far = (line.split("\t") for line in module.operations_table(config, 2).splitlines())
+    assert (near[0], far[0]) == ("128", "256")
+    token = module.Enformer(config).operations.token
+    # Two chunk tokens with six of margin, in 256 bp; 25 tokens again for the only window and its edit.
+    assert module.count_convolutions(config, 256) >= (8 + 25) * token * 0.9
+
+
+def test_grid_agreement(script: Callable[..., ModuleType], tmp_path: Path, small_model: Path) -> None:
+    words = ("agreement", "--model", small_model, "--count", 2, "--kept", tmp_path / "kept")
+    module = script("grid", *words, "--output", tmp_path / "grid.tsv")
+    module.WAYS = {name: module.WAYS[name] for name in ("reference", "centred", "grid")}
+    module.main()
+    table = numbers(tmp_path / "grid.tsv")
+    assert list(table) == ["centred", "grid", "grid, against centred"]
+    assert (table["centred"][0], table["grid"][0]) == (1, 1)
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    values = module.np.random.default_rng(0).normal(size=(9, 3))
+    assert module.compare(2 * values, values) == (1, 1, 1)

@@ -208,6 +208,7 @@ def test_swapping_the_alleles_negates_scores_and_quantiles(
         ("--shifts", "-1,0,1"),
         ("--bins", "center:2"),
         ("--share-windows", "100"),
+        ("--window-grid",),
     ],
 )
 def test_a_calibration_of_other_settings_is_refused(

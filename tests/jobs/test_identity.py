@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from enformer_vep.calibration import calibration_identity, recorded_settings
+from enformer_vep.calibration.comparison import differences as calibration_differences
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.jobs.identity import run_identity
 from enformer_vep.scoring.batches import Reference
@@ -38,27 +39,35 @@ OPTIONS = [
     "scores",
 ]
 GENE_OPTIONS = ["tss-bins", "center", "transcripts"]
+GRID_OPTIONS = ["window-grid", "phases"]
 ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
 EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
 SETTINGS = ScoreSettings(engine=Engine.DELTA)
 BY_GENE = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings())
+ON_GRID = ScoreSettings(engine=Engine.DELTA, window_grid=True, phases=(0, 64))
 
 
 def test_settings() -> None:
     assert sorted(SETTINGS.describe()) == sorted(OPTIONS)
     assert sorted(BY_GENE.describe()) == sorted(OPTIONS + GENE_OPTIONS)
+    assert sorted(ON_GRID.describe()) == sorted(OPTIONS + GRID_OPTIONS)
 
 
 def test_every_setting_is_described() -> None:
     """A field that is new and in no description would let unlike runs pass for the same."""
-    options = {"centre_bins": "bins", "reverse_complement": "rc", "share_windows": "share-windows"}
+    options = {
+        "centre_bins": "bins",
+        "reverse_complement": "rc",
+        "share_windows": "share-windows",
+        "window_grid": "window-grid",
+    }
     by_columns = {"tracks", "groups", "genes"}
     assert ScoreSettings(scores=(Score.SADR,), pseudocount=0.1).describe()["pseudocount"] == "0.1"
     of_views = ScoreSettings(reverse_complement=True, spread=True, confident=0.9, shrink=True).describe()
     assert (of_views["spread"], of_views["confident"], of_views["shrink"]) == (True, "0.9", True)
     unless_usual = {"pseudocount", "refinement", "spread", "confident", "shrink"}
     described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - unless_usual
-    assert described == set(OPTIONS)
+    assert described == set(OPTIONS + GRID_OPTIONS)
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
 
@@ -101,6 +110,11 @@ def test_calibrations() -> None:
     compared = ["organism", "bins", "rc", "shifts", "indels", "share-windows", "model", "window", "genes"]
     found = calibration_identity(BY_GENE.describe(), "f" * 64, 2048, genes="0")
     assert sorted(found) == sorted(compared + GENE_OPTIONS)
+    grid = calibration_identity(ON_GRID.describe(), "f" * 64, 2048)
+    assert calibration_differences(calibration_identity(SETTINGS.describe(), "f" * 64, 2048), grid) == [
+        "window-grid none (this run: True)",
+        "phases none (this run: 0,64)",
+    ]
     assert sorted(recorded_settings(SETTINGS.describe())) == ["engine", "precision"]
 
 
@@ -109,4 +123,5 @@ def test_headers() -> None:
     assert [name for name, _ in run_notes("f" * 64, None, 2048, SETTINGS)] == plain
     shared = ScoreSettings(engine=Engine.DELTA, share_windows=100)
     assert ("share-windows", "100") in run_notes("f" * 64, None, 2048, shared)
+    assert {("window-grid", "True"), ("phases", "0,64")} <= set(run_notes("f" * 64, None, 2048, ON_GRID))
     assert ("targets", "abc") in run_notes("f" * 64, "abc", 2048, SETTINGS)

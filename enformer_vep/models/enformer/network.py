@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Network
+from enformer_vep.effects.network import Footprint, Front, Network, Operations
 from enformer_vep.errors import ModelError
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.enformer.attention import RelativeAttention
 from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.enformer.operations import count_operations
 
 NORM_EPSILON = 1e-5
 TRUNCATION = 0.87962566103423978
@@ -77,6 +78,12 @@ class ConvStage(nn.Module):
         self.conv = conv
         self.pointwise = ConvBlock(channels, channels, 1)
         self.pool = AttentionPool(channels)
+
+    @property
+    def reach(self) -> int:
+        """Positions to either side that an output of the convolution sees."""
+        convolution = self.conv.conv if isinstance(self.conv, ConvBlock) else self.conv
+        return int(cast(nn.Conv1d, convolution).kernel_size[0]) // 2
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, P] to [B, C_out, P / 2]."""
@@ -203,6 +210,17 @@ class Enformer(Network):
             window=config.window * config.channels // 2 * torch.float32.itemsize,
             alternate=config.attention_heads * config.tokens**2 * torch.float32.itemsize,
         )
+
+    @property
+    def front(self) -> Front:
+        """Stem and tower: each stage convolves at its own resolution, and pools pairs that begin at even positions."""
+        reaches = (stage.reach * 2**halvings for halvings, stage in enumerate(self.stages))
+        return Front(self.config.bin_width, sum(reaches))
+
+    @property
+    def operations(self) -> Operations:
+        """Convolutions and matrix products, heads excepted."""
+        return count_operations(self.config)
 
     @property
     def organisms(self) -> tuple[str, ...]:

@@ -2,18 +2,21 @@
 
 import copy
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from enformer_vep.effects.effect import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch, send
 from enformer_vep.effects.engine import NetworkEngine
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
 from enformer_vep.effects.products import Products
+from enformer_vep.effects.sites import Sites
+from enformer_vep.effects.tokens import TokenBuffer
 from enformer_vep.models.enformer.delta.edits import Edits, affected_tokens, find_edits, with_margin
 from enformer_vep.models.enformer.delta.local import Stretch, propagate_stage
+from enformer_vep.models.enformer.delta.patches import add_local_changes, find_patches, portions_of
 from enformer_vep.models.enformer.delta.propagation import (
     propagate_block,
     propagate_final,
@@ -38,7 +41,19 @@ class DeltaEngine(NetworkEngine[Enformer]):
     An indel that moves a flank moves half of the window's bases by a few: what it changes inside the network is as
     large as the reference itself, and mostly cancels on the way to a score. So its accuracy is that of two passes,
     and in every precision it has a float32 reference (see the accuracy tables in benchmarks/README.md).
+
+    Where a batch says at which sites of their contigs its windows lie, tokens of the reference come from a
+    `TokenBuffer`, and a window is not convolved as a whole.
+
+    Args:
+        network: See `NetworkEngine`, and for the others.
+        *wanted: See there.
+        **more: See there.
     """
+
+    def __init__(self, network: Enformer, *wanted: Any, **more: Any) -> None:
+        super().__init__(network, *wanted, **more)
+        self._buffer = TokenBuffer(network.front, network.config.window)
 
     @property
     def device(self) -> torch.device:
@@ -68,7 +83,7 @@ class DeltaEngine(NetworkEngine[Enformer]):
             Reference prediction and delta, [B, bins, tracks].
         """
         precision = self.indel_precision
-        moved = find_edits(batch).width > WIDEST_LOCAL_EDIT
+        moved = _edit_widths(batch) > WIDEST_LOCAL_EDIT
         if precision is self._precision or not moved.any():
             return self._predict_parts(batch)
         if moved.all():
@@ -119,6 +134,8 @@ class DeltaEngine(NetworkEngine[Enformer]):
 
     def _convolve(self, batch: EffectBatch) -> tuple[Tensor, Tensor]:
         """Tokens of the reference windows [G, T, C] and what the alternates change in them [B, T, C]."""
+        if batch.sites is not None:
+            return self._convolve_sites(batch, batch.sites)
         edits = find_edits(batch)
         local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
         x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
@@ -133,23 +150,54 @@ class DeltaEngine(NetworkEngine[Enformer]):
         for rows, stretch in zip(groups, stretches, strict=True):
             _place(change, rows, stretch)
         for row in (edits.width > WIDEST_LOCAL_EDIT).nonzero()[:, 0].tolist():
-            self._convolve_moved_side(change[row], batch, row, edits, tokens)
+            moved = int(edits.start[row]), int(edits.end[row])
+            self._convolve_moved_side(change[row], batch, row, moved, tokens[batch.owner[row]])
         return tokens, change
 
-    def _convolve_moved_side(self, change: Tensor, batch: EffectBatch, row: int, edits: Edits, tokens: Tensor) -> None:
+    def _convolve_sites(self, batch: EffectBatch, sites: Sites) -> tuple[Tensor, Tensor]:
+        """As `_convolve`, with tokens that are computed once per contig."""
+        tokens = self._buffer.cut(sites, self._precision, self._convolve_codes)
+        change = tokens.new_zeros(len(batch), *tokens.shape[1:])
+        wide = [row for row, (start, end) in enumerate(sites.edits) if end - start > WIDEST_LOCAL_EDIT]
+        local = [row for row in range(len(batch)) if row not in wide]
+        at_once = self._portions.alternates
+        for patches in portions_of(find_patches(self._network.config, sites, local), at_once):
+            add_local_changes(change, self._network.stages, batch, patches, self.products, at_once)
+        for row in wide:
+            reference = tokens[sites.owner[row]]
+            self._convolve_moved_side(change[row], batch, row, sites.edits[row], reference)
+        return tokens, change
+
+    def _convolve_codes(self, codes: Tensor) -> Tensor:
+        """Tokens [n, P / width, C] of base codes, uint8 [n, P] on the CPU."""
+        x = one_hot(send(codes, self.device), self._head.dtype).transpose(1, 2)
+        for stage in self._network.stages:
+            x = convolve_stage(stage, x)
+        return x.transpose(1, 2).to(self._head.dtype).contiguous()
+
+    def _convolve_moved_side(
+        self, change: Tensor, batch: EffectBatch, row: int, edit: tuple[int, int], reference: Tensor
+    ) -> None:
         """Fill `change` [T, C] of an alternate whose flank moved, from a pass over that flank alone.
 
         There the change is as large as the tokens themselves, so a subtraction loses nothing.
         """
         config = self._network.config
-        affected = affected_tokens(config, int(edits.start[row]), int(edits.end[row]))
+        affected = affected_tokens(config, *edit)
         convolved = with_margin(config, affected)
         bases = slice(convolved.start * config.bin_width, convolved.stop * config.bin_width)
-        x = one_hot(batch.alternate[row : row + 1, bases], tokens.dtype).transpose(1, 2)
+        x = one_hot(batch.alternate[row : row + 1, bases], reference.dtype).transpose(1, 2)
         for stage in self._network.stages:
             x = convolve_stage(stage, x)
         moved = x[0].t()[affected.start - convolved.start : affected.stop - convolved.start]
-        change[affected] = moved.to(tokens.dtype) - tokens[batch.owner[row], affected]
+        change[affected] = moved.to(reference.dtype) - reference[affected]
+
+
+def _edit_widths(batch: EffectBatch) -> Tensor:
+    """int64 [B], base pairs from the first to the last difference; on the CPU where that is known there."""
+    if batch.sites is None:
+        return find_edits(batch).width
+    return torch.tensor([end - start for start, end in batch.sites.edits])
 
 
 def _first_stretch(batch: EffectBatch, edits: Edits, rows: Tensor, dtype: torch.dtype) -> Stretch:
