@@ -257,8 +257,8 @@ class ScoreSettings:
         for option in (name for name, is_asked in asked if is_asked):
             if self.views < 2:
                 raise UsageError(
-                    f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1, "
-                    "or --window-grid with --phases 0,64"
+                    f"{option} compares views, and there is only one: add --rc, or --shifts -1,0,1 "
+                    "(with --window-grid also --phases 0,64)"
                 )
             if option != "--spread" and not any(score.is_signed for score in self.scores):
                 raise UsageError(f"{option} goes by the sign of scores, and none here has one: add -s SAD or SADR")

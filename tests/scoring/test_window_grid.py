@@ -23,7 +23,7 @@ from tests.builders import make_fasta, random_sequence
 
 WINDOW, WIDTH = 2048, 128
 CONTIGS = {"chr1": 6000, "short": 700}
-GENES = GeneIndex([Gene(f"ENS{tss}", "G", "chr1", tss % 2 == 0, tss, (tss,)) for tss in (300, 1500, 2901, 5950)])
+GENES = GeneIndex([Gene(f"ENS{tss}", "G", "chr1", tss % 2 == 0, tss, (tss,), tss) for tss in (300, 1500, 2901, 5950)])
 
 
 @pytest.fixture(scope="module")
