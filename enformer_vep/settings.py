@@ -275,6 +275,12 @@ class ScoreSettings:
         """Whether views have to be looked at one by one."""
         return self.spread or self.shrink or self.confident is not None
 
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """Options, by their names in `describe`, that change none of these scores whatever they are set to."""
+        pseudocount = () if any(score.is_log_ratio for score in self.scores) else ("pseudocount",)
+        return pseudocount if any(score.is_signed for score in self.scores) else (*pseudocount, "shrink")
+
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for: the one list that notes, journals, manifests and calibrations are made of.
 

@@ -1,6 +1,6 @@
 """A fitted calibration, and what it adds to the rows of a run."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,16 +132,20 @@ class Calibration:
         known = ", ".join(f"{one} ({self.counts[one]} alleles)" for one in self.classes)
         return f"{known}; no quantiles of: {', '.join(lacking)}" if lacking else known
 
-    def require_matching(self, identity: Identity) -> None:
+    def require_matching(self, identity: Identity, without_effect: Collection[str] = ()) -> None:
         """Refuse a run that the background says nothing about.
 
         The rule for indels is passed over by a calibration that ranks none.
 
+        Args:
+            identity: Of the run.
+            without_effect: Names of settings that change none of the run's scores; passed over.
+
         Raises:
             UsageError: Naming all that differs.
         """
-        passed_over = () if any(one.is_indel for one in self.classes) else (INDELS,)
-        found = differences(self.identity, identity, passed_over)
+        rule = () if any(one.is_indel for one in self.classes) else (INDELS,)
+        found = differences(self.identity, identity, (*rule, *without_effect))
         if found:
             raise UsageError(f"the calibration was made with {', '.join(found)}: {_REMEDY}")
 

@@ -227,8 +227,10 @@ def _gene_settings(given: dict[str, Any], wanted: bool) -> GeneSettings | None:
     asked = _take(GeneSettings, given)
     if wanted:
         return GeneSettings(**asked)
-    if asked.get("centre") is Centre.TSS or "types" in asked or "transcripts" in asked:
-        raise UsageError("--center tss, --gene-types and --transcripts need an annotation: give one with --genes")
+    if asked and GeneSettings(**asked) != GeneSettings():
+        raise UsageError(
+            "--center tss, --gene-types, --transcripts and --tss-bins need an annotation: give one with --genes"
+        )
     return None
 
 

@@ -217,8 +217,9 @@ def _report(matched: Sequence[Matched], limit: int) -> None:
     logger.info("positives: %s", ", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     if not any(one.negatives for one in matched):
         reasons = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        fewer = ", give --keep-fewer or a smaller -n" if Match.FEWER in counts else ""
         raise InputError(
-            f"no positive has a negative ({reasons}); widen the calipers, or check assembly and gene names"
+            f"no positive has a negative ({reasons}); widen the calipers{fewer}, or check assembly and gene names"
         )
     cut = sum(one.candidates >= limit and one.outcome in (Match.FEWER, Match.TAKEN) for one in matched)
     if cut:

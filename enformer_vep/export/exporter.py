@@ -165,6 +165,8 @@ def _check(request: ExportRequest, tool: Tool | None) -> None:
     if request.confident is not None:
         require_share(request.confident)
     _check_model(request, tool)
+    if request.weight is not None and (tool not in _PRIORS or request.prior_column):
+        raise UsageError("--weight goes with --to susie, finemap or polyfun-priors, and without --prior-column")
     if request.weight is not None and not math.isfinite(request.weight):
         raise UsageError(f"--weight {request.weight:g} is no number to multiply with; give 0 to about 3")
     if request.combine and not wants_panel:

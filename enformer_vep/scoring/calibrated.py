@@ -41,7 +41,7 @@ def with_calibration(
         UsageError: When it was made with other settings, or lacks what is wanted.
     """
     calibration = read_calibration(calibration_path(path))
-    calibration.require_matching(scorer_identity(scorer, genes))
+    calibration.require_matching(scorer_identity(scorer, genes), scorer.settings.without_effect)
     layout = scorer.layout
     blocks = layout.blocks
     wanted = _default(calibration, blocks) if additions is None else parse_additions(",".join(additions))

@@ -109,7 +109,11 @@ def test_accuracy(words: str, file: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "scores", "figures"),
-    [("mpra", "mpra_scores.tsv", "mpra.tsv"), ("disruptions", "motif_scores.tsv", "motifs.tsv")],
+    [
+        ("mpra", "mpra_scores.tsv", "mpra.tsv"),
+        ("disruptions", "motif_scores.tsv", "motifs.tsv"),
+        ("mpra_deletions", "mpra_deletion_scores.tsv", "mpra_deletions.tsv"),
+    ],
 )
 def test_figures_are_made_from_the_scores(
     name: str, scores: str, figures: str, script: Callable[..., ModuleType]

@@ -140,3 +140,40 @@ def test_transcripts(script: Callable[..., ModuleType], genes: Path, small_model
     assert found["spearman"] == pytest.approx(np.median(rho), abs=6e-4)
     assert found["signs_differ"] == pytest.approx(np.mean(one * other < 0), abs=6e-4)
     assert (found["rows"], found["starts_one"], found["starts_other"]) == (4, 3, 1)
+
+
+def test_mpra_deletions(script: Callable[..., ModuleType], data: Path, small_model: Path) -> None:
+    """The base with too few barcodes is left out; a second run goes on with what the first one wrote."""
+    words = ("--data", data, "--element", "TOY", "--model", small_model, "--results", data)
+    module = script("mpra_deletions", *words, "--bases", "3")
+    module.main()
+    script("mpra_deletions", *words, "--bases", "2").main()
+    scores = pd.read_csv(data / "mpra_deletion_scores.tsv", sep="\t")
+    assert list(scores["position"]) == [FIRST + 1, FIRST + 6, LAST]
+
+    from enformer_vep.api import open_scorer, score
+    from enformer_vep.genome.fasta import Genome
+    from enformer_vep.genome.variants import Variant
+    from enformer_vep.settings import Indels, Score, ScoreSettings
+
+    genome = Genome(data / "genome" / "hg38.subset.fa.gz")
+    for position, reference, measured, found in scores[
+        ["position", "reference", "measured_deletion", "left_SAD"]
+    ].values:
+        before, own = genome.fetch("chr22", position - 2, position).decode()
+        assert own == reference
+        row = module.saturated(data / "variants" / "kircher_mpra.TOY.hg38.tsv").query("Pos == @position and Alt == '-'")
+        assert row["Coefficient"].item() == pytest.approx(measured)
+        settings = ScoreSettings(scores=(Score.SAD, Score.REF), tracks="assay:DNASE", indels=Indels.LEFT)
+        deletion = Variant("chr22", position - 1, ".", before + own, before)
+        one = score([deletion], genome, open_scorer(str(small_model), settings))
+        relative = one.filter(like="SAD_").to_numpy() / one.filter(like="REF_").to_numpy()
+        assert found == pytest.approx(relative.mean(), rel=2e-3)
+
+    figures = pd.read_csv(data / "mpra_deletions.tsv", sep="\t").set_index(["compared", "measure"])
+    local = figures.loc[("local", "SAD")]
+    assert local["ratio"] == pytest.approx(
+        (scores["local_SAD_size"] / scores["substitutions_SAD_size"]).median(), rel=6e-3
+    )
+    signed = stats.spearmanr(scores["local_SAD"], scores["substitutions_SAD"]).statistic
+    assert local["spearman_snv"] == pytest.approx(signed, abs=6e-4)

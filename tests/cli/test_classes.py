@@ -139,6 +139,23 @@ def test_the_pseudocount_is_part_of_what_has_to_be_the_same(
     assert "pseudocount 0.1 (this run: none)" in refused.err
 
 
+def test_what_changes_none_of_the_scores_need_not_be_the_same(
+    run: Command, background: Path, variants: Path, tmp_path: Path
+) -> None:
+    """Of a calibration of several scores, each can be asked for alone: --pseudocount and --shrink refuse some."""
+    file = tmp_path / "background.safetensors"
+    options = ("-s", "SAD,SADR,D1", "--pseudocount", 0.1, "--rc", "--shrink")
+    assert run("calibrate", background, "-o", file, "--min-alleles", 20, *options).code == 0
+    every = run("score", variants, "--calibration", file, *options).table
+    for score, more in (("SAD", ("--shrink",)), ("D1", ())):
+        outcome = run("score", variants, "--calibration", file, "--rc", "-s", score, *more)
+        assert outcome.code == 0, outcome.err
+        for name in (name for name in outcome.table[0] if name.startswith(f"{score}Q_")):
+            column, same = outcome.table[0].index(name), every[0].index(name)
+            assert [row[column] for row in outcome.table] == [row[same] for row in every]
+    assert "shrink True (this run: none)" in run("score", variants, "--calibration", file, "--rc").err
+
+
 @pytest.mark.parametrize(("value", "words"), [(0, "0.01"), (-1, "0.01"), ("nan", "0.01"), ("inf", "0.01")])
 def test_no_pseudocount_is_refused(run: Command, variants: Path, value: object, words: str) -> None:
     outcome = run("score", variants, "-s", "SADR", "--pseudocount", value)

@@ -119,3 +119,13 @@ def test_a_value_that_cannot_be_read(command: Callable[..., Outcome], words: tup
     (line,) = [line for line in outcome.err.splitlines() if line.startswith("Error: Invalid value for")]
     assert max(words[-2:], key=lambda word: word.startswith("-")) in line
     assert remedy in line
+
+
+@pytest.mark.parametrize(
+    "words", [("--center", "tss"), ("--gene-types", "x"), ("--transcripts", "canonical"), ("--tss-bins", "4")]
+)
+def test_options_of_genes_need_an_annotation(command: Callable[..., Outcome], words: tuple[str, ...]) -> None:
+    outcome = command("score", "none.vcf", "-f", "none.fa", *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words[0] in outcome.err
+    assert "give one with --genes" in outcome.err

@@ -208,6 +208,8 @@ def test_a_model_is_for_the_scores_it_was_fitted_on(command, study, tmp_path):
         assert outcome.code in (1, 2)
         assert expected in outcome.err
     assert "--prior-model goes with" in command(*export, "--to", "polyfun", "--prior-model", model).err
+    assert "--weight goes with" in command(*export, "--to", "polyfun", "--weight", "2").err
+    assert "--weight goes with" in command(*export[:2], "-o", "-", "--weight", "2").err
 
 
 def test_bad_requests(command, study, tmp_path):

@@ -220,7 +220,9 @@ def test_those_with_fewer_are_left_out_unless_kept(tmp_path):
     panel = Panel(genes=[("G", "chr1", 1000, "+")], labels=[("1", 2000, "A", "G", "lung", 1, "G")])
     panel.variants = [("chr1", 2000, "p", "A", "G", 0.3), ("chr1", 2001, "n", "A", "G", 0.7)]
     two = NegativeSettings(per_positive=2)
-    with pytest.raises(InputError, match=r"no positive has a negative \(1 fewer_than_wanted\); widen"):
+    with pytest.raises(
+        InputError, match=r"no positive has a negative \(1 fewer_than_wanted\); widen the calipers, give --keep-fewer"
+    ):
         choose(panel, tmp_path, two)
     kept = choose(panel, tmp_path, NegativeSettings(per_positive=2, keep_fewer=True))
     assert pairs(kept) == [("lung", "1", 2000, [("1", 2001)])]
