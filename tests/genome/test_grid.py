@@ -90,7 +90,7 @@ def test_groups_that_share_a_window(places: list[int], grid: WindowGrid, within:
 
 @given(st.integers(3000, 4000), st.integers(3000, 4000), grids)
 def test_genes(position: int, tss: int, grid: WindowGrid) -> None:
-    genes = GeneIndex([Gene("ENSG", "G", "chr1", True, tss, (tss,))])
+    genes = GeneIndex([Gene("ENSG", "G", "chr1", True, tss, (tss,), tss)])
     around = GenesAround(GEOMETRY, genes, {"chr1": "chr1"}.get, 3, grid=grid).place(snv(position))
     for placed in around:
         assert placed.window_start(WINDOW) == grid.around(position)
