@@ -9,6 +9,7 @@ from enformer_vep.calibration import read_calibration
 from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.scoring.calibrated import calibration_path, scorer_identity
 from enformer_vep.settings import Score, ScoreSettings
+from tests.conftest import REPOSITORY
 
 SCORES = (Score.SAD, Score.SADR, Score.SAX, Score.D2, Score.LOGD2)
 
@@ -33,3 +34,10 @@ def test_it_fits_the_example_model_with_usual_settings() -> None:
         found = extension(values, [one, one])
         np.testing.assert_allclose(found[0], 0.5, atol=0.01)
         assert (found[1] == 0).all()
+
+
+def test_the_documentation_says_which_classes_it_has() -> None:
+    """Whoever ships more classes has to say so where users look."""
+    page = (REPOSITORY / "docs" / "calibration.md").read_text()
+    only_snvs = set(read_calibration(calibration_path(Path("example"))).classes) == {VariantClass.SNV}
+    assert ("Nothing else so far" in page) == only_snvs
