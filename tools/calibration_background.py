@@ -3,7 +3,8 @@
 
     python tools/calibration_background.py SITES.vcf.gz INDELS.vcf.gz hg38.fa -o FOLDER
 
-FOLDER gets `substitutions.vcf` and `indels.vcf`. INFO/ORIGIN says where each allele is from:
+FOLDER gets `substitutions.vcf`, `indels.vcf` and, of those over 64 bp, `long_indels.vcf`. INFO/ORIGIN says where each
+allele is from:
 
 - `observed`: SNVs, every 55th of SITES (`--every`); insertions and deletions, those of INDELS.
 - `joined`: MNVs, two neighbouring SNVs of SITES within 5 bp, both alternates on one haplotype.
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from enformer_vep.genome.alleles import VariantClass, variant_class
+from enformer_vep.genome.alleles import variant_class
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_variants
@@ -31,7 +32,11 @@ from enformer_vep.genome.vcf import read_variants
 LONGEST_MNV = 5  # bp
 LONGEST = 100
 EXPONENT = -1.8
-LENGTHS = {"1": (1, 1), "2_5": (2, 5), "6_20": (6, 20), "21_or_more": (21, LONGEST)}
+LENGTHS = {"1": (1, 1), "2_5": (2, 5), "6_20": (6, 20), "21_or_more": (21, LONGEST), "65": (65, LONGEST)}
+KINDS = tuple(
+    f"{what}_{lengths}" for what in ("insertion", "deletion") for lengths in ("1", "2_5", "6_20", "21_or_more")
+)
+LONG = ("insertion_65", "deletion_65")
 
 
 class Allele(NamedTuple):
@@ -61,11 +66,9 @@ def joined(sites: Sequence[Variant], genome: Genome) -> list[Allele]:
     return made
 
 
-def made_up(
-    kind: VariantClass, site: Variant, genome: Genome, chance: random.Random, *, repeats: bool
-) -> Allele | None:
+def made_up(kind: str, site: Variant, genome: Genome, chance: random.Random, *, repeats: bool) -> Allele | None:
     """An indel behind the base of a site; None where the genome has no bases for it."""
-    what, _, lengths = kind.value.partition("_")
+    what, _, lengths = kind.partition("_")
     low, high = LENGTHS[lengths]
     some = range(low, high + 1)
     length = chance.choices(some, [one**EXPONENT for one in some])[0]
@@ -79,8 +82,8 @@ def made_up(
     return Allele(site.contig, site.position, ".", anchor, anchor + inserted, "made_up")
 
 
-def fill(kind: VariantClass, number: int, places: Iterator[Variant], genome: Genome, seed: int) -> list[Allele]:
-    """So many made-up alleles of a class."""
+def fill(kind: str, number: int, places: Iterator[Variant], genome: Genome, seed: int) -> list[Allele]:
+    """So many made-up alleles of a kind."""
     chance = random.Random(f"{seed} {kind}")
     made: list[Allele] = []
     while len(made) < number:
@@ -96,27 +99,35 @@ def evenly(alleles: Sequence[Allele], number: int) -> list[Allele]:
     return [alleles[index * len(alleles) // number] for index in range(number)]
 
 
-def make(
-    sites: Path, indels: Path, genome: Genome, every: int, each: int, seed: int
-) -> dict[VariantClass, list[Allele]]:
-    """All classes; SNVs are every so many-th, of the others there are `each`."""
+def make(sites: Path, indels: Path, genome: Genome, every: int, each: int, seed: int) -> dict[str, list[Allele]]:
+    """By kind; SNVs are every so many-th, of the others there are `each`."""
     common = [one for one in read_variants(str(sites)) if variant_class(one.reference, one.alternate) in ("snv",)]
     made = {
-        VariantClass.SNV: observed(common[every - 1 :: every]),
-        VariantClass.MNV: evenly(joined(common, genome), each),
+        "snv": observed(common[every - 1 :: every]),
+        "mnv": evenly(joined(common, genome), each),
     }
-    known: dict[VariantClass, list[Variant]] = defaultdict(list)
+    known: dict[str, list[Variant]] = defaultdict(list)
     for one in read_variants(str(indels)):
         if one.alternate.isalpha():
-            known[variant_class(one.reference, one.alternate)].append(one)
-    others = [kind for kind in VariantClass if kind.is_indel]
+            known[kind_of(one)].append(one)
     # Further sites, a class after the other, so that no two made-up indels share one.
-    step = max(1, len(common) // (each * len(others) + each))
+    step = max(1, len(common) // (each * len(KINDS) + each))
     places = iter(common[every // 2 :: step])
-    for kind in others:
+    for kind in KINDS:
         real = evenly(observed(known[kind]), each) if known[kind] else []
         made[kind] = real + fill(kind, each - len(real), places, genome, seed)
+    # Of the longest few are drawn above; these lie at the sites after the others'.
+    places = iter(common[every // 2 + 1 :: step])
+    for kind in LONG:
+        made[kind] = fill(kind, each, places, genome, seed)
     return made
+
+
+def kind_of(variant: Variant) -> str:
+    """Class of an indel, those of 21 bp and more together."""
+    found = variant_class(variant.reference, variant.alternate)
+    what, _, lengths = found.value.partition("_")
+    return f"{what}_21_or_more" if lengths.startswith(("21", "65")) else found.value
 
 
 def write(path: Path, alleles: Sequence[Allele], contigs: Sequence[str]) -> None:
@@ -153,14 +164,15 @@ def main() -> None:
     contigs = list(genome.contigs)
     write(
         given.output / "substitutions.vcf",
-        [one for kind, some in made.items() if not kind.is_indel for one in some],
+        [*made["snv"], *made["mnv"]],
         contigs,
     )
     write(
         given.output / "indels.vcf",
-        [one for kind, some in made.items() if kind.is_indel for one in some],
+        [one for kind in KINDS for one in made[kind]],
         contigs,
     )
+    write(given.output / "long_indels.vcf", [one for kind in LONG for one in made[kind]], contigs)
     for kind, some in made.items():
         origins = [one.origin for one in some]
         print(kind, len(some), *(f"{name}:{origins.count(name)}" for name in dict.fromkeys(origins)), sep="\t")

@@ -27,7 +27,7 @@ from enformer_vep.settings import OutputSettings, Score, ScoreRequest, ScoreSett
 from enformer_vep.tables.reader import open_scores
 
 SETTINGS = ScoreSettings(scores=(Score.SAD, Score.SADR, Score.SAX, Score.D2, Score.LOGD2))
-FILES = ("substitutions", "indels")
+FILES = ("substitutions", "indels", "long_indels")
 COMPONENTS = 8
 ROWS = 256
 

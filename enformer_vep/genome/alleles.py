@@ -3,7 +3,10 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-_LONGEST = ((1, "1"), (5, "2_5"), (20, "6_20"))
+LONGEST_LOCAL = 64
+"""Largest change of length, in bases, that is scored as a local change: longer ones have effects of another size."""
+
+_LONGEST = ((1, "1"), (5, "2_5"), (20, "6_20"), (LONGEST_LOCAL, "21_64"))
 
 
 class VariantClass(StrEnum):
@@ -14,11 +17,13 @@ class VariantClass(StrEnum):
     INSERTION_1 = "insertion_1"
     INSERTION_2_5 = "insertion_2_5"
     INSERTION_6_20 = "insertion_6_20"
-    INSERTION_LONG = "insertion_21_or_more"
+    INSERTION_21_64 = "insertion_21_64"
+    INSERTION_LONG = "insertion_65_or_more"
     DELETION_1 = "deletion_1"
     DELETION_2_5 = "deletion_2_5"
     DELETION_6_20 = "deletion_6_20"
-    DELETION_LONG = "deletion_21_or_more"
+    DELETION_21_64 = "deletion_21_64"
+    DELETION_LONG = "deletion_65_or_more"
 
     @property
     def is_indel(self) -> bool:
@@ -63,5 +68,5 @@ def variant_class(reference: str, alternate: str) -> VariantClass:
     longer = len(after) - len(before)
     if longer == 0:
         return VariantClass.SNV if len(before) <= 1 else VariantClass.MNV
-    length = next((name for most, name in _LONGEST if abs(longer) <= most), "21_or_more")
+    length = next((name for most, name in _LONGEST if abs(longer) <= most), "65_or_more")
     return VariantClass(f"{'insertion' if longer > 0 else 'deletion'}_{length}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from enformer_vep.genome.alleles import LONGEST_LOCAL
 from enformer_vep.genome.encoding import Codes, encode
 from enformer_vep.genome.normalisation import Site
 from enformer_vep.genome.windows import AllelePair
@@ -22,13 +23,10 @@ if TYPE_CHECKING:
 DISTANCE = 100
 """Bases between an indel, wherever it may be placed, and where its length is made up for."""
 
-LONGEST = 64
-"""Longest change of length, in bases, that is made up for."""
-
 
 def is_compensated(site: Site) -> bool:
     """Whether a change of length is made up for; longer ones are not."""
-    return 0 < abs(site.growth) <= LONGEST
+    return 0 < abs(site.growth) <= LONGEST_LOCAL
 
 
 def compensated(

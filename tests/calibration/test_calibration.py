@@ -221,7 +221,7 @@ def test_additions_are_read():
             parse_additions(text)
 
 
-CLASSES = (VariantClass.SNV, VariantClass.MNV, VariantClass.DELETION_1, VariantClass.INSERTION_LONG)
+CLASSES = (VariantClass.SNV, VariantClass.MNV, VariantClass.DELETION_1, VariantClass.INSERTION_21_64)
 
 
 def mixed(rows=3000, seed=3):
@@ -252,7 +252,7 @@ def test_a_score_is_ranked_within_its_class(by_class):
     for row, kind in enumerate(kinds):
         background = values[own == kind]
         for column, value in enumerate(probes[row]):
-            if kind is VariantClass.INSERTION_LONG:
+            if kind is VariantClass.INSERTION_21_64:
                 assert np.isnan([quantiles[row, column], centred[row, column], zscores[row, column]]).all()
                 continue
             expected = np.sign(value) * share_below(np.abs(background[:, column]), abs(value))
@@ -306,7 +306,7 @@ def test_the_rule_for_indels_matters_to_a_calibration_that_ranks_indels(calibrat
 
 def test_classes_are_told(by_class):
     assert by_class.classes == CLASSES[:3]
-    assert by_class.counts[VariantClass.INSERTION_LONG] < by_class.least == 100
+    assert by_class.counts[VariantClass.INSERTION_21_64] < by_class.least == 100
     described = by_class.describe_classes()
     assert described.startswith(f"snv ({by_class.counts[VariantClass.SNV]} alleles), mnv (")
     assert "; no quantiles of: insertion_1, insertion_2_5" in described

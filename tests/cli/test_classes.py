@@ -85,11 +85,9 @@ def test_what_is_not_ranked_is_counted_once_and_named(
 ) -> None:
     summary = tmp_path / "summary.json"
     outcome = run("score", variants, "--calibration", calibration, "-o", tmp_path / "x.vcf", "--summary", summary)
-    told = (
-        "4 scored alleles have no quantiles, since the calibration lacks their classes: 2 mnv, 2 insertion_21_or_more"
-    )
+    told = "4 scored alleles have no quantiles, since the calibration lacks their classes: 2 mnv, 2 insertion_21_64"
     assert outcome.err.count(told) == 1
-    assert json.loads(summary.read_text())["not_calibrated"] == {"mnv": 2, "insertion_21_or_more": 2}
+    assert json.loads(summary.read_text())["not_calibrated"] == {"mnv": 2, "insertion_21_64": 2}
     assert (
         "calibrated-classes: snv (24 alleles), deletion_1 (24 alleles); no quantiles of: mnv,"
         in (tmp_path / "x.vcf").read_text()
@@ -109,11 +107,11 @@ def test_shards_join_to_the_whole_with_its_counts(
         assert run("score", variants, *options, "--shard", f"{number}/3", "-o", shard).code == 0
     again = run("score", variants, *options, "--shard", "2/3", "-o", shards[1], "--summary", tmp_path / "again.json")
     assert "is complete already" in again.err
-    assert json.loads((tmp_path / "again.json").read_text())["not_calibrated"] == {"insertion_21_or_more": 1}
+    assert json.loads((tmp_path / "again.json").read_text())["not_calibrated"] == {"insertion_21_64": 1}
     joined = command("merge", *shards, "-o", tmp_path / "all.tsv", "--summary", tmp_path / "all.json")
     assert (tmp_path / "all.tsv").read_text() == whole
     assert "4 scored alleles have no quantiles" in joined.err
-    assert json.loads((tmp_path / "all.json").read_text())["not_calibrated"] == {"mnv": 2, "insertion_21_or_more": 2}
+    assert json.loads((tmp_path / "all.json").read_text())["not_calibrated"] == {"mnv": 2, "insertion_21_64": 2}
 
 
 def test_all_alleles_of_a_record_have_their_own_class(

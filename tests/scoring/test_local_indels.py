@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from enformer_vep.genome.alleles import LONGEST_LOCAL as LONGEST
 from enformer_vep.genome.bins import Geometry
-from enformer_vep.genome.compensation import DISTANCE, LONGEST
+from enformer_vep.genome.compensation import DISTANCE
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
