@@ -32,11 +32,20 @@ def test_every_class_has_its_alleles(
     monkeypatch.setattr(sys, "argv", list(map(str, words)))
     runpy.run_path(str(TOOL), run_name="__main__")
     assert "deletion_1\t6\tobserved:1\tmade_up:5" in capsys.readouterr().out
-    made = [one for name in ("substitutions", "indels") for one in read_variants(str(tmp_path / "out" / f"{name}.vcf"))]
+    made = [
+        one
+        for name in ("substitutions", "indels", "long_indels")
+        for one in read_variants(str(tmp_path / "out" / f"{name}.vcf"))
+    ]
     counts = dict.fromkeys(VariantClass, 0)
     for one in made:
         assert check_variant(one, Genome(genome), 1000) is Status.OK
         counts[variant_class(one.reference, one.alternate)] += 1
     assert counts.pop(VariantClass.SNV) == len(snvs) // 11
+    # Of 21 bp and more six are drawn, few of them over 64; of those over 64 six more.
+    for kind, longest in (("insertion", VariantClass.INSERTION_LONG), ("deletion", VariantClass.DELETION_LONG)):
+        number = counts.pop(longest)
+        assert 6 <= number <= 9
+        assert counts.pop(VariantClass(f"{kind}_21_64")) == 12 - number
     assert set(counts.values()) == {6}
     assert len({(one.position, one.reference, one.alternate) for one in made}) == len(made)
