@@ -18,8 +18,9 @@ def test_engines_agree(tracks: tuple[int, ...] | None) -> None:
         ENFORMER.make_engine(engine, network, "human", tracks, slice(10, 30), Precision.FLOAT32, Portions(1, 2))
         for engine in Engine
     ]
-    one, two = (sad(engine.predict(batch)) for engine in made)
-    torch.testing.assert_close(one, two, rtol=1e-2, atol=1e-5)
+    first, *others = (sad(engine.predict(batch)) for engine in made)
+    for other in others:
+        torch.testing.assert_close(first, other, rtol=1e-2, atol=1e-5)
 
 
 def test_every_engine_predicts_windows_as_it_predicts_references() -> None:

@@ -96,7 +96,7 @@ def test_genes(position: int, tss: int, grid: WindowGrid) -> None:
         assert placed.window_start(WINDOW) == grid.around(position)
         (readout,) = placed.readouts
         assert GEOMETRY.bin_of(tss - grid.around(position)) in (readout.bins or ())
-        assert readout.context == ("ENSG", "G", position - tss, grid.around(position) + 1)
+        assert readout.context == ("ENSG", "G", position - tss, 1, grid.around(position) + 1)
     start = grid.around(position) + GEOMETRY.first
     assert bool(around) is (start <= tss < start + GEOMETRY.predicted)
     shifts = grid.views((0,))
