@@ -159,6 +159,7 @@ def test_pseudocount(script: Callable[..., ModuleType], tmp_path: Path, capsys: 
     assert row == ["t.tsv", "1", "1", *["0.585"] * 4]
 
 
+@pytest.mark.slow
 def test_matched_negatives(
     script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

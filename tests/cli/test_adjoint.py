@@ -46,7 +46,14 @@ def numbers(cells: list[str]) -> np.ndarray:
     return np.array([np.nan if cell == "NA" else float(cell) for cell in cells])
 
 
-@pytest.mark.parametrize("more", [(), ("--rc", "--shifts=-128,0", "-s", "SAD,MEAN,SADR,SAR"), ("--indels", "stitch")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        pytest.param(("--rc", "--shifts=-128,0", "-s", "SAD,MEAN,SADR,SAR"), marks=pytest.mark.slow),
+        ("--indels", "stitch"),
+    ],
+)
 def test_exact_rows_are_delta_s_to_the_byte_and_the_others_near(score: Command, more: tuple[object, ...]) -> None:
     options = (*WINDOWED, "-t", "0,3", "-s", "SAD,SADR,SAR,REF,ALT", *more)
     screened, exact = columns(score(*options, "--engine", "adjoint", "--refine", 2)), columns(score(*options))
@@ -95,6 +102,7 @@ def test_shards_and_devices_choose_alike(score: Command, command: Command, tmp_p
     assert (tmp_path / "merged.tsv").read_text() == whole
 
 
+@pytest.mark.slow
 def test_genes_are_outputs_of_their_own(score: Command, tmp_path: Path) -> None:
     lines = [
         f"chr1\tx\ttranscript\t{start}\t{start + 90}\t.\t{strand}\t.\t"

@@ -252,7 +252,7 @@ def test_unfinished_files_are_not_world_writable(request_for: Request, stopped: 
         assert Path(f"{stopped}{suffix}").stat().st_mode & 0o002 == 0
 
 
-@pytest.mark.parametrize("suffix", ["tsv.gz", "vcf.gz"])
+@pytest.mark.parametrize("suffix", ["tsv.gz", pytest.param("vcf.gz", marks=pytest.mark.slow)])
 def test_spread_and_left_out_values_survive_a_stop(request_for: Request, suffix: str, tmp_path: Path) -> None:
     """A bit of a value says that it was left out: no format may lose it between two processes."""
     settings = ScoreSettings(shifts=(0, 20), spread=True, confident=0.9)

@@ -22,7 +22,7 @@ from tests.training import toy
 LEARNED = 0.9
 
 
-@pytest.mark.parametrize("form", ["genome_form", "tfrecord_form"])
+@pytest.mark.parametrize("form", ["genome_form", pytest.param("tfrecord_form", marks=pytest.mark.slow)])
 def test_learns_which_motif_switches_the_track_on(form, request, tmp_path):
     folder, data = request.getfixturevalue(form)
     progress = launch.train(toy.make_config(folder, data), tmp_path / "run", resume=False)
@@ -37,7 +37,7 @@ def short_run(folder, data, **changes):
     return toy.make_config(folder, data, run=keys, optimizer={"ema_decay": 0.9}, model={"dropout": 0.2})
 
 
-@pytest.mark.parametrize("form", ["genome_form", "tfrecord_form"])
+@pytest.mark.parametrize("form", ["genome_form", pytest.param("tfrecord_form", marks=pytest.mark.slow)])
 def test_resumed_run_ends_in_the_same_bytes(form, request, tmp_path):
     folder, data = request.getfixturevalue(form)
     config = short_run(folder, data)
