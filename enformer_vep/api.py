@@ -18,7 +18,7 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.models.checkpoints import LoadedModel
 from enformer_vep.scoring.assembly import make_scorer, open_model
-from enformer_vep.scoring.batches import Reference, score_variants
+from enformer_vep.scoring.batches import Reference, place_variant, score_variants
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
@@ -125,7 +125,8 @@ def predict_effect(variant: Variant, genome: Genome, scorer: Scorer) -> tuple[Fl
     status = check_variant(variant, genome, scorer.geometry.window)
     if status is not Status.OK:
         raise InputError(f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}")
-    placed = OwnWindow(scorer.geometry, scorer.settings.centre_bins, scorer.grid).place(variant)
+    placer = OwnWindow(scorer.geometry, scorer.settings.centre_bins, scorer.grid)
+    placed = place_variant(variant, placer, genome, scorer.settings.indels)
     effect = scorer.effect(scorer.prepare(placed, genome))
     bins = placed[0].readouts[0].bins
     rows = slice(None) if bins is None else slice(bins[0], bins[-1] + 1)

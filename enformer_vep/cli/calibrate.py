@@ -30,8 +30,9 @@ from enformer_vep.settings import ScoreRequest
 def calibrate(request: ScoreRequest, file: str, components: int, least: int) -> None:
     """Score the background VARIANTS (some thousands of common ones) and keep how their scores are distributed.
 
-    SNVs, MNVs, insertions and deletions by length (1, 2-5, 6-20, 21 bp or more) each have their own distribution; give
-    some of each. Give enformer-vep score the file with --calibration, and the same model and settings.
+    SNVs, MNVs, insertions and deletions by length (1, 2-5, 6-20, 21-64, 65 bp or more) each have their own
+    distribution; give some of each. Give enformer-vep score the file with --calibration, and the same model and
+    settings.
 
     \b
     enformer-vep calibrate common.vcf.gz -f hg38.fa -o common.safetensors

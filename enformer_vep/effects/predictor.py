@@ -69,16 +69,13 @@ class Predictor:
         Returns:
             Mean reference prediction and mean delta, [B, bins, tracks], on the predictor's device.
         """
-        views = zip((batch.to(self.device) for batch in batches), self.views, strict=True)
-        if stitches is None:
-            strands = (effect for batch, bins in views for effect in self._strands(batch, bins))
-            mean = _mean_effect(self._shown(strands, observe))
-        else:
-            mean = _mean_effect(
-                _mean_effect(self._shown(self._stitched(batch, bins, plan.to(self.device)), observe))
-                for (batch, bins), plan in zip(views, stitches, strict=True)
-            )
-        return self._wanted(mean)
+        plans = [None] * len(batches) if stitches is None else [plan.to(self.device) for plan in stitches]
+        views = (
+            effect if plan is None else stitch(effect, plan)
+            for batch, bins, plan in zip(batches, self.views, plans, strict=True)
+            for effect in self._strands(batch.to(self.device), bins)
+        )
+        return self._wanted(_mean_effect(self._shown(views, observe)))
 
     def _wanted(self, effect: Effect) -> Effect:
         return effect if self.tracks is None else effect.map(lambda values: values[..., : self.tracks])
@@ -88,9 +85,6 @@ class Predictor:
             if observe is not None:
                 observe(self._wanted(view))
             yield view
-
-    def _stitched(self, batch: EffectBatch, bins: slice, plan: Stitches) -> Iterator[Effect]:
-        return (stitch(effect, plan) for effect in self._strands(batch, bins))
 
     def linearise(self, batches: Sequence[EffectBatch], objectives: Sequence[Objective]) -> list[Linearised]:
         """Linearise outputs of every reference window, averaged over views.

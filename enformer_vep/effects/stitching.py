@@ -36,11 +36,6 @@ class Stitches:
         """The same on another device, which is not waited for."""
         return Stitches(*(send(one, device) for one in (self.left, self.right, self.seam, self.averaged)))
 
-    def select_single(self, rows: Sequence[int]) -> "Stitches":
-        """The same of some variants, each of which has one alternate."""
-        numbers = torch.arange(len(rows))
-        return Stitches(numbers, numbers, self.seam[list(rows)], self.averaged[list(rows)])
-
 
 def plan_stitches(alternates: Sequence[int], seams: Sequence[int | None]) -> Stitches:
     """Number, on the CPU, the alternates of variants that have one, or two (left, right) one after the other.
@@ -56,12 +51,10 @@ def plan_stitches(alternates: Sequence[int], seams: Sequence[int | None]) -> Sti
 
 
 def stitch(effect: Effect, stitches: Stitches) -> Effect:
-    """Put effects of single alternates [alternates, N, T] together to those of variants [V, N, T]."""
-    device = effect.delta.device
-    left, right = stitches.left.to(device), stitches.right.to(device)
-    bins = torch.arange(effect.delta.shape[1], device=device)
-    from_left = bins <= stitches.seam.to(device)[:, None]
-    first, second = effect.delta[left], effect.delta[right]
+    """Put effects of single alternates [alternates, N, T] together to those of variants [V, N, T], on one device."""
+    bins = torch.arange(effect.delta.shape[1], device=effect.delta.device)
+    from_left = bins <= stitches.seam[:, None]
+    first, second = effect.delta[stitches.left], effect.delta[stitches.right]
     stitched = torch.where(from_left[:, :, None], first, second)
-    averaged = stitches.averaged.to(device)[:, None, None]
-    return Effect(effect.reference[left], torch.where(averaged, (first + second) / 2, stitched))
+    averaged = stitches.averaged[:, None, None]
+    return Effect(effect.reference[stitches.left], torch.where(averaged, (first + second) / 2, stitched))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from enformer_vep import __version__
 from enformer_vep.calibration import CalibrationFitter, recorded_settings, write_calibration
+from enformer_vep.errors import UsageError
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.writing import require_writable
 from enformer_vep.genome.alleles import VariantClass
@@ -14,7 +15,7 @@ from enformer_vep.jobs.run import Progress, prepare_run, write_run
 from enformer_vep.scoring.calibrated import scorer_identity
 from enformer_vep.scoring.inputs import open_source
 from enformer_vep.scoring.scorer import class_of
-from enformer_vep.settings import ScoreRequest
+from enformer_vep.settings import Engine, ScoreRequest
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
@@ -53,6 +54,8 @@ def calibrate_file(
         EnformerVepError: On bad input, options, weights, an unwritable destination, or too small a background.
     """
     require_writable(destination)
+    if request.settings.engine is Engine.ADJOINT:
+        raise UsageError("a background is of exact scores, not of those of --engine adjoint: leave --engine out")
     with stop_request() as stop:
         source = open_source(request)
         variants = source.variants()

@@ -133,14 +133,14 @@ def check_variants(
                 f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
                 "use the assembly that the VCF was called on, or leave out --strict"
             )
-        placed = _placed(variant, placer, reference.genome, settings) if status is Status.OK else ()
+        placed = place_variant(variant, placer, reference.genome, settings.indels) if status is Status.OK else ()
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
 
 
-def _placed(variant: Variant, placer: Placer, genome: Genome, settings: ScoreSettings) -> tuple[Placed, ...]:
+def place_variant(variant: Variant, placer: Placer, genome: Genome, indels: Indels) -> tuple[Placed, ...]:
     """Place a variant that can be scored; with `Indels.LOCAL` all that describe one change at one place."""
     contig = genome.resolve(variant.contig)
-    if settings.indels is not Indels.LOCAL or contig is None:
+    if indels is not Indels.LOCAL or contig is None:
         return placer.place(variant)
     return placer.place(normalise(variant, genome, contig), variant.start)
 

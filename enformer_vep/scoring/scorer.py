@@ -79,10 +79,9 @@ class Work:
 
     def select(self, rows: Sequence[int]) -> "Work":
         """The same of some variants (ascending), where each has one alternate."""
+        assert self.stitches is None, "alternates are variants"
         batches = [batch.select(torch.tensor(rows)) for batch in self.batches]
-        stitches = None if self.stitches is None else [one.select_single(rows) for one in self.stitches]
-        classes = [self.classes[row] for row in rows] if self.classes else ()
-        return Work(batches, stitches, [self.readouts[row] for row in rows], classes)
+        return Work(batches, None, [self.readouts[row] for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ class Scorer:
         shifts = self.shifts
         views = [[self._alternates(one, genome, shift) for one in placed] for shift in shifts]
         stitches = None
-        if self.settings.indels is not Indels.LEFT:
+        if any(len(one.pairs) > 1 for one in views[0]):
             stitches = [self._stitches(view, shift) for view, shift in zip(views, shifts, strict=True)]
         batches = [self._batch(placed, view, genome, shift) for view, shift in zip(views, shifts, strict=True)]
         classes = [class_of(one.variant) for one in placed for _ in one.readouts]

@@ -31,8 +31,8 @@ def score(command: Command, tmp_path: Path, fasta: Path, small_model: Path, sequ
     ]
     vcf = make_vcf(tmp_path / "many.vcf", records, CONTIGS)
 
-    def run(*options: object) -> Outcome:
-        return command("score", vcf, "-f", fasta, "-m", small_model, "--device", "cpu", *options)
+    def run(*options: object, name: str = "score") -> Outcome:
+        return command(name, vcf, "-f", fasta, "-m", small_model, "--device", "cpu", *options)
 
     return run
 
@@ -149,3 +149,9 @@ def test_what_makes_no_sense_is_refused(score: Command, options: tuple[str, ...]
 
 def test_refine_needs_the_engine(score: Command) -> None:
     assert "belong to --engine adjoint" in score("--refine", "1%").err
+
+
+def test_a_background_is_of_exact_scores(score: Command, tmp_path: Path) -> None:
+    refused = score("--engine", "adjoint", "-o", tmp_path / "c.safetensors", name="calibrate")
+    assert refused.code == 2
+    assert "a background is of exact scores" in refused.err

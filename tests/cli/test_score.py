@@ -377,3 +377,12 @@ def test_engines_agree_to_the_last_digit_in_float64(score: Command, tmp_path: Pa
         exact = values(score("--precision", "float64", "--engine", "pair", *options))
         np.testing.assert_allclose(values(score("--precision", "float64", *options)), exact, rtol=1e-6, atol=1e-12)
         np.testing.assert_allclose(values(score(*options)), exact, rtol=1e-3, atol=1e-6)
+
+
+def test_a_substitution_has_the_same_bytes_whatever_becomes_of_indels(score: Command) -> None:
+    """Averaged over four views, beside indels and not."""
+    options = ("--rc", "--shifts", "0,3", "-s", "SAD,D2,JS")
+    tables = [score(*options, "--indels", rule).table for rule in ("left", "stitch", "local")]
+    kept = [[row for row in table if len(row[3]) == len(row[4])] for table in tables]
+    assert len(kept[0]) >= 5
+    assert kept[0] == kept[1] == kept[2]

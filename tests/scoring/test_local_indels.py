@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from enformer_vep.api import predict_effect
 from enformer_vep.genome.alleles import LONGEST_LOCAL as LONGEST
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.compensation import DISTANCE
@@ -179,6 +180,17 @@ def test_every_way_to_write_an_indel_has_the_same_scores(tmp_path, kind: str, se
         found = values(rows(genome, same, asked))
         assert len(found) == len(same)
         assert all((one == found[0]).all() for one in found)
+
+
+def test_bin_by_bin_they_are_the_same_as_well(tmp_path) -> None:
+    """`predict_effect` puts an allele where `score` does."""
+    # Motifs at all phases of the bins, so that another window shows.
+    motifs = [(AT + 60 + 15 * number, MOTIF) for number in range(8)]
+    genome = genome_of(tmp_path, (AT, "C" + "A" * 12 + "G"), *motifs)
+    scorer = toy_scorer(MotifEngine(WIDTH), GEOMETRY, ScoreSettings(), 4)
+    first, last = (predict_effect(deletion(genome, AT + place, 1), genome, scorer) for place in (1, 12))
+    assert np.array_equal(first[0], last[0])
+    assert np.array_equal(first[1], last[1])
 
 
 def test_what_alleles_share_does_not_count(tmp_path) -> None:
