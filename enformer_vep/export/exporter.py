@@ -200,13 +200,7 @@ def _convert(request: ExportRequest, table: ScoredTable, tool: Tool | None) -> s
             raise UsageError(f"{destination}: VEP needs an indexed file; give -o a file name that ends in .vcf.gz")
         make: WriterFactory = partial(VepWriter, layout=table.layout, contigs=contigs, destination=destination)
     else:
-        make = choose_writer(
-            destination,
-            table.layout,
-            tabix=request.tabix,
-            wanted=request.target,
-            contigs=contigs,
-        )
+        make = choose_writer(destination, table.layout, tabix=request.tabix, wanted=request.target, contigs=contigs)
     with open_table(destination, make) as writer:
         for row in table.rows():
             writer.write(row)

@@ -17,7 +17,7 @@ from enformer_vep.export.locus_likelihood import Loci
 from enformer_vep.export.panel import Panel, read_statistics
 from enformer_vep.export.panel_scores import match
 from enformer_vep.export.prior_model import PriorModel, ScoreIdentity, fit_notes
-from enformer_vep.export.recipe import Combine, comparable_columns, is_quantile, make_recipe
+from enformer_vep.export.recipe import Combine, comparable_columns, effect_columns, is_quantile, make_recipe
 from enformer_vep.files.summary import write_summary
 from enformer_vep.files.writing import require_writable
 from enformer_vep.genome.contigs import contig_key
@@ -69,7 +69,8 @@ def fit_priors(request: PriorFitRequest) -> PriorModel:
     evidence = read_evidence(panel, request.evidence)
     table = open_scores(request.table)
     try:
-        chosen = comparable_columns(table.layout, select_columns(table.layout, request.columns))
+        effects = effect_columns(table.layout, select_columns(table.layout, request.columns))
+        chosen = comparable_columns(table.layout, effects)
         table = table.take(chosen)
         matched = match(panel, table.rows(), make_recipe(table.layout, (), request.combine), table.name)
     finally:

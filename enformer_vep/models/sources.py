@@ -75,6 +75,8 @@ class Choice:
         wishes = {"window": self.window, "target_length": self.target_length, "activation": self.activation}
         merged = {**values, **{name: value for name, value in wishes.items() if value is not None}}
         try:
+            if self.activation is not None and "activation" not in {one.name for one in fields(family.configuration)}:
+                raise ModelError(f"models of the family {family.name} have one activation: leave --activation out")
             _check_integers(merged, family)
             if merged.get("target_length") == -1:
                 merged["target_length"] = family.configuration.from_dict({**merged, "target_length": 2}).tokens

@@ -61,3 +61,9 @@ def test_a_keras_file_is_scored_and_converted(command: Command, data_directory: 
     assert "models of the family basenji2 have none" in refused.err
     described = command("models", model)
     assert "human:13" in described.out
+
+
+def test_an_enformer_has_one_activation(command: Command, small_model: Path, tmp_path: Path) -> None:
+    refused = command("convert", small_model, tmp_path / "x.safetensors", "--activation", "tanh")
+    assert refused.code == 1
+    assert "models of the family enformer have one activation" in refused.err

@@ -254,3 +254,17 @@ def test_probabilities_with_rows_that_are_not_finite(command, tmp_path):
     np.testing.assert_allclose(pd.read_csv(out, sep="\t")["prior_weight"], [0.5, 1 / 3, 1 / 6], rtol=1e-6)
     assert command("export", table, "-o", tmp_path / "p.vcf").code == 0
     assert "STATUS=not_finite" in (tmp_path / "p.vcf").read_text()
+
+
+def test_how_far_views_differ_is_no_score(command, study, tmp_path):
+    """A table of `score --spread` gives the same prior as one without."""
+    folder, _ = study
+    lines = (folder / "scores.tsv").read_text().splitlines()
+    more = [line + ("\tSADSD_a" if line.startswith("#") else "\t1e6" if "\tok\t" in line else "\tNA") for line in lines]
+    (tmp_path / "spread.tsv").write_text("\n".join(more) + "\n")
+    fits = []
+    for name, table in (("plain", folder / "scores.tsv"), ("spread", tmp_path / "spread.tsv")):
+        outcome = command("priors", table, "--sumstats", folder / "gwas.tsv", "-o", tmp_path / name)
+        assert outcome.code == 0, outcome.err
+        fits.append(json.loads((tmp_path / name).read_text()))
+    assert fits[0] == fits[1]
