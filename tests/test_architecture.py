@@ -28,6 +28,20 @@ ALLOWED: dict[str, set[str]] = {
     "export": {"calibration", "files", "genome", "settings", "tables"},
     "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
+    "figures": {"files"},
+    "explain": {
+        "effects",
+        "files",
+        "figures",
+        "genome",
+        "jobs",
+        "models",
+        "resume",
+        "scoring",
+        "settings",
+        "tables",
+        "tracks",
+    },
     "jobs": {"calibration", "files", "genome", "resume", "scoring", "settings", "tables"},
     "training": {
         "effects",
@@ -54,6 +68,7 @@ DOORS = {
     "pyarrow": {"tables.parquet", "tables.parquet_reader", "export.parquet_columns"},
     "pysam": {"genome.vcf", "tables.bcf", "tables.tabix"},
     "pyfaidx": {"genome.fasta"},
+    "pybigtools": {"tables.bigwig", "training.coverage"},
     "sklearn": {"eqtl.sklearn_door"},
 }
 
@@ -64,6 +79,7 @@ WITHOUT_TORCH = {
     "eqtl",
     "errors",
     "export",
+    "figures",
     "files",
     "genome",
     "resume",
