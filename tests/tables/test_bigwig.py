@@ -15,8 +15,8 @@ def test_values_come_back(tmp_path):
     write_bigwig(path, LENGTHS, [("chr2", 0, 128, 1.5), ("chr2", 200, 201, -2e-7), ("chr10", 290, 300, 3.0)])
     handle = pybigtools.open(str(path))
     assert handle.chroms() == {"chr2": 500, "chr10": 300}
-    assert np.allclose(handle.values("chr2", 0, 128), 1.5)
-    assert handle.values("chr2", 200, 201)[0] == np.float32(-2e-7)
+    assert np.allclose(handle.values("chr2", 0, 128, fillna=None), 1.5)
+    assert handle.values("chr2", 200, 201, fillna=None)[0] == np.float32(-2e-7)
     assert list(handle.records("chr10")) == [(290, 300, 3.0)]
     assert [entry.name for entry in tmp_path.iterdir()] == ["values.bw"]
 
