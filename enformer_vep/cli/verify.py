@@ -40,7 +40,7 @@ def verify(model: str, device: str, precision: str, variants: int | None, as_jso
     from enformer_vep.scoring.threads import use_threads
     from enformer_vep.settings import Precision
     from enformer_vep.verification.check import Verdict, passed, report_json
-    from enformer_vep.verification.run import verify as checks_of
+    from enformer_vep.verification.verifier import verify as checks_of
 
     used, where = use_threads(threads), resolve_device(device)
     if where.type == "cpu":
