@@ -8,10 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enformer_vep.effects.linear import pull
-from enformer_vep.effects.network import Network, one_hot, placed_on
+from enformer_vep.effects.network import Network, Segment, one_hot, placed_on
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.errors import ModelError, UsageError
 from enformer_vep.settings import Precision
+
+TARGETS_AT_ONCE = 4
+"""Gradients that are carried down together: each is as large as the widest activation, 0.3 GB of Enformer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +176,25 @@ class _Readout:
 
 def _one_window(network: Network, x: Tensor, readout: _Readout) -> Gradients:
     """Differentiate in one window [1, L, 4]: values [targets] and inputs [targets, L, 4]."""
-    segments, inputs = list(network.segments(readout.bins)), [x.clone()]
+    segments, inputs = network.segments(readout.bins), [x.clone()]
     with torch.no_grad():
         for segment in segments:
             inputs.append(segment(inputs[-1]))
+    parts = [_backward(network, segments, inputs, mask, readout) for mask in readout.mask.split(TARGETS_AT_ONCE)]
+    return Gradients(torch.cat([one.values for one in parts]), torch.cat([one.inputs for one in parts]))
+
+
+def _backward(
+    network: Network, segments: Sequence[Segment], inputs: Sequence[Tensor], mask: Tensor, readout: _Readout
+) -> Gradients:
+    """Carry some targets' gradients down, given what goes into every segment and what comes out of the last."""
     with torch.enable_grad():
-        top = inputs.pop().requires_grad_()
-        with torch.autocast(x.device.type, enabled=False):
+        top = inputs[-1].detach().requires_grad_()
+        with torch.autocast(top.device.type, enabled=False):
             logits = F.linear(top.to(readout.weight), readout.weight, readout.bias)
-            values = torch.einsum("wbt,nbt->n", network.activate(logits), readout.mask)
+            values = torch.einsum("wbt,nbt->n", network.activate(logits), mask)
         gradients = pull(values, top, torch.eye(len(values)).to(values))
-        while segments:
-            below = inputs.pop().detach().requires_grad_()
-            gradients = pull(segments.pop()(below), below, gradients)
+        for segment, below in zip(reversed(segments), reversed(inputs[:-1]), strict=True):
+            x = below.detach().requires_grad_()
+            gradients = pull(segment(x), x, gradients)
     return Gradients(values.detach(), gradients[:, 0])
