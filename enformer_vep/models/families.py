@@ -14,10 +14,10 @@ from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.errors import ModelError, UsageError
 from enformer_vep.models.basenji2.config import Basenji2Config
+from enformer_vep.models.basenji2.delta import engine as basenji2_engines
 from enformer_vep.models.basenji2.network import Basenji2
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.delta import engine as enformer_engines
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Engine
 
@@ -80,9 +80,17 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "enformer": Family(
-        "enformer", EnformerConfig, Enformer, {Engine.DELTA: DeltaEngine, Engine.ADJOINT: AdjointEngine}
+        "enformer",
+        EnformerConfig,
+        Enformer,
+        {Engine.DELTA: enformer_engines.DeltaEngine, Engine.ADJOINT: enformer_engines.AdjointEngine},
     ),
-    "basenji2": Family("basenji2", Basenji2Config, Basenji2, {}),
+    "basenji2": Family(
+        "basenji2",
+        Basenji2Config,
+        Basenji2,
+        {Engine.DELTA: basenji2_engines.DeltaEngine, Engine.ADJOINT: basenji2_engines.AdjointEngine},
+    ),
 }
 """By name."""
 

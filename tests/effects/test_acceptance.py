@@ -10,6 +10,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from enformer_vep.effects.edits import find_edits
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, Portions, make_batch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
@@ -18,7 +19,6 @@ from enformer_vep.genome.compensation import compensated, is_compensated
 from enformer_vep.genome.normalisation import locate, normalise
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.windows import AllelePair, allele_pair, window_start
-from enformer_vep.models.enformer.delta.edits import find_edits
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision

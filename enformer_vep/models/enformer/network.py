@@ -14,9 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment
+from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment, make_heads
 from enformer_vep.errors import ModelError
-from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.enformer.attention import RelativeAttention
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.operations import count_operations
@@ -164,44 +163,9 @@ class Enformer(Network):
         )
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.transformer_layers))
         self.final = ConvBlock(config.channels, 2 * config.channels, 1)
-        self.heads = nn.ModuleDict(
-            {
-                organism: nn.Linear(2 * config.channels, tracks)
-                for organism, tracks in config.output_tracks.items()
-                if organisms is None or organism in organisms
-            }
-        )
+        self.heads = make_heads(2 * config.channels, config.output_tracks, organisms)
         if next(self.parameters()).device.type != "meta":
             self.apply(_initialise)
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Predict every organism's tracks.
-
-        Args:
-            x: [B, L, 4], one-hot (see `enformer_vep.effects.network.one_hot`); any real values are allowed.
-
-        Returns:
-            Organism to [B, N, tracks], non-negative.
-        """
-        embedding = self.embed(x)
-        return {organism: self.predict_tracks(embedding, organism) for organism in self.heads}
-
-    def predict_tracks(self, embedding: Tensor, organism: str) -> Tensor:
-        """Apply one head.
-
-        Args:
-            embedding: [B, N, 2 C] from `embed`.
-            organism: Name of the head.
-
-        Returns:
-            [B, N, tracks], non-negative.
-        """
-        return self.activate(self.head(organism)(embedding))
-
-    @property
-    def output(self) -> Geometry:
-        """The window it reads, and its N bins."""
-        return self.config.output
 
     @property
     def footprint(self) -> Footprint:
@@ -224,11 +188,6 @@ class Enformer(Network):
         return count_operations(self.config)
 
     @property
-    def organisms(self) -> tuple[str, ...]:
-        """Names of the heads."""
-        return tuple(self.heads)
-
-    @property
     def stages(self) -> list[ConvStage]:
         """Stem and tower blocks, in order."""
         return [self.stem, *(cast(ConvStage, stage) for stage in self.tower)]
@@ -237,10 +196,6 @@ class Enformer(Network):
     def transformer_blocks(self) -> list[TransformerBlock]:
         """Transformer blocks, in order."""
         return [cast(TransformerBlock, block) for block in self.blocks]
-
-    def head(self, organism: str) -> nn.Linear:
-        """The linear layer of one organism, [2 C] to [tracks]."""
-        return cast(nn.Linear, self.heads[organism])
 
     def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
         """Everything below the heads.
@@ -262,8 +217,11 @@ class Enformer(Network):
     def segments(self, bins: slice | None = None) -> list[Segment]:
         """Every stage and every transformer block is one."""
         turn = partial(torch.transpose, dim0=1, dim1=2)
-        crop = partial(self._transform_last, bins=bins)
-        return [turn, *self.stages, turn, *self.transformer_blocks[:-1], crop, self.finish]
+        return [turn, *self.stages, turn, *self.segments_above(bins)]
+
+    def segments_above(self, bins: slice | None = None) -> list[Segment]:
+        """Those behind the tower: from [B, T, C] to [B, bins, 2 C]."""
+        return [*self.transformer_blocks[:-1], partial(self._transform_last, bins=bins), self.finish]
 
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""
