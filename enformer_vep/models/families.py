@@ -13,6 +13,7 @@ from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.errors import ModelError, UsageError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.basenji2.config import Basenji2Config
 from enformer_vep.models.basenji2.delta import engine as basenji2_engines
 from enformer_vep.models.basenji2.network import Basenji2
@@ -32,6 +33,10 @@ class Configuration(Protocol):
     @property
     def output_tracks(self) -> Mapping[str, int]:
         """Tracks of each organism's head."""
+
+    @property
+    def output(self) -> Geometry:
+        """The window, and all its output bins."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
