@@ -44,6 +44,23 @@ def test_gpu_says_that_there_is_none(script: Callable[..., ModuleType]) -> None:
         script("gpu").main()
 
 
+def test_basenji2_beside_enformer(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each process measures; that of Basenji2 is less to compute, and full-size operations are the issue's."""
+    module = script("basenji2")
+    device = torch.device("cpu")
+    # Without the change of the allocator, which would last for the other tests of this process.
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    results = {name: [module.run(name, device, tiny=True)] for name in module.NAMES}
+    text = module.table(results, "# a machine")
+    rows = {line.split("\t")[0]: [float(cell) for cell in line.split("\t")[1:]] for line in text.splitlines()[2:]}
+    assert list(rows) == list(module.NAMES)
+    assert rows[module.BASE][1] == 1
+    assert all(min(row) > 0 for row in rows.values())
+    with torch.device("meta"):
+        network = module.network_of("basenji2", tiny=False)
+    assert module.counted(network, module.Engine.PAIR, 1) == pytest.approx(2 * 0.233e12, rel=0.01)
+
+
 def test_saturation(script: Callable[..., ModuleType], tmp_path: Path, small_model: Path) -> None:
     output = tmp_path / "saturation.tsv"
     words = ("--model", small_model, "--length", 4, "--unshared", 2, "--output", output)

@@ -29,12 +29,6 @@ SHAPE = {
 RUN = {"steps": 6, "batch_size": 8, "evaluate_every": 6, "checkpoint_every": 6, "workers": 0}
 
 
-@pytest.fixture(scope="module")
-def genome_form(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("genome")
-    return folder, toy.write_genome_form(folder, toy.make_toy())
-
-
 def configuration(genome_form, model=SHAPE, **sections):
     folder, data = genome_form
     return toy.parse_config(
@@ -59,6 +53,14 @@ def test_the_run_ends_in_a_basenji2(trained, genome_form):
     for name, weight in model.network.state_dict().items():
         if "num_batches" not in name:
             assert not torch.equal(weight, fresh[name]), name
+
+
+@pytest.mark.slow
+def test_it_learns_which_motif_switches_the_track_on(genome_form, tmp_path):
+    run = {**RUN, "steps": 160, "batch_size": 16, "evaluate_every": 80, "checkpoint_every": 160}
+    shape = {**SHAPE, "tower_widths": [16, 20, 24, 24], "final_width": 24}
+    progress = launch.train(configuration(genome_form, shape, run=run), tmp_path, resume=False)
+    assert progress.best > 0.8
 
 
 def test_a_dilated_block_adds_nothing_at_first():
