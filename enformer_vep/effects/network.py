@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import softplus
-from enformer_vep.errors import UsageError
+from enformer_vep.errors import ModelError, UsageError
 from enformer_vep.genome.bins import Geometry
 
 Segment = Callable[[Tensor], Tensor]
@@ -159,6 +159,12 @@ class Network(nn.Module):
     def activate(self, logits: Tensor) -> Tensor:
         """The activation behind a head."""
         return softplus(logits)
+
+    def require_window(self, x: Tensor) -> None:
+        """Raise ModelError for an input that is not [B, window, 4]."""
+        window = self.output.window
+        if x.shape[1:] != (window, 4):
+            raise ModelError(f"the model reads [B, {window}, 4], not {list(x.shape)}: use --window")
 
     def require_head(self, organism: str, name: str) -> None:
         """Raise UsageError for an organism that the network, called `name` in messages, has no head for."""

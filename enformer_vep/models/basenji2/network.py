@@ -15,14 +15,12 @@ from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu, tanh_gelu
 from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment, make_heads
-from enformer_vep.errors import ModelError
 from enformer_vep.models.basenji2.config import Basenji2Config
 from enformer_vep.models.basenji2.operations import count_operations
+from enformer_vep.models.initial_values import TRUNCATION, truncated_normal
 
 NORM_EPSILON = 1e-3
 """Keras's default, which basenji keeps."""
-TRUNCATION = 0.87962566103423978
-"""Standard deviation of a unit normal cut at two deviations; Keras's he_normal corrects for it."""
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -155,8 +153,7 @@ class Basenji2(Network):
         Raises:
             ModelError: When the sequence has another length than the configured window.
         """
-        if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
+        self.require_window(x)
         return self._finish_kept(self.dilate(self.convolve(x)), bins)
 
     def segments(self, bins: slice | None = None) -> list[Segment]:
@@ -203,8 +200,7 @@ def _pooled(stage: Block, x: Tensor) -> Tensor:
 def _initialise(module: nn.Module) -> None:
     """Basenji's initial values: Keras's he_normal; a dilated block adds nothing at first, as its last gamma is 0."""
     if isinstance(module, nn.Conv1d | nn.Linear):
-        deviation = (2.0 / module.weight[0].numel()) ** 0.5 / TRUNCATION
-        nn.init.trunc_normal_(module.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        truncated_normal(module.weight, (2.0 / module.weight[0].numel()) ** 0.5 / TRUNCATION)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, DilatedBlock):

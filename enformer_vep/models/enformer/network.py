@@ -15,14 +15,12 @@ from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
 from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment, make_heads
-from enformer_vep.errors import ModelError
 from enformer_vep.models.enformer.attention import RelativeAttention
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.operations import count_operations
+from enformer_vep.models.initial_values import TRUNCATION, truncated_normal
 
 NORM_EPSILON = 1e-5
-TRUNCATION = 0.87962566103423978
-"""Standard deviation of a unit normal cut at two deviations; Sonnet's VarianceScaling corrects for it."""
 
 
 class ConvBlock(nn.Module):
@@ -210,8 +208,7 @@ class Enformer(Network):
         Raises:
             ModelError: When the sequence has another length than the configured window.
         """
-        if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
+        self.require_window(x)
         return self.finish(self.transform(self.convolve(x), bins))
 
     def segments(self, bins: slice | None = None) -> list[Segment]:
@@ -254,18 +251,14 @@ class Enformer(Network):
 def _initialise(module: nn.Module) -> None:
     """DeepMind's initial values: Sonnet's defaults, pools at 2 I, attention scaled by 2 with its output at 0."""
     if isinstance(module, nn.Conv1d | nn.Linear):
-        _truncated_normal(module.weight, module.weight[0].numel() ** -0.5)
+        truncated_normal(module.weight, module.weight[0].numel() ** -0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, AttentionPool):
         nn.init.eye_(module.logit).data.mul_(2.0)
     elif isinstance(module, RelativeAttention):
         for layer in (module.query, module.key, module.value, module.relative_key):
-            _truncated_normal(layer.weight, (2.0 / layer.in_features) ** 0.5 / TRUNCATION)
+            truncated_normal(layer.weight, (2.0 / layer.in_features) ** 0.5 / TRUNCATION)
         for bias in (module.content_bias, module.position_bias):
-            _truncated_normal(bias, (2.0 / module.heads) ** 0.5 / TRUNCATION)
+            truncated_normal(bias, (2.0 / module.heads) ** 0.5 / TRUNCATION)
         nn.init.zeros_(module.output.weight)
-
-
-def _truncated_normal(parameter: Tensor, deviation: float) -> None:
-    nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)
