@@ -6,10 +6,13 @@
 Each line is a process of its own, in turn, `--runs` times over: a substitution at the window's centre by both engines
 of Basenji2 and by Enformer's `delta`, and ten neighbouring ones in one window. The table has the median time per
 alternate, the ratio to Enformer's `delta`, what the formulas count, and the process's peak memory. Models are
-full-size with random weights (speed does not depend on their values), all 5,313 human tracks, float32.
+full-size with random weights (speed does not depend on their values), all 5,313 human tracks, float32. The port
+basenji2-pytorch, which has no engine for variants, makes two passes; without it (`pip install basenji2-pytorch`) its
+line is left out. It has another GELU than the published weights: see gelu_forms.py.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -34,7 +37,8 @@ from enformer_vep.settings import Engine, Precision, Score
 
 TRACKS = 5313
 BASE = "enformer delta"
-NAMES = ("basenji2 pair", "basenji2 delta", "basenji2 delta x 10", BASE, "enformer delta x 10")
+PEER = "basenji2-pytorch"
+NAMES = (PEER, "basenji2 pair", "basenji2 delta", "basenji2 delta x 10", BASE, "enformer delta x 10")
 TINY: dict[str, dict[str, Any]] = {
     "basenji2": {"tower_widths": (8, 8, 9, 9, 9, 10, 12), "narrow_width": 6, "final_width": 12, "dilations": (1, 2)},
     "enformer": {"channels": 24, "attention_heads": 2, "key_size": 8, "channel_multiple": 4, "transformer_layers": 1},
@@ -69,8 +73,37 @@ def parse(name: str) -> tuple[str, Engine, int]:
     return family, Engine(engine), int(count or 1)
 
 
+def run_peer(device: torch.device, tiny: bool) -> dict[str, float]:
+    """A reference and an alternate pass of the port."""
+    from basenji2_pytorch import Basenji2, basenji2_params
+
+    parameters = basenji2_params["model"]
+    if tiny:
+        # The port crops 64 bins from each side whatever the window.
+        parameters = {**parameters, "seq_length": 2**15, "head_human": {**parameters["head_human"], "units": 8}}
+    model = Basenji2(parameters).eval().to(device)
+    batch = substitutions(parameters["seq_length"], 1).to(device)
+
+    def once() -> None:
+        for window in (batch.reference, batch.alternate):
+            model(torch.nn.functional.one_hot(window.long(), 4).float().transpose(1, 2))
+
+    with torch.inference_mode():
+        seconds = timed(once, device)
+    return {"seconds": seconds, "peak": peak_memory(device)}
+
+
+def peak_memory(device: torch.device) -> float:
+    """Of this process, in bytes; on a GPU of what torch holds there."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
 def run(name: str, device: torch.device, tiny: bool) -> dict[str, float]:
     """Measure one line in this process."""
+    if name == PEER:
+        return run_peer(device, tiny)
     family, engine, count = parse(name)
     network = network_of(family, tiny).to(device)
     if device.type == "cpu":
@@ -85,10 +118,7 @@ def run(name: str, device: torch.device, tiny: bool) -> dict[str, float]:
         compute_scores(effect.reference, effect.delta, [Score.SAD]).cpu()
 
     seconds = timed(once, device) / count
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    if device.type == "cuda":
-        peak = torch.cuda.max_memory_allocated(device)
-    return {"seconds": seconds, "peak": peak, "operations": counted(network, engine, count)}
+    return {"seconds": seconds, "peak": peak_memory(device), "operations": counted(network, engine, count)}
 
 
 def counted(network: Network, engine: Engine, count: int) -> float:
@@ -121,7 +151,7 @@ def table(results: Mapping[str, Sequence[Mapping[str, float]]], first_line: str)
         cells = (
             f"{seconds[name]:.3g}",
             f"{seconds[BASE] / seconds[name]:.2f}",
-            f"{runs[0]['operations'] / 1e12:.3g}",
+            f"{runs[0]['operations'] / 1e12:.3g}" if "operations" in runs[0] else "",
             f"{max(one['peak'] for one in runs) / 1e9:.2f}",
         )
         lines.append("\t".join([name, *cells]))
@@ -145,9 +175,10 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(run(arguments.child, torch.device(arguments.device), arguments.tiny)))
         return
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in NAMES}
+    names = [name for name in NAMES if name != PEER or importlib.util.find_spec("basenji2_pytorch")]
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for _ in range(arguments.runs):
-        for name in NAMES:
+        for name in names:
             results[name].append(measure(name, arguments))
     size = "tiny models: the numbers mean nothing; " if arguments.tiny else ""
     note = f"# {size}{hardware(arguments.device)}; float32; PyTorch {torch.__version__}; median of {arguments.runs}"
