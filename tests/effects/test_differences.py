@@ -72,7 +72,7 @@ def test_the_larger_of_two(dtype: torch.dtype, tolerance: float) -> None:
         swapped = sum((a > b) != (a + c > b + d) for a, b, c, d in rows)
     got = differences.pool_max_difference(*values).double()
     scale = torch.maximum(values[2].abs(), values[3].abs()).double()
-    assert ((got - torch.tensor(exact_changes)).abs() <= tolerance * scale).all()
+    assert ((got - torch.tensor(exact_changes, dtype=torch.float64)).abs() <= tolerance * scale).all()
     assert 500 < swapped < 3500
 
 

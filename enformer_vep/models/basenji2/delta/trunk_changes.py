@@ -49,7 +49,7 @@ def trace_dilated(block: DilatedBlock, x: Tensor, inputs: slice, outputs: slice)
         The trace, and the block's output [G, C, n'].
     """
     convolution = block.narrow.conv
-    activated = F.pad(block.narrow.activation(x), _margins(inputs, outputs, block.narrow.reach))
+    activated = _laid_out(block.narrow.activation(x), inputs, outputs, block.narrow.reach)
     hidden = block.narrow.norm(F.conv1d(activated, convolution.weight, dilation=convolution.dilation))
     output = x[:, :, _inside(outputs, inputs)] + block.wide(hidden)
     return DilatedTrace(x, hidden, inputs, outputs), output
@@ -79,12 +79,12 @@ def propagate_dilated(
     before, after = changed
     narrow, wide = block.narrow, block.wide
     activated = activation_difference(narrow, trace.x[:, :, _inside(before, trace.inputs)][owner], change)
-    padded = F.pad(activated, _margins(before, after, narrow.reach))
+    padded = _laid_out(activated, before, after, narrow.reach)
     inner = products.convolve(padded, narrow.conv.weight, narrow.conv.dilation[0])
     inner = inner * batch_norm_slope(narrow.norm)[:, None]
     inner = activation_difference(wide, trace.hidden[:, :, _inside(after, trace.outputs)][owner], inner)
     added = products.convolve(inner, wide.conv.weight) * batch_norm_slope(wide.norm)[:, None]
-    return F.pad(change, _margins(before, after, 0)) + added
+    return _laid_out(change, before, after) + added
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +158,10 @@ def _inside(tokens: slice, of: slice) -> slice:
     return slice(tokens.start - of.start, tokens.stop - of.start)
 
 
-def _margins(before: slice, after: slice, reach: int) -> tuple[int, int]:
-    """Zeros that stand on each side of the tokens `before` where those `after`, and `reach` more, are needed.
-
-    Negative where there are more tokens than are needed.
-    """
-    return before.start - after.start + reach, after.stop - before.stop + reach
+def _laid_out(values: Tensor, tokens: slice, wanted: slice, reach: int = 0) -> Tensor:
+    """Values [..., n] of some tokens as those of the wanted ones and so many beside them; zero where there are none."""
+    first, last = wanted.start - reach, wanted.stop + reach
+    start, stop = max(tokens.start, first), min(tokens.stop, last)
+    if start >= stop:
+        return values.new_zeros(*values.shape[:-1], last - first)
+    return F.pad(values[..., start - tokens.start : stop - tokens.start], (start - first, last - stop))
