@@ -31,15 +31,16 @@ import torch
 from emulation import TensorCores
 from torch import Tensor
 
+from enformer_vep.effects.edits import find_edits
 from enformer_vep.effects.effect import EffectBatch, make_batch
 from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.tower import WIDEST_LOCAL_EDIT
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import allele_pair, centre_index
 from enformer_vep.models.checkpoints import load_model
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta.edits import find_edits
-from enformer_vep.models.enformer.delta.engine import WIDEST_LOCAL_EDIT, DeltaEngine
+from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.models.enformer.randomised import random_network
 from enformer_vep.settings import Precision

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from enformer_vep.effects.effect import EffectBatch
 from enformer_vep.models.checkpoints import load_model
-from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
+from enformer_vep.models.enformer.delta.engine import AdjointEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.models.enformer.randomised import random_network
 

@@ -12,6 +12,7 @@ import time
 
 import torch
 
+from enformer_vep.effects import chunks
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta import reference
 from enformer_vep.models.enformer.network import Enformer
@@ -33,7 +34,7 @@ def main() -> None:
             for chunk in (None, *CHUNKS):
                 began, values = time.perf_counter(), x
                 for stage in stages:
-                    reference.CHUNK = chunk or reference.CHUNK
+                    chunks.CHUNK = chunk or chunks.CHUNK
                     values = reference.convolve_stage(stage, values) if chunk else stage(values)
                 seconds.setdefault(str(chunk or "module"), []).append(time.perf_counter() - began)
     medians = {name: statistics.median(times) for name, times in seconds.items()}

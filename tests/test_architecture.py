@@ -61,7 +61,7 @@ TOP = {"", "__main__", "api", "errors"}
 
 # A name says what a module is, and so means one module. A format has one where it is read and one where it is
 # written; families have their own of what every family has.
-SHARED_NAMES = {"bcf", "config", "engine", "network", "vcf"}
+SHARED_NAMES = {"bcf", "config", "engine", "network", "operations", "vcf"}
 # Third-party packages that stay behind one door.
 DOORS = {
     "cyvcf2": {"genome.bcf"},

@@ -31,7 +31,8 @@ def models(paths: tuple[str, ...]) -> None:
     directory/               config.json with model.safetensors or pytorch_model.bin (Hugging Face layout)
     checkpoint (.index)      DeepMind's TensorFlow release, or its directory (needs the extra tensorflow)
     model_human.h5           Basenji2 as published: model_human.h5 and model_mouse.h5 in the storage bucket
-                             basenji_barnyard2 (storage.googleapis.com), or as basenji saves it
+                             basenji_barnyard2 (storage.googleapis.com), or as basenji saves it. No such
+                             file says which GELU it was trained with: enformer-vep convert --activation
     """
     click.echo("\t".join(COLUMNS))
     for source in ("enformer", "example", *paths):

@@ -11,9 +11,9 @@ Arguments called `change` are differences alternate - reference; results are too
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from enformer_vep.effects.activations import GELU_SLOPE, softplus
+from enformer_vep.effects.activations import GELU_SLOPE, GELU_TANH_CUBE, GELU_TANH_SLOPE, softplus
 
 Rows = tuple[Tensor, ...]
 """Indices of rows, one int64 [n] for each leading axis."""
@@ -36,6 +36,17 @@ def gelu_difference(x: Tensor, change: Tensor) -> Tensor:
     """With g(x) = x s(k x): g(x + d) - g(x) = d s(k (x + d)) + x (s(k (x + d)) - s(k x))."""
     scaled, scaled_change = GELU_SLOPE * x, GELU_SLOPE * change
     return change * torch.sigmoid(scaled + scaled_change) + x * sigmoid_difference(scaled, scaled_change)
+
+
+def tanh_gelu_difference(x: Tensor, change: Tensor) -> Tensor:
+    """Of GELU's tanh form, which is x s(w(x)) with w(x) = 2 sqrt(2 / pi) (x + 0.044715 x^3), in the same way.
+
+    w(x + d) - w(x) = 2 sqrt(2 / pi) d (1 + 0.044715 (3 x^2 + 3 x d + d^2)), whose last factor is never below one.
+    """
+    inner = GELU_TANH_SLOPE * x * (1 + GELU_TANH_CUBE * x.square())
+    growth = 1 + GELU_TANH_CUBE * (3 * x * (x + change) + change.square())
+    inner_change = GELU_TANH_SLOPE * change * growth
+    return change * torch.sigmoid(inner + inner_change) + x * sigmoid_difference(inner, inner_change)
 
 
 def relu_difference(x: Tensor, change: Tensor) -> Tensor:
@@ -109,3 +120,18 @@ def pool_difference(
     """
     gate = torch.sigmoid(logit + logit_change)
     return right_change + gate * (left_change - right_change) + sigmoid_difference(logit, logit_change) * (left - right)
+
+
+def pool_max_difference(left: Tensor, right: Tensor, left_change: Tensor, right_change: Tensor) -> Tensor:
+    """max(l + dl, r + dr) - max(l, r), of the shape of `left`.
+
+    With m = max(l, r) it is max(dl - (m - l), dr - (m - r)): one of the two gaps is zero and the other, |l - r|, counts
+    only where it is no larger than the changes, so whichever of both is the larger one afterwards, nothing cancels.
+    """
+    return torch.maximum(left_change - torch.relu(right - left), right_change - torch.relu(left - right))
+
+
+def batch_norm_slope(norm: nn.BatchNorm1d) -> Tensor:
+    """[C], by which BatchNorm in eval mode multiplies a change."""
+    assert norm.running_var is not None
+    return norm.weight * (norm.running_var + norm.eps).rsqrt()

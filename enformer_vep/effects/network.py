@@ -2,16 +2,20 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import softplus
-from enformer_vep.errors import UsageError
+from enformer_vep.errors import ModelError, UsageError
 from enformer_vep.genome.bins import Geometry
+
+Segment = Callable[[Tensor], Tensor]
+"""A part of a network below its heads: from what the part before it gives to what the part behind it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,29 @@ class Operations:
 class Network(nn.Module):
     """DNA in, tracks out. A family derives its network from this class; see `enformer_vep.models.families`."""
 
-    @property
-    @abstractmethod
-    def output(self) -> Geometry:
-        """The window it reads, and all its output bins."""
-
     config: Any
     """Shape of the network (`enformer_vep.models.families.Configuration`)."""
+
+    heads: nn.ModuleDict
+    """Organism to linear layer (`make_heads`)."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Predict every organism's tracks.
+
+        Args:
+            x: [B, L, 4], one-hot (see `one_hot`); any real values are allowed.
+
+        Returns:
+            Organism to [B, N, tracks], non-negative.
+        """
+        embedding = self.embed(x)
+        return {organism: self.predict_tracks(embedding, organism) for organism in self.organisms}
+
+    @property
+    def output(self) -> Geometry:
+        """The window it reads, and all its output bins."""
+        geometry: Geometry = self.config.output
+        return geometry
 
     @property
     @abstractmethod
@@ -91,13 +111,25 @@ class Network(nn.Module):
         return None
 
     @property
-    @abstractmethod
     def organisms(self) -> tuple[str, ...]:
         """Names of the heads."""
+        return tuple(self.heads)
 
-    @abstractmethod
     def head(self, organism: str) -> nn.Linear:
         """The linear layer of one organism, [channels] to [tracks]."""
+        return cast(nn.Linear, self.heads[organism])
+
+    def predict_tracks(self, embedding: Tensor, organism: str) -> Tensor:
+        """Apply one head: [B, bins, channels] from `embed` to [B, bins, tracks], non-negative."""
+        return self.activate(self.head(organism)(embedding))
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """Its parts from the sequence upwards, the heads last: what training freezes and lets learn."""
+        parts: list[nn.Module] = []
+        for child in self.children():
+            parts += child if isinstance(child, nn.ModuleList) else [child]
+        return parts
 
     @abstractmethod
     def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
@@ -111,14 +143,41 @@ class Network(nn.Module):
             [B, bins, channels].
         """
 
+    def segments(self, bins: slice | None = None) -> Sequence[Segment]:
+        """Functions that one after the other do what `embed` does, so that a gradient can be carried through them.
+
+        Memory then holds what comes out of each, and the intermediate values of one.
+
+        Args:
+            bins: As for `embed`.
+
+        Returns:
+            From [B, L, 4] to [B, bins, channels]; `embed` alone unless a family says more.
+        """
+        return [partial(self.embed, bins=bins)]
+
     def activate(self, logits: Tensor) -> Tensor:
         """The activation behind a head."""
         return softplus(logits)
+
+    def require_window(self, x: Tensor) -> None:
+        """Raise ModelError for an input that is not [B, window, 4]."""
+        window = self.output.window
+        if x.shape[1:] != (window, 4):
+            raise ModelError(f"the model reads [B, {window}, 4], not {list(x.shape)}: use --window")
 
     def require_head(self, organism: str, name: str) -> None:
         """Raise UsageError for an organism that the network, called `name` in messages, has no head for."""
         if organism not in self.organisms:
             raise UsageError(f"model {name} has no {organism} head: choose from {', '.join(self.organisms)}")
+
+
+def make_heads(
+    channels: int, output_tracks: Mapping[str, int], organisms: Collection[str] | None = None
+) -> nn.ModuleDict:
+    """Linear layers from `channels` to the tracks of some organisms, all of `output_tracks` when None."""
+    wanted = [one for one in output_tracks if organisms is None or one in organisms]
+    return nn.ModuleDict({organism: nn.Linear(channels, output_tracks[organism]) for organism in wanted})
 
 
 def one_hot(codes: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

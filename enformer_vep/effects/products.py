@@ -64,11 +64,11 @@ class Products:
         """A change, as the products take it; as it is where each product scales it."""
         return change if self._scales else self.right(change)
 
-    def convolve(self, change: Tensor, weight: Tensor) -> Tensor:
+    def convolve(self, change: Tensor, weight: Tensor, dilation: int = 1) -> Tensor:
         """Convolution without padding of `change` [B, C_in, n] with `weight` [C_out, C_in, width]."""
         if self.operand is None:
-            return F.conv1d(change, weight)
-        columns = change.unfold(2, weight.shape[2], 1).transpose(1, 2).flatten(2)
+            return F.conv1d(change, weight, dilation=dilation)
+        columns = change.unfold(2, dilation * (weight.shape[2] - 1) + 1, 1)[..., ::dilation].transpose(1, 2).flatten(2)
         return self.linear(columns, weight.flatten(1)).transpose(1, 2)
 
     @property

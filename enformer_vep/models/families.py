@@ -13,11 +13,12 @@ from enformer_vep.effects.guards import MemoryGuard
 from enformer_vep.effects.network import Network
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.errors import ModelError, UsageError
+from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.basenji2.config import Basenji2Config
+from enformer_vep.models.basenji2.delta import engine as basenji2_engines
 from enformer_vep.models.basenji2.network import Basenji2
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.delta import engine as enformer_engines
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Engine
 
@@ -32,6 +33,10 @@ class Configuration(Protocol):
     @property
     def output_tracks(self) -> Mapping[str, int]:
         """Tracks of each organism's head."""
+
+    @property
+    def output(self) -> Geometry:
+        """The window, and all its output bins."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -80,9 +85,17 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "enformer": Family(
-        "enformer", EnformerConfig, Enformer, {Engine.DELTA: DeltaEngine, Engine.ADJOINT: AdjointEngine}
+        "enformer",
+        EnformerConfig,
+        Enformer,
+        {Engine.DELTA: enformer_engines.DeltaEngine, Engine.ADJOINT: enformer_engines.AdjointEngine},
     ),
-    "basenji2": Family("basenji2", Basenji2Config, Basenji2, {}),
+    "basenji2": Family(
+        "basenji2",
+        Basenji2Config,
+        Basenji2,
+        {Engine.DELTA: basenji2_engines.DeltaEngine, Engine.ADJOINT: basenji2_engines.AdjointEngine},
+    ),
 }
 """By name."""
 

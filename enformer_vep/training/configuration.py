@@ -11,10 +11,12 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from enformer_vep.errors import InputError, ModelError, UsageError
-from enformer_vep.models.enformer.config import EnformerConfig
+from enformer_vep.models.families import Configuration, Family, find_family
 from enformer_vep.training.coverage import ABSENT_RULES, ZERO, CoverageRule
 from enformer_vep.training.example_sources import Augmentation
 from enformer_vep.training.targets import CLIP_FIRST, SQUASH_ORDERS
+
+DEFAULT_FAMILY = "enformer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,8 @@ class TrainingConfig:
 
     Attributes:
         data: Sets of examples, at least one.
-        model: Shape of the model; `output_tracks` is left to the data.
+        model: Shape of the model, and as `family` what kind of model it is, an Enformer unless said otherwise;
+            `output_tracks` is left to the data.
         init: Where the weights come from.
         optimizer: How weights move.
         augmentation: How examples are varied.
@@ -179,7 +182,20 @@ class TrainingConfig:
         """Heads, in the order in which the data name them."""
         return tuple(dict.fromkeys(data.organism for data in self.data))
 
-    def shape(self, tracks: Mapping[str, int]) -> EnformerConfig:
+    @property
+    def family(self) -> Family:
+        """What kind of model it is; raises UsageError when [model] names one that is not known."""
+        try:
+            return find_family(self.model.get("family", DEFAULT_FAMILY))
+        except (ModelError, TypeError) as error:
+            raise UsageError(f"model.family: {error}; correct the configuration") from None
+
+    @property
+    def shape_keys(self) -> dict[str, Any]:
+        """What [model] says of the shape."""
+        return {name: value for name, value in self.model.items() if name != "family"}
+
+    def shape(self, tracks: Mapping[str, int]) -> Configuration:
         """The model's shape, given each organism's number of tracks.
 
         Raises:
@@ -188,7 +204,8 @@ class TrainingConfig:
         if "output_tracks" in self.model:
             raise UsageError("model.output_tracks follows from the targets tables; remove it from the configuration")
         try:
-            return EnformerConfig.from_dict({**self.model, "output_tracks": tracks})
+            shape: Configuration = self.family.configuration.from_dict({**self.shape_keys, "output_tracks": tracks})
+            return shape
         except (ModelError, TypeError) as error:
             raise UsageError(f"section [model]: {error}; correct the configuration") from None
 

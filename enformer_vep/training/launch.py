@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from enformer_vep.errors import OutputError, UsageError
+from enformer_vep.effects.network import Network
+from enformer_vep.errors import ModelError, OutputError, UsageError
 from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.models.families import Configuration
 from enformer_vep.scoring.track_tables import own_table
 from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.baked import bake
@@ -22,15 +22,16 @@ from enformer_vep.training.sequences import read_sequences, tile
 logger = logging.getLogger(__name__)
 
 _SPLITS = ("train", "valid")
-# Keys of [model] that the weights of a trained trunk decide.
-_FIXED = (
-    "channels",
-    "transformer_layers",
-    "attention_heads",
-    "key_size",
-    "pooling_stages",
-    "channel_multiple",
-)
+# Keys of [model] that the weights of a trained trunk leave open.
+_FREE = {
+    "window",
+    "target_length",
+    "positional_window",
+    "output_tracks",
+    "dropout",
+    "attention_dropout",
+    "position_dropout",
+}
 
 
 def train(
@@ -63,17 +64,15 @@ def train(
     return trainer.run(should_stop, show)
 
 
-def make_network(config: TrainingConfig) -> Enformer:
+def make_network(config: TrainingConfig) -> Network:
     """Builds the network that a run starts from: random, or `init.model` under its own heads or new ones."""
     tracks = {data.organism: len(targets_of(data)) for data in config.data}
     torch.manual_seed(config.run.seed)
     if config.init.model is None:
-        return Enformer(config.shape(tracks))
+        return config.family.network(config.shape(tracks))
     keeps_heads = config.init.heads == "keep"
     trained = load_model(config.init.model, organisms=None if keeps_heads else ())
-    if not isinstance(trained.network, Enformer):
-        raise UsageError(f"init.model: {config.init.model} is no Enformer; training knows no other family")
-    network = _take_weights(trained.network, config, tracks)
+    network = _take_weights(trained, config, tracks)
     if keeps_heads:
         _require_own_tracks(trained, config)
     return network
@@ -89,29 +88,34 @@ def _require_own_tracks(trained: LoadedModel, config: TrainingConfig) -> None:
             require_same_tracks(given, own.identifiers, source, f"init.model {trained.name}")
 
 
-def _take_weights(trained: Enformer, config: TrainingConfig, tracks: dict[str, int]) -> Enformer:
+def _take_weights(trained: LoadedModel, config: TrainingConfig, tracks: dict[str, int]) -> Network:
     """Puts the weights of a trained network under heads for the data."""
-    shape = _fine_tuned_shape(trained.config, config, tracks)
-    for organism, head in trained.heads.items():
-        if organism in tracks and head.out_features != tracks[organism]:
+    shape = _fine_tuned_shape(trained, config, tracks)
+    for organism in trained.network.organisms:
+        own = trained.network.head(organism).out_features
+        if organism in tracks and own != tracks[organism]:
             raise UsageError(
-                f"init.heads: {config.init.model} has {head.out_features} {organism} tracks, the data "
+                f"init.heads: {config.init.model} has {own} {organism} tracks, the data "
                 f'{tracks[organism]}: use heads = "new"'
             )
-    network = Enformer(shape)
+    network = trained.family.network(shape)
     names = network.state_dict().keys()
-    weights = {name: weight for name, weight in trained.state_dict().items() if name in names}
+    weights = {name: weight for name, weight in trained.network.state_dict().items() if name in names}
     network.load_state_dict(weights, strict=False)
     return network
 
 
-def _fine_tuned_shape(shape: EnformerConfig, config: TrainingConfig, tracks: dict[str, int]) -> EnformerConfig:
-    known = shape.to_dict()
-    changed = {**known, **config.model, "output_tracks": tracks}
-    for name in _FIXED:
-        if changed[name] != known[name]:
+def _fine_tuned_shape(trained: LoadedModel, config: TrainingConfig, tracks: dict[str, int]) -> Configuration:
+    known = {**trained.network.config.to_dict(), "family": trained.family.name}
+    for name, value in config.model.items():
+        if name in known.keys() - _FREE and value != known[name]:
             raise UsageError(f"model.{name} is fixed by init.model ({known[name]}); remove it from the configuration")
-    return EnformerConfig.from_dict(changed)
+    changed = {**trained.network.config.to_dict(), **config.shape_keys, "output_tracks": tracks}
+    try:
+        shape: Configuration = trained.family.configuration.from_dict(changed)
+        return shape
+    except (ModelError, TypeError) as error:
+        raise UsageError(f"section [model]: {error}; correct the configuration") from None
 
 
 def bake_data(config: TrainingConfig) -> None:

@@ -5,15 +5,14 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from enformer_vep.effects.network import one_hot
-from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.effects.network import Network, one_hot
 from enformer_vep.training.loss import poisson_loss
 
 
 class Learner(nn.Module):
     """Network and loss in one module, so that a wrapper (DDP, autocast, compile) sees all of it."""
 
-    def __init__(self, network: Enformer) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
@@ -22,7 +21,7 @@ class Learner(nn.Module):
         return poisson_loss(predict(self.network, codes, organism), observed)
 
 
-def predict(network: Enformer, codes: Tensor, organism: str) -> Tensor:
+def predict(network: Network, codes: Tensor, organism: str) -> Tensor:
     """From uint8 [B, window] base codes to float32 [B, bins, tracks].
 
     The head is float32 even under autocast, for its values span decades.
@@ -45,12 +44,12 @@ class AveragedWeights:
         decay: Share of the old average that a step keeps, once enough steps were seen.
     """
 
-    def __init__(self, network: Enformer, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.network = deepcopy(network).requires_grad_(False).eval()
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, network: Enformer, step: int) -> None:
+    def update(self, network: Network, step: int) -> None:
         """Takes the weights after a 0-based step in.
 
         Early steps decay faster, (1 + step) / (10 + step), so that the random start fades.

@@ -20,9 +20,9 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
+from enformer_vep.effects.network import Network
 from enformer_vep.errors import InputError, ModelError
 from enformer_vep.files.atomic import complete_or_absent
-from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.tracks.table import require_same_tracks
 from enformer_vep.training.configuration import TrainingConfig
 from enformer_vep.training.datasets import OrganismData
@@ -74,7 +74,7 @@ class Trainer:
     def __init__(
         self,
         config: TrainingConfig,
-        network: Enformer,
+        network: Network,
         data: Sequence[OrganismData],
         folder: Path,
     ) -> None:
@@ -277,7 +277,7 @@ class Trainer:
         return merged.result()
 
     @property
-    def _evaluated(self) -> Enformer:
+    def _evaluated(self) -> Network:
         return self._network if self._average is None else self._average.network
 
 

@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from torch import nn, optim
 from torch.optim.lr_scheduler import LambdaLR
 
+from enformer_vep.effects.network import Network
 from enformer_vep.errors import UsageError
-from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.training.configuration import OptimizerConfig
 
 
-def layers(model: Enformer) -> list[nn.Module]:
-    """The network from the sequence upwards: stem, tower, transformer blocks, final, heads."""
-    return [model.stem, *model.tower, *model.blocks, model.final, model.heads]
-
-
-def frozen_layers(model: Enformer, freeze: str) -> list[nn.Module]:
+def frozen_layers(model: Network, freeze: str) -> list[nn.Module]:
     """Layers that do not learn, from the sequence upwards.
 
     Args:
@@ -26,7 +21,7 @@ def frozen_layers(model: Enformer, freeze: str) -> list[nn.Module]:
     Raises:
         UsageError: `freeze` is none of these.
     """
-    every = layers(model)
+    every = model.layers
     counts = {"none": 0, "trunk": len(every) - 1}
     kind, _, number = freeze.partition(":")
     if freeze in counts:
@@ -36,7 +31,7 @@ def frozen_layers(model: Enformer, freeze: str) -> list[nn.Module]:
     raise UsageError(f"freeze {freeze!r} is not known; use 'none', 'trunk' or 'layers:N' with N below {len(every)}")
 
 
-def make_optimizer(model: Enformer, config: OptimizerConfig) -> optim.Optimizer:
+def make_optimizer(model: Network, config: OptimizerConfig) -> optim.Optimizer:
     """Builds Adam or AdamW over the weights that learn.
 
     With `layer_decay` d, a layer n steps below the heads learns at rate * d ** n. Weight decay spares biases,
@@ -47,8 +42,8 @@ def make_optimizer(model: Enformer, config: OptimizerConfig) -> optim.Optimizer:
     return kind(groups, lr=config.rate, betas=(config.beta1, config.beta2), eps=config.epsilon)
 
 
-def _groups(model: Enformer, config: OptimizerConfig) -> Iterator[dict[str, object]]:
-    for depth, layer in enumerate(reversed(layers(model))):
+def _groups(model: Network, config: OptimizerConfig) -> Iterator[dict[str, object]]:
+    for depth, layer in enumerate(reversed(model.layers)):
         learning = [parameter for parameter in layer.parameters() if parameter.requires_grad]
         rate = config.rate * config.layer_decay**depth
         for decays in (True, False):

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from enformer_vep import __version__
+from enformer_vep.effects.network import Network
 from enformer_vep.models.checkpoints import save_model
-from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.tracks.table import Track, TrackTable
 from enformer_vep.training.configuration import TrainingConfig
 from enformer_vep.training.datasets import OrganismData
@@ -22,7 +22,7 @@ _COLUMNS = ("index", "identifier", "clip", "clip_soft", "scale", "sum_stat", "de
 
 
 def export_model(
-    network: Enformer,
+    network: Network,
     folder: Path,
     config: TrainingConfig,
     data: Sequence[OrganismData],

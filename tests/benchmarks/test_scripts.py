@@ -44,6 +44,34 @@ def test_gpu_says_that_there_is_none(script: Callable[..., ModuleType]) -> None:
         script("gpu").main()
 
 
+def test_basenji2_beside_enformer(script: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each process measures; that of Basenji2 is less to compute, and full-size operations are the issue's."""
+    module = script("basenji2")
+    device = torch.device("cpu")
+    # Without the change of the allocator, which would last for the other tests of this process.
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    results = {name: [module.run(name, device, tiny=True)] for name in module.NAMES if name != module.PEER}
+    text = module.table(results, "# a machine")
+    rows = {line.split("\t")[0]: [float(cell) for cell in line.split("\t")[1:]] for line in text.splitlines()[2:]}
+    assert list(rows) == list(results)
+    assert rows[module.BASE][1] == 1
+    assert all(min(row) > 0 for row in rows.values())
+    with torch.device("meta"):
+        network = module.network_of("basenji2", tiny=False)
+    assert module.counted(network, module.Engine.PAIR, 1) == pytest.approx(2 * 0.233e12, rel=0.01)
+
+
+def test_other_forms_of_gelu(script: Callable[..., ModuleType], data_directory: Path, tmp_path: Path) -> None:
+    """As the original code found it on the same weights: 6 % of the output of the human head."""
+    output = tmp_path / "forms.tsv"
+    script("gelu_forms", "--model", data_directory / "tiny_basenji2.h5", "--variants", 3, "--output", output).main()
+    table = numbers(output)
+    assert list(table) == ["tanh", "erf"]
+    for row in table.values():
+        assert row[0] == pytest.approx(0.06, abs=0.02)
+        assert 0 < row[2] < 1
+
+
 def test_saturation(script: Callable[..., ModuleType], tmp_path: Path, small_model: Path) -> None:
     output = tmp_path / "saturation.tsv"
     words = ("--model", small_model, "--length", 4, "--unshared", 2, "--output", output)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from enformer_vep.effects.edits import find_edits
 from enformer_vep.effects.effect import Effect, EffectBatch, EffectEngine, Portions, make_batch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
@@ -17,8 +18,7 @@ from enformer_vep.effects.predictor import Predictor
 from enformer_vep.genome.compensation import compensated, is_compensated
 from enformer_vep.genome.normalisation import locate, normalise
 from enformer_vep.genome.variants import Variant
-from enformer_vep.genome.windows import AllelePair, allele_pair, window_start
-from enformer_vep.models.enformer.delta.edits import find_edits
+from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored, window_start
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
@@ -104,14 +104,17 @@ def batch_of(genome: Contig, alleles: list[Variant], shift: int = 0) -> EffectBa
 
 
 def pairs_of(genome: Contig, written: Variant, shift: int) -> list[AllelePair]:
-    """As the record has it; of an indel also, where it is scored, both alternates whose flanks stay in place."""
+    """As the record has it; of an indel also with its right edge kept, and with both flanks in place (two ways)."""
     plain, variant = allele_pair(genome, written, "chr1", WINDOW, shift), normalise(written, genome, "chr1")
     site = locate(variant, genome, "chr1")
-    if not is_compensated(site):
+    if plain.reference_length == plain.alternate_length:
         return [plain]
+    stitched = [plain, right_anchored(plain, genome, written, "chr1", shift)]
+    if not is_compensated(site):
+        return stitched
     start = window_start(variant.start, WINDOW, shift)
     pair = allele_pair(genome, variant, "chr1", WINDOW, shift)
-    return [plain, *compensated(pair, start, genome, site, "chr1")]
+    return [*stitched, *compensated(pair, start, genome, site, "chr1")]
 
 
 def in_batches(engine: EffectEngine, batch: list[EffectBatch], both_strands: bool) -> Effect:

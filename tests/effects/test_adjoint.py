@@ -9,8 +9,7 @@ from torch import Tensor
 from enformer_vep.effects.effect import EffectBatch
 from enformer_vep.effects.linear import Objective
 from enformer_vep.effects.predictor import Predictor
-from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.delta.engine import AdjointEngine, DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from tests.effects.test_delta import small_network, substitutions
 

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects import differences
+from enformer_vep.effects import chunks, differences
 from enformer_vep.effects.differences import LARGEST_GAIN
+from enformer_vep.effects.edits import affected_tokens, find_edits
 from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta import attention_change, reference
-from enformer_vep.models.enformer.delta.edits import affected_tokens, find_edits, receptive_reach
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
@@ -141,9 +141,10 @@ def test_edits_by_hand() -> None:
 
 
 def test_reach_of_the_full_model() -> None:
-    config = EnformerConfig()
-    assert receptive_reach(config) == 259
-    assert affected_tokens(config, 98_303, 98_304) == slice(765, 771)
+    with torch.device("meta"):
+        front = Enformer(EnformerConfig()).front
+    assert front.reach == 259
+    assert affected_tokens(front, 1536, 98_303, 98_304) == slice(765, 771)
 
 
 def test_the_reach_is_the_networks_own() -> None:
@@ -152,14 +153,14 @@ def test_the_reach_is_the_networks_own() -> None:
     batch = substitutions(1)
     before, after = (network.convolve(one_hot(codes, torch.float64)) for codes in (batch.reference, batch.alternate))
     changed = (before != after).any(dim=2)[0].nonzero()[:, 0]
-    affected = affected_tokens(network.config, 11, 12)
+    affected = affected_tokens(network.front, network.config.tokens, 11, 12)
     assert changed.min() >= affected.start
     assert changed.max() < affected.stop
 
 
 @pytest.mark.parametrize("chunk", [16, 48, 256, 4096])
 def test_convolutions_in_chunks_are_the_modules(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "CHUNK", chunk)
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
     network = small_network(8).double()
     x = one_hot(substitutions(1).alternate, torch.float64).transpose(1, 2)
     for stage in network.stages:

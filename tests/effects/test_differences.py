@@ -22,6 +22,10 @@ def sigmoid(x: mpmath.mpf) -> mpmath.mpf:
 SCALAR: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[mpmath.mpf], mpmath.mpf]]] = {
     "sigmoid": (differences.sigmoid_difference, sigmoid),
     "gelu": (differences.gelu_difference, lambda x: x * sigmoid(mpmath.mpf(1.702) * x)),
+    "tanh gelu": (
+        differences.tanh_gelu_difference,
+        lambda x: x * sigmoid(2 * mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf(0.044715) * x**3)),
+    ),
     "relu": (differences.relu_difference, lambda x: max(x, mpmath.mpf(0))),
     "softplus": (differences.softplus_difference, lambda x: mpmath.log(1 + mpmath.exp(x))),
 }
@@ -50,6 +54,36 @@ def test_the_grid_is_not_trivial() -> None:
     assert (softplus(x + tiny) - softplus(x)).item() == 0.0
     assert (gelu(x + tiny) - gelu(x)).item() == 0.0
     assert differences.softplus_difference(x, tiny).item() > 0
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 2e-7)])
+def test_the_larger_of_two(dtype: torch.dtype, tolerance: float) -> None:
+    """Near and exact ties too, for changes far below rounding of the values; errors are relative to the changes."""
+    generator = torch.Generator().manual_seed(6)
+    left = torch.randn(4000, generator=generator, dtype=torch.float64) * 10
+    gap = torch.randn(4000, generator=generator, dtype=torch.float64) * 10.0 ** torch.arange(4000).remainder(14).neg()
+    gap[::10] = 0
+    sizes = 10.0 ** torch.randint(-12, 2, (2, 4000), generator=generator)
+    changes = torch.randn(2, 4000, generator=generator, dtype=torch.float64) * sizes
+    values = [one.to(dtype) for one in (left, left + gap, *changes)]
+    with mpmath.workdps(60):
+        rows = [[mpmath.mpf(cell) for cell in row] for row in zip(*(one.tolist() for one in values), strict=True)]
+        exact_changes = [float(max(a + c, b + d) - max(a, b)) for a, b, c, d in rows]
+        swapped = sum((a > b) != (a + c > b + d) for a, b, c, d in rows)
+    got = differences.pool_max_difference(*values).double()
+    scale = torch.maximum(values[2].abs(), values[3].abs()).double()
+    assert ((got - torch.tensor(exact_changes, dtype=torch.float64)).abs() <= tolerance * scale).all()
+    assert 500 < swapped < 3500
+
+
+def test_batch_norm() -> None:
+    norm = torch.nn.BatchNorm1d(5, eps=1e-3).double().eval()
+    for tensor in (norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var):
+        assert tensor is not None
+        tensor.uniform_(0.1, 2.0, generator=torch.Generator().manual_seed(1))
+    x, change = torch.randn(2, 2, 5, 7, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    expected = norm(x + change) - norm(x)
+    torch.testing.assert_close(change * differences.batch_norm_slope(norm)[:, None], expected, rtol=1e-12, atol=1e-13)
 
 
 def relative_error(got: Tensor, expected: Tensor) -> float:

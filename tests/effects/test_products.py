@@ -33,6 +33,17 @@ def test_convolution_is_a_convolution(precision: Precision) -> None:
     assert got.shape == expected.shape
 
 
+@pytest.mark.parametrize("dilation", [2, 5])
+def test_dilated_convolutions(dilation: int) -> None:
+    generator = torch.Generator().manual_seed(9)
+    change, weight = torch.randn(2, 6, 30, generator=generator), torch.randn(8, 6, 3, generator=generator)
+    expected = torch.nn.functional.conv1d(change.double(), weight.double(), dilation=dilation)
+    for products, tolerance in ((Products(), 1e-6), (Products(torch.float16), 1e-2), (Products(torch.bfloat16), 1e-2)):
+        got = products.convolve(change, weight, dilation)
+        assert got.shape == expected.shape
+        assert ((got - expected).norm() / expected.norm()).item() < tolerance
+
+
 def test_a_small_row_beside_a_large_one_keeps_its_digits() -> None:
     """What a variant changes a hundred tokens away, in the same product as what it changes at its own place."""
     generator = torch.Generator().manual_seed(10)

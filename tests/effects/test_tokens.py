@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enformer_vep.effects import adjoint, tower
 from enformer_vep.effects.effect import Effect, EffectBatch, Portions, make_batch
 from enformer_vep.effects.network import Front, one_hot
 from enformer_vep.effects.pair import PairEngine
@@ -17,10 +18,7 @@ from enformer_vep.effects.tokens import TokenBuffer, bases_beside, chunk_tokens
 from enformer_vep.genome.encoding import UNKNOWN, Codes
 from enformer_vep.genome.windows import AllelePair
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta import adjoint, engine
-from enformer_vep.models.enformer.delta.adjoint import AdjointEngine
-from enformer_vep.models.enformer.delta.edits import receptive_reach
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.delta.engine import AdjointEngine, DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 from tests.builders import randomise
@@ -122,7 +120,7 @@ def test_the_grid_gives_what_full_windows_give(
 @pytest.mark.parametrize("position", [0, 1, 255, 256, 400, 448])
 def test_wide_local_edits(width: int, position: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the limit of what counts as local is drawn."""
-    monkeypatch.setattr(engine, "WIDEST_LOCAL_EDIT", 300)
+    monkeypatch.setattr(tower, "WIDEST_LOCAL_EDIT", 300)
     network, contig, width = network_of(3), Contig(1, 2000), min(width, WINDOW - position)
     other = (contig.fetch(640 + position, 640 + position + width) + 1) % 4
     batch = contig.batch(network, [(640, 640 + position, width, other.tolist())])
@@ -251,7 +249,7 @@ def test_what_the_network_declares(stages: int) -> None:
     config = EnformerConfig(
         channels=12, attention_heads=2, pooling_stages=stages, channel_multiple=2, target_length=8, window=2048
     )
-    assert Enformer(config).front == Front(2**stages, receptive_reach(config))
+    assert Enformer(config).front == Front(2**stages, 7 + 2 * (2**stages - 2))
 
 
 def test_edges_of_the_full_model() -> None:

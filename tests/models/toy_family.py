@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from enformer_vep.effects.network import Footprint, Network
+from enformer_vep.effects.network import Footprint, Network, make_heads
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.checkpoints import save_model
 from enformer_vep.models.families import Family
@@ -31,6 +31,11 @@ class ToyConfig:
     bins: int = 24
     output_tracks: Mapping[str, int] = field(default_factory=lambda: {"human": 3})
 
+    @property
+    def output(self) -> Geometry:
+        crop = (self.window - self.bins * WIDTH) // 2
+        return Geometry(self.window, crop, WIDTH, self.bins)
+
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "output_tracks": dict(self.output_tracks)}
 
@@ -43,26 +48,11 @@ class ToyNetwork(Network):
     def __init__(self, config: ToyConfig, organisms: Collection[str] | None = None) -> None:
         super().__init__()
         self.config = config
-        self.heads = nn.ModuleDict({name: nn.Linear(4, tracks) for name, tracks in config.output_tracks.items()})
-
-    @property
-    def output(self) -> Geometry:
-        config = self.config
-        crop = (config.window - config.bins * WIDTH) // 2
-        return Geometry(config.window, crop, WIDTH, config.bins)
+        self.heads = make_heads(4, config.output_tracks, organisms)
 
     @property
     def footprint(self) -> Footprint:
         return Footprint(window=self.config.window * 16)
-
-    @property
-    def organisms(self) -> tuple[str, ...]:
-        return tuple(self.heads)
-
-    def head(self, organism: str) -> nn.Linear:
-        head = self.heads[organism]
-        assert isinstance(head, nn.Linear)
-        return head
 
     def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
         output = self.output

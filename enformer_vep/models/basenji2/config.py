@@ -76,6 +76,12 @@ class Basenji2Config:
         return self.window // self.bin_width
 
     @property
+    def tower_reach(self) -> int:
+        """How far to either side, in bp, a base can change the tower's output: each stage at its own resolution."""
+        kernels = (self.stem_kernel, *[self.tower_kernel] * (len(self.tower_widths) - 1))
+        return sum(kernel // 2 * 2**halvings for halvings, kernel in enumerate(kernels))
+
+    @property
     def crop(self) -> int:
         """Tokens cut from each side before the head."""
         return (self.tokens - self.target_length) // 2

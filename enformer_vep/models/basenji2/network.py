@@ -6,27 +6,23 @@ the head works on [B, C, positions].
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Network
-from enformer_vep.errors import ModelError
-from enformer_vep.genome.bins import Geometry
+from enformer_vep.effects.activations import gelu, tanh_gelu
+from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment, make_heads
 from enformer_vep.models.basenji2.config import Basenji2Config
+from enformer_vep.models.basenji2.operations import count_operations
+from enformer_vep.models.initial_values import TRUNCATION, truncated_normal
 
 NORM_EPSILON = 1e-3
 """Keras's default, which basenji keeps."""
 
 Activation = Callable[[Tensor], Tensor]
-
-
-def tanh_gelu(x: Tensor) -> Tensor:
-    """GELU in its tanh form."""
-    return F.gelu(x, approximate="tanh")
 
 
 _ACTIVATIONS: dict[str, Activation] = {"sigmoid": gelu, "tanh": tanh_gelu}
@@ -52,6 +48,11 @@ class Block(nn.Module):
             channels_in, channels_out, kernel, padding=dilation * (kernel // 2), dilation=dilation, bias=False
         )
         self.norm = nn.BatchNorm1d(channels_out, eps=NORM_EPSILON)
+
+    @property
+    def reach(self) -> int:
+        """Positions to either side that an output sees."""
+        return int(self.conv.dilation[0]) * (int(self.conv.kernel_size[0]) // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, P] to [B, C_out, P]."""
@@ -101,33 +102,33 @@ class Basenji2(Network):
         )
         self.blocks = nn.ModuleList(DilatedBlock(config, dilation) for dilation in config.dilations)
         self.final = Block(widths[-1], config.final_width, 1, config.activation)
-        self.heads = nn.ModuleDict(
-            {
-                organism: nn.Linear(config.final_width, tracks)
-                for organism, tracks in config.output_tracks.items()
-                if organisms is None or organism in organisms
-            }
-        )
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Predict every organism's tracks: [B, L, 4] one-hot to organism to [B, N, tracks], non-negative."""
-        embedding = self.embed(x)
-        return {organism: self.activate(self.head(organism)(embedding)) for organism in self.heads}
-
-    @property
-    def output(self) -> Geometry:
-        """The window it reads, and its N bins."""
-        return self.config.output
+        self.heads = make_heads(config.final_width, config.output_tracks, organisms)
+        if next(self.parameters()).device.type != "meta":
+            self.apply(_initialise)
 
     @property
     def footprint(self) -> Footprint:
-        """The output of the first convolution."""
-        return Footprint(window=self.config.window * self.config.tower_widths[0] * torch.float32.itemsize)
+        """The output of the first convolution, and what an alternate changes before the head and in its prediction."""
+        config = self.config
+        widest = max([config.final_width, *(self.head(organism).out_features for organism in self.organisms)])
+        return Footprint(
+            window=config.window * config.tower_widths[0] * torch.float32.itemsize,
+            alternate=config.target_length * widest * torch.float32.itemsize,
+        )
 
     @property
-    def organisms(self) -> tuple[str, ...]:
-        """Names of the heads."""
-        return tuple(self.heads)
+    def front(self) -> Front:
+        """Stem and tower.
+
+        The dilated blocks treat every stretch of DNA alike as well, but see 27 kb to each side: a window's padding
+        reaches 212 tokens of the published model from each end, so they are computed once per window.
+        """
+        return Front(self.config.bin_width, self.config.tower_reach)
+
+    @property
+    def operations(self) -> Operations:
+        """Convolutions, heads excepted."""
+        return count_operations(self.config)
 
     @property
     def stages(self) -> list[Block]:
@@ -138,10 +139,6 @@ class Basenji2(Network):
     def dilated_blocks(self) -> list[DilatedBlock]:
         """Dilated blocks, in order."""
         return [cast(DilatedBlock, block) for block in self.blocks]
-
-    def head(self, organism: str) -> nn.Linear:
-        """The linear layer of one organism, [final_width] to [tracks]."""
-        return cast(nn.Linear, self.heads[organism])
 
     def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
         """Everything below the heads.
@@ -156,15 +153,23 @@ class Basenji2(Network):
         Raises:
             ModelError: When the sequence has another length than the configured window.
         """
-        if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
-        return self.finish(self.dilate(self.convolve(x))[:, :, self.kept_tokens(bins)])
+        self.require_window(x)
+        return self._finish_kept(self.dilate(self.convolve(x)), bins)
+
+    def segments(self, bins: slice | None = None) -> list[Segment]:
+        """Every stage with its pooling, and every dilated block, is one."""
+        turn = partial(torch.transpose, dim0=1, dim1=2)
+        return [turn, *(partial(_pooled, stage) for stage in self.stages), *self.segments_above(bins)]
+
+    def segments_above(self, bins: slice | None = None) -> list[Segment]:
+        """Those behind the tower: from [B, C, T] to [B, bins, final_width]."""
+        return [*self.dilated_blocks, partial(self._finish_kept, bins=bins)]
 
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, C, positions / 128]."""
         x = x.transpose(1, 2)
         for stage in self.stages:
-            x = F.max_pool1d(stage(x), 2)
+            x = _pooled(stage, x)
         return x
 
     def dilate(self, x: Tensor) -> Tensor:
@@ -178,7 +183,25 @@ class Basenji2(Network):
         bins = bins or slice(0, self.config.target_length)
         return slice(self.config.crop + bins.start, self.config.crop + bins.stop)
 
+    def _finish_kept(self, x: Tensor, bins: slice | None) -> Tensor:
+        return self.finish(x[:, :, self.kept_tokens(bins)])
+
     def finish(self, x: Tensor) -> Tensor:
         """Last block and activation: [B, C, N] to [B, N, final_width]."""
         x = F.dropout(self.final(x), self.config.dropout / 6, self.training)
         return self.final.activation(x).transpose(1, 2)
+
+
+def _pooled(stage: Block, x: Tensor) -> Tensor:
+    """A stage and the larger of every two positions: [B, C_in, P] to [B, C_out, P / 2]."""
+    return F.max_pool1d(stage(x), 2)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Basenji's initial values: Keras's he_normal; a dilated block adds nothing at first, as its last gamma is 0."""
+    if isinstance(module, nn.Conv1d | nn.Linear):
+        truncated_normal(module.weight, (2.0 / module.weight[0].numel()) ** 0.5 / TRUNCATION)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, DilatedBlock):
+        nn.init.zeros_(module.wide.norm.weight)

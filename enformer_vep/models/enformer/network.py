@@ -6,6 +6,7 @@ Convolutions work on [B, C, positions], the transformer on [B, T, C].
 """
 
 from collections.abc import Collection
+from functools import partial
 from typing import cast
 
 import torch
@@ -13,16 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Front, Network, Operations
-from enformer_vep.errors import ModelError
-from enformer_vep.genome.bins import Geometry
+from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment, make_heads
 from enformer_vep.models.enformer.attention import RelativeAttention
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.operations import count_operations
+from enformer_vep.models.initial_values import TRUNCATION, truncated_normal
 
 NORM_EPSILON = 1e-5
-TRUNCATION = 0.87962566103423978
-"""Standard deviation of a unit normal cut at two deviations; Sonnet's VarianceScaling corrects for it."""
 
 
 class ConvBlock(nn.Module):
@@ -163,44 +161,9 @@ class Enformer(Network):
         )
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.transformer_layers))
         self.final = ConvBlock(config.channels, 2 * config.channels, 1)
-        self.heads = nn.ModuleDict(
-            {
-                organism: nn.Linear(2 * config.channels, tracks)
-                for organism, tracks in config.output_tracks.items()
-                if organisms is None or organism in organisms
-            }
-        )
+        self.heads = make_heads(2 * config.channels, config.output_tracks, organisms)
         if next(self.parameters()).device.type != "meta":
             self.apply(_initialise)
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Predict every organism's tracks.
-
-        Args:
-            x: [B, L, 4], one-hot (see `enformer_vep.effects.network.one_hot`); any real values are allowed.
-
-        Returns:
-            Organism to [B, N, tracks], non-negative.
-        """
-        embedding = self.embed(x)
-        return {organism: self.predict_tracks(embedding, organism) for organism in self.heads}
-
-    def predict_tracks(self, embedding: Tensor, organism: str) -> Tensor:
-        """Apply one head.
-
-        Args:
-            embedding: [B, N, 2 C] from `embed`.
-            organism: Name of the head.
-
-        Returns:
-            [B, N, tracks], non-negative.
-        """
-        return self.activate(self.head(organism)(embedding))
-
-    @property
-    def output(self) -> Geometry:
-        """The window it reads, and its N bins."""
-        return self.config.output
 
     @property
     def footprint(self) -> Footprint:
@@ -223,11 +186,6 @@ class Enformer(Network):
         return count_operations(self.config)
 
     @property
-    def organisms(self) -> tuple[str, ...]:
-        """Names of the heads."""
-        return tuple(self.heads)
-
-    @property
     def stages(self) -> list[ConvStage]:
         """Stem and tower blocks, in order."""
         return [self.stem, *(cast(ConvStage, stage) for stage in self.tower)]
@@ -236,10 +194,6 @@ class Enformer(Network):
     def transformer_blocks(self) -> list[TransformerBlock]:
         """Transformer blocks, in order."""
         return [cast(TransformerBlock, block) for block in self.blocks]
-
-    def head(self, organism: str) -> nn.Linear:
-        """The linear layer of one organism, [2 C] to [tracks]."""
-        return cast(nn.Linear, self.heads[organism])
 
     def embed(self, x: Tensor, bins: slice | None = None) -> Tensor:
         """Everything below the heads.
@@ -254,9 +208,17 @@ class Enformer(Network):
         Raises:
             ModelError: When the sequence has another length than the configured window.
         """
-        if x.shape[1:] != (self.config.window, 4):
-            raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
+        self.require_window(x)
         return self.finish(self.transform(self.convolve(x), bins))
+
+    def segments(self, bins: slice | None = None) -> list[Segment]:
+        """Every stage and every transformer block is one."""
+        turn = partial(torch.transpose, dim0=1, dim1=2)
+        return [turn, *self.stages, turn, *self.segments_above(bins)]
+
+    def segments_above(self, bins: slice | None = None) -> list[Segment]:
+        """Those behind the tower: from [B, T, C] to [B, bins, 2 C]."""
+        return [*self.transformer_blocks[:-1], partial(self._transform_last, bins=bins), self.finish]
 
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""
@@ -267,9 +229,12 @@ class Enformer(Network):
 
     def transform(self, x: Tensor, bins: slice | None = None) -> Tensor:
         """Transformer and crop: [B, T, C] to [B, bins, C]. The last block computes only what is kept."""
-        kept = self.kept_tokens(bins)
         for block in self.blocks[:-1]:
             x = block(x)
+        return self._transform_last(x, bins)
+
+    def _transform_last(self, x: Tensor, bins: slice | None) -> Tensor:
+        kept = self.kept_tokens(bins)
         return self.blocks[-1](x, kept) if len(self.blocks) else x[:, kept]
 
     def kept_tokens(self, bins: slice | None = None) -> slice:
@@ -286,18 +251,14 @@ class Enformer(Network):
 def _initialise(module: nn.Module) -> None:
     """DeepMind's initial values: Sonnet's defaults, pools at 2 I, attention scaled by 2 with its output at 0."""
     if isinstance(module, nn.Conv1d | nn.Linear):
-        _truncated_normal(module.weight, module.weight[0].numel() ** -0.5)
+        truncated_normal(module.weight, module.weight[0].numel() ** -0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, AttentionPool):
         nn.init.eye_(module.logit).data.mul_(2.0)
     elif isinstance(module, RelativeAttention):
         for layer in (module.query, module.key, module.value, module.relative_key):
-            _truncated_normal(layer.weight, (2.0 / layer.in_features) ** 0.5 / TRUNCATION)
+            truncated_normal(layer.weight, (2.0 / layer.in_features) ** 0.5 / TRUNCATION)
         for bias in (module.content_bias, module.position_bias):
-            _truncated_normal(bias, (2.0 / module.heads) ** 0.5 / TRUNCATION)
+            truncated_normal(bias, (2.0 / module.heads) ** 0.5 / TRUNCATION)
         nn.init.zeros_(module.output.weight)
-
-
-def _truncated_normal(parameter: Tensor, deviation: float) -> None:
-    nn.init.trunc_normal_(parameter, std=deviation, a=-2 * deviation, b=2 * deviation)

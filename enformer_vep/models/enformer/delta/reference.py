@@ -5,16 +5,15 @@ SiLU, k g(u) = silu(k u) for g(u) = u s(k u): two passes over memory instead of 
 roundings instead of four. The next convolution's weights are divided by k.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import GELU_SLOPE
+from enformer_vep.effects.chunks import Padding, halved_in_chunks
 from enformer_vep.models.enformer.network import ConvBlock, ConvStage
-
-CHUNK = 4096
-"""Positions at a time on a CPU: activations then stay in its caches, and convolutions run at the rate of matrix
-products. Measured with benchmarks/convolution.py; between 2,048 and 8,192 it hardly matters."""
 
 
 def convolve_stage(stage: ConvStage, x: Tensor) -> Tensor:
@@ -29,13 +28,8 @@ def convolve_stage(stage: ConvStage, x: Tensor) -> Tensor:
     """
     if x.device.type != "cpu" or torch.is_autocast_enabled(x.device.type):
         return convolve_whole(stage, x)
-    pointwise = stage.pointwise.conv
-    result = x.new_empty(x.shape[0], pointwise.out_channels, x.shape[2] // 2)
-    for row in range(x.shape[0]):
-        for start in range(0, x.shape[2], CHUNK):
-            end = min(start + CHUNK, x.shape[2])
-            result[row, :, start // 2 : end // 2] = _convolve_chunk(stage, x[row : row + 1], start, end)
-    return result
+    channels = stage.pointwise.conv.out_channels
+    return halved_in_chunks(x, channels, stage.reach, partial(_convolve_chunk, stage))
 
 
 def convolve_whole(stage: ConvStage, x: Tensor) -> Tensor:
@@ -52,16 +46,14 @@ def convolve_whole(stage: ConvStage, x: Tensor) -> Tensor:
     return torch.addcmul(right, F.conv1d(difference, stage.pool.logit[:, :, None]).sigmoid_(), difference)
 
 
-def _convolve_chunk(stage: ConvStage, x: Tensor, start: int, end: int) -> Tensor:
-    """Outputs [start / 2, end / 2) of one window: [1, C_in, P] to [C_out, (end - start) / 2]."""
+def _convolve_chunk(stage: ConvStage, values: Tensor, padding: Padding) -> Tensor:
+    """Some positions of one window, [1, C_in, m + 2 reach] less the padding, to [C_out, m / 2]."""
     convolution = _convolution(stage)
-    reach = convolution.kernel_size[0] // 2
-    first, last = max(start - reach, 0), min(end + reach, x.shape[2])
-    values, weight = x[:, :, first:last], convolution.weight
+    weight = convolution.weight
     if isinstance(stage.conv, ConvBlock):
         values = _scaled_gelu(stage.conv.norm, values)
         weight = weight / GELU_SLOPE
-    values = F.pad(values, (reach - (start - first), reach - (last - end)))
+    values = F.pad(values, padding)
     values = _add_pointwise(stage, F.conv1d(values, weight, convolution.bias))
     left, right = values[0, :, 0::2], values[0, :, 1::2]
     difference = left - right

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from enformer_vep.effects.edits import affected_tokens, with_margin
 from enformer_vep.effects.effect import EffectBatch, send
-from enformer_vep.effects.network import one_hot
+from enformer_vep.effects.network import Front, one_hot
 from enformer_vep.effects.products import Products
 from enformer_vep.effects.sites import Sites
-from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta.edits import affected_tokens, with_margin
-from enformer_vep.models.enformer.delta.local import Stretch, propagate_stage
-from enformer_vep.models.enformer.delta.reference import convolve_stage
-from enformer_vep.models.enformer.network import ConvStage
+from enformer_vep.effects.stretches import Stage, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +34,20 @@ class Patch:
     rows: tuple[int, ...]
 
 
-def find_patches(config: EnformerConfig, sites: Sites, rows: Iterable[int]) -> list[Patch]:
+def find_patches(front: Front, sites: Sites, rows: Iterable[int]) -> list[Patch]:
     """Group alternates with local edits by the patch that they need; patches in order of appearance."""
     found: dict[tuple[int, int, int], list[int]] = {}
     for row in rows:
-        tokens = _patch_tokens(config, *sites.edits[row])
+        tokens = _patch_tokens(front, sites.window, *sites.edits[row])
         found.setdefault((sites.owner[row], tokens.start, tokens.stop), []).append(row)
     return [Patch(owner, slice(start, stop), tuple(some)) for (owner, start, stop), some in found.items()]
 
 
-def _patch_tokens(config: EnformerConfig, start: int, end: int) -> slice:
+def _patch_tokens(front: Front, window: int, start: int, end: int) -> slice:
     """Tokens of a patch for window bases [start, end), rounded outwards to whole tokens."""
-    width = config.bin_width
-    first, last = min(start, config.window - 1) // width, (max(end, start + 1) - 1) // width
-    return with_margin(config, affected_tokens(config, first * width, (last + 1) * width))
+    width, tokens = front.width, window // front.width
+    first, last = min(start, window - 1) // width, (max(end, start + 1) - 1) // width
+    return with_margin(front, tokens, affected_tokens(front, tokens, first * width, (last + 1) * width))
 
 
 def portions_of(patches: Sequence[Patch], at_once: int) -> Iterator[list[Patch]]:
@@ -71,7 +68,7 @@ def _length(patch: Patch) -> int:
 
 def add_local_changes(
     change: Tensor,
-    stages: Sequence[ConvStage],
+    stages: Sequence[Stage],
     batch: EffectBatch,
     patches: Sequence[Patch],
     products: Products,
@@ -81,7 +78,7 @@ def add_local_changes(
 
     Args:
         change: [B, T, C], zero in the rows of these alternates; receives what they change in the tokens.
-        stages: Stem and tower, in eval mode.
+        stages: Of the network's front.
         batch: Windows, with sites.
         patches: Patches of the batch that are convolved at once, all of one length.
         products: Arithmetic of the change.
@@ -94,7 +91,7 @@ def add_local_changes(
         some = rows[first : first + alternates]
         stretch = _first_stretch(batch, some, width, change.dtype)
         for stage, x in zip(stages, inputs, strict=True):
-            stretch = propagate_stage(stage, x, stretch, products)
+            stretch = stage.propagate(x, stretch, products)
         _add(change, some, stretch)
 
 
@@ -114,11 +111,11 @@ def _one_hot_patches(batch: EffectBatch, patches: Sequence[Patch], width: int, d
     return one_hot(torch.stack(codes), dtype).transpose(1, 2)
 
 
-def _trace(stages: Sequence[ConvStage], x: Tensor) -> list[Tensor]:
+def _trace(stages: Sequence[Stage], x: Tensor) -> list[Tensor]:
     """The input of every stage, [patches, C_in, positions]."""
     inputs = [x]
     for stage in stages[:-1]:
-        inputs.append(convolve_stage(stage, inputs[-1]))
+        inputs.append(stage.convolve(inputs[-1]))
     return inputs
 
 

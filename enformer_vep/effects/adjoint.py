@@ -1,4 +1,4 @@
-"""The engine that carries the gradient of an output down to the tokens, where every alternate's change is known."""
+"""Effects to first order: the gradient of an output is carried down to the tokens, where every change is known."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enformer_vep.effects.effect import EffectBatch
-from enformer_vep.effects.linear import Linearised, Objective
+from enformer_vep.effects.engine import AnyNetwork
+from enformer_vep.effects.linear import Linearised, Objective, pull
+from enformer_vep.effects.network import Segment
 from enformer_vep.effects.precision import arithmetic
-from enformer_vep.models.enformer.delta.attention_change import BlockTrace
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
-from enformer_vep.models.enformer.delta.propagation import trace_block
-from enformer_vep.models.enformer.delta.pullback import pull_block
+from enformer_vep.effects.tower import TowerEngine
 
 CHANGES_AT_ONCE = 16
-"""Alternates; of the full-size model their changes take 150 MB."""
+"""Alternates; of a full-size Enformer their changes take 150 MB."""
 
 
-class AdjointEngine(DeltaEngine):
-    """As `DeltaEngine`, and to first order above the convolutions.
+class Linearising(TowerEngine[AnyNetwork]):
+    """What an engine has that also works to first order above the tower.
 
     The change of the tokens is exact: convolutions are nonlinear, but a local edit changes a few tokens only. What it
     changes in an output is then the scalar product with the output's gradient with respect to the tokens, which takes
@@ -48,46 +47,42 @@ class AdjointEngine(DeltaEngine):
             tokens = self._site_tokens(batch.sites)
             values, gradients = self._gradients(tokens, objective)
             # Changes a few at a time: those of one alternate take as much memory as the window's tokens.
-            parts = [
-                batch.select(slice(first, first + CHANGES_AT_ONCE)) for first in range(0, len(batch), CHANGES_AT_ONCE)
-            ]
+            firsts = range(0, len(batch), CHANGES_AT_ONCE)
+            parts = (batch.select(slice(first, first + CHANGES_AT_ONCE)) for first in firsts)
             changes = (self._site_changes(part, part.sites, tokens) for part in parts if part.sites is not None)
             return Linearised(values, torch.cat([_products(change, gradients) for change in changes]))
 
     def _gradients(self, tokens: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         """Outputs [outputs], and their gradients with respect to the tokens [1, T, C] of a window: [outputs, T, C]."""
-        traces, kept = list[BlockTrace](), self._network.kept_tokens(self._bins)
-        blocks, x = self._network.transformer_blocks, tokens
-        for block in blocks:
-            traces.append(trace_block(block, x, kept if block is blocks[-1] else None))
-            x = traces[-1].output
-        values, gradients = self._top(x if blocks else x[:, kept], objective)
-        if not blocks:
-            everywhere = gradients.new_zeros(len(gradients), *tokens.shape[1:])
-            everywhere[:, kept] = gradients
-            return values, everywhere
-        for block in reversed(blocks):
-            # A gradient at a time: memory holds the maps of one beside the traces, which go as they are used.
-            trace = traces.pop()
-            gradients = torch.cat([pull_block(block, trace, one) for one in gradients[:, None]])
+        *below, top = self._segments_above()
+        inputs = [tokens]
+        for segment in below:
+            inputs.append(segment(inputs[-1]))
+        values, gradients = self._top(top, inputs.pop(), objective)
+        for segment in reversed(below):
+            gradients = _through(segment, inputs.pop(), gradients)
         return values, gradients
 
-    def _top(self, x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        """Outputs [outputs], and their gradients with respect to the input of the final block [outputs, bins, C]."""
+    def _top(self, segment: Segment, x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        """Outputs [outputs], and their gradients with respect to the last segment's input, [outputs, ...]."""
         # Nothing that inference mode has made can take part in a gradient: the input is copied out of it.
         with torch.inference_mode(False), torch.enable_grad():
             x = x.clone().requires_grad_()
-            logits = F.linear(self._network.finish(x), self._head.weight, self._head.bias)
+            logits = F.linear(segment(x), self._head.weight, self._head.bias)
             values = objective(self._network.activate(logits)[0])
-            return values.detach(), _differentiate(values, x)
+            return values.detach(), pull(values, x, torch.eye(len(values)).to(values))[:, 0]
+
+
+def _through(segment: Segment, x: Tensor, gradients: Tensor) -> Tensor:
+    """Carry gradients [outputs, ...] at a segment's output to its input.
+
+    Segments are run again one at a time, so that memory holds the intermediate values of one.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.clone().requires_grad_()
+        return pull(segment(x)[0], x, gradients.clone())[:, 0]
 
 
 def _products(change: Tensor, gradients: Tensor) -> Tensor:
     """Scalar products of changes [B, T, C] with gradients [outputs, T, C]: [B, outputs]."""
     return change.flatten(1) @ gradients.flatten(1).t()
-
-
-def _differentiate(values: Tensor, x: Tensor) -> Tensor:
-    """Of n values, functions of `x` [1, ...], with respect to it: [n, ...]."""
-    last = len(values) - 1
-    return torch.cat([torch.autograd.grad(one, x, retain_graph=number < last)[0] for number, one in enumerate(values)])

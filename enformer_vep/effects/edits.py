@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 
 from enformer_vep.effects.effect import EffectBatch
-from enformer_vep.models.enformer.config import EnformerConfig
-
-STEM_REACH = 7
-TOWER_REACH = 2
+from enformer_vep.effects.network import Front
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,21 @@ def find_edits(batch: EffectBatch) -> Edits:
     return Edits(torch.where(some, start, 0), torch.where(some, end, 0))
 
 
-def receptive_reach(config: EnformerConfig) -> int:
-    """How far to either side, in bp, a base can change the convolutions' output: 259 for the full model."""
-    return STEM_REACH + TOWER_REACH * (2**config.pooling_stages - 2)
+def edit_ranges(batch: EffectBatch) -> list[tuple[int, int]]:
+    """Window indices [start, end) that each alternate changes, on the host; known there where the batch has sites."""
+    if batch.sites is not None:
+        return list(batch.sites.edits)
+    edits = find_edits(batch)
+    return list(zip(edits.start.tolist(), edits.end.tolist(), strict=True))
 
 
-def affected_tokens(config: EnformerConfig, start: int, end: int) -> slice:
-    """Tokens that bases [start, end) of a window can change."""
-    reach, width = receptive_reach(config), config.bin_width
-    return slice(max((start - reach) // width, 0), min((end - 1 + reach) // width + 1, config.tokens))
+def affected_tokens(front: Front, tokens: int, start: int, end: int) -> slice:
+    """Of so many tokens of a window, those that its bases [start, end) can change."""
+    reach, width = front.reach, front.width
+    return slice(max((start - reach) // width, 0), min((end - 1 + reach) // width + 1, tokens))
 
 
-def with_margin(config: EnformerConfig, tokens: slice) -> slice:
-    """The same tokens and enough neighbours that convolving these alone gives the right values in the middle."""
-    margin = receptive_reach(config) // config.bin_width + 1
-    return slice(max(tokens.start - margin, 0), min(tokens.stop + margin, config.tokens))
+def with_margin(front: Front, tokens: int, inner: slice) -> slice:
+    """Tokens `inner` and enough neighbours that convolving these alone gives the right values in the middle."""
+    margin = front.reach // front.width + 1
+    return slice(max(inner.start - margin, 0), min(inner.stop + margin, tokens))

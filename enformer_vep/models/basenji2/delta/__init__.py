@@ -1,0 +1,1 @@
+"""The engine that carries (reference, change) through Basenji2."""
