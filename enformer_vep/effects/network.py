@@ -111,6 +111,11 @@ class Network(nn.Module):
             [B, bins, channels].
         """
 
+    @property
+    def attention_shape(self) -> tuple[int, int] | None:
+        """Attention layers, and heads of each; None where the family has no attention."""
+        return None
+
     def attention_layers(self, x: Tensor) -> Iterator[Tensor] | None:
         """Attention maps, computed a layer at a time as they are asked for; None where the family has no attention.
 
