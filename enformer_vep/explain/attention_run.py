@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from enformer_vep import __version__
@@ -131,18 +130,18 @@ def _choose_format(destination: str) -> FormatChoice:
     return choice
 
 
-def _read_input(request: AttentionRequest, genome: Genome) -> tuple[GeneIndex | None, Iterator[MapWindow]]:
+def _read_input(request: AttentionRequest, genome: Genome) -> tuple[GeneIndex | None, list[MapWindow]]:
     """The genes whose starts are asked for, and what windows are centred on."""
     regions = tuple(map(parse_region, request.regions))
     regions += read_regions_file(request.regions_file) if request.regions_file else ()
     variants = read_variants(request.variants, (), genome.contigs) if request.variants else ()
-    centres = chain(centres_of_variants(variants, genome), centres_of_regions(regions, genome))
+    centres = [*centres_of_variants(variants, genome), *centres_of_regions(regions, genome)]
     settings = request.settings.genes
     if request.genes is None or settings is None:
         return None, centres
     genes = read_genes(request.genes, genome.resolve, types=settings.types, transcripts=settings.transcripts)
     if request.on_genes:
-        return genes, centres_of_genes(genes, request.settings.only_genes)
+        return genes, list(centres_of_genes(genes, request.settings.only_genes))
     chosen, absent = choose_genes(genes, request.settings.only_genes)
     if absent:
         logger.warning("annotation %s has no gene %s: no rows of it", request.genes, ", ".join(absent))

@@ -139,6 +139,11 @@ class AttentionRequest:
     dry_run: bool = False
     shard: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UsageError when genes are to be read out of no annotation, or the other way round."""
+        if (self.genes is None) is not (self.settings.genes is None):
+            raise UsageError("an annotation goes with settings of genes: give both or neither")
+
     @property
     def on_genes(self) -> bool:
         """Whether windows are on genes: they are where nothing else says where to put them."""
