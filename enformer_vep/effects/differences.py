@@ -39,8 +39,8 @@ def gelu_difference(x: Tensor, change: Tensor) -> Tensor:
 
 
 def relu_difference(x: Tensor, change: Tensor) -> Tensor:
-    """max(x + d, 0) - max(x, 0) = max(d, -x) - max(-x, 0)."""
-    return torch.maximum(change, -x) - torch.relu(-x)
+    """max(x + d, 0) - max(x, 0) = max(d, -x) + min(x, 0)."""
+    return torch.maximum(change, -x).add_(x.clamp(max=0))
 
 
 def softplus_difference(x: Tensor, change: Tensor) -> Tensor:
@@ -62,10 +62,10 @@ def layer_norm_difference(x: Tensor, change: Tensor, weight: Tensor, epsilon: fl
     centred = x - x.mean(-1, keepdim=True)
     moved = change - change.mean(-1, keepdim=True)
     variance = centred.square().mean(-1, keepdim=True) + epsilon
-    growth = (moved * (2 * centred + moved)).mean(-1, keepdim=True)
+    growth = torch.add(moved, centred, alpha=2).mul_(moved).mean(-1, keepdim=True)
     deviation, new_deviation = variance.sqrt(), (variance + growth).sqrt()
     shrink = growth / (deviation * new_deviation * (deviation + new_deviation))
-    return weight * (moved / new_deviation - centred * shrink)
+    return moved.div_(new_deviation).sub_(centred.mul_(shrink)).mul_(weight)
 
 
 def softmax_difference(weights: Tensor, change: Tensor, logits: Callable[[Rows], Tensor]) -> Tensor:

@@ -18,10 +18,10 @@ a product overflows only where the absolute weights of one output sum to 4,000."
 class Products:
     """Products whose first operand is linear in a change; results are float32 (or float64 for float64 input).
 
-    With 16-bit operands every row of the change is first scaled by a power of two, and its result scaled back:
+    With float16 operands every row of the change is first scaled by a power of two, and its result scaled back:
     products are linear, so this is exact, and nothing falls below float16's range however small the effect, or
-    however much smaller in one token than in another. Sums run in float32 inside the product, whose result is
-    rounded to the operands' type.
+    however much smaller in one token than in another. bfloat16 has the range of float32. Sums run in float32 inside
+    the product, whose result is rounded to the operands' type.
 
     Attributes:
         operand: 16-bit type of the operands; None to leave them as they are.
@@ -50,6 +50,20 @@ class Products:
         """Batched product of `change` [B, ..., n, k] and `other` [B, ..., k, m]."""
         return change @ other if self.operand is None else self._multiply(change, other)
 
+    def matmul_right(self, other: Tensor, change: Tensor) -> Tensor:
+        """Batched product of `other` [B, ..., n, k] and `change` [B, ..., k, m], whose columns are scaled."""
+        if not self._scales:
+            return self.matmul(other, change)
+        return self.matmul(change.transpose(-1, -2), other.transpose(-1, -2)).transpose(-1, -2)
+
+    def right(self, other: Tensor) -> Tensor:
+        """What is no change, as the products take it: to convert once what takes part in many."""
+        return other if self.operand is None else other.to(self.operand)
+
+    def left(self, change: Tensor) -> Tensor:
+        """A change, as the products take it; as it is where each product scales it."""
+        return change if self._scales else self.right(change)
+
     def convolve(self, change: Tensor, weight: Tensor) -> Tensor:
         """Convolution without padding of `change` [B, C_in, n] with `weight` [C_out, C_in, width]."""
         if self.operand is None:
@@ -57,8 +71,16 @@ class Products:
         columns = change.unfold(2, weight.shape[2], 1).transpose(1, 2).flatten(2)
         return self.linear(columns, weight.flatten(1)).transpose(1, 2)
 
+    @property
+    def _scales(self) -> bool:
+        """bfloat16 has the range of float32."""
+        return self.operand is torch.float16
+
     def _multiply(self, change: Tensor, other: Tensor) -> Tensor:
         assert self.operand is not None
+        if not self._scales:
+            with torch.autocast(change.device.type, enabled=False):
+                return (change.to(self.operand) @ other.to(self.operand)).float()
         scale = _scale(change)
         left, right = (change * scale).to(self.operand), other.to(self.operand)
         with torch.autocast(left.device.type, enabled=False):

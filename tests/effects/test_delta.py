@@ -13,7 +13,7 @@ from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta import propagation, reference
+from enformer_vep.models.enformer.delta import attention_change, reference
 from enformer_vep.models.enformer.delta.edits import affected_tokens, find_edits, receptive_reach
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
@@ -91,7 +91,7 @@ def test_chosen_bins(batch: EffectBatch, start: int, count: int) -> None:
 @given(batches(), st.sampled_from([1, 7, 20, 63]), st.integers(0, 30), st.sampled_from([0.0, LARGEST_GAIN]))
 def test_a_few_queries_at_a_time(batch: EffectBatch, step: int, first_bin: int, gain: float) -> None:
     """As on a CPU at full size; also where rows of attention maps are subtracted, as those of large gains are."""
-    with patch.object(propagation, "QUERIES_AT_ONCE", step), patch.object(differences, "LARGEST_GAIN", gain):
+    with patch.object(attention_change, "QUERIES_AT_ONCE", step), patch.object(differences, "LARGEST_GAIN", gain):
         compare(small_network(5).double(), batch, slice(first_bin, 52), 1e-10)
 
 

@@ -135,7 +135,8 @@ class DeltaEngine(NetworkEngine[Enformer]):
     def _convolve(self, batch: EffectBatch) -> tuple[Tensor, Tensor]:
         """Tokens of the reference windows [G, T, C] and what the alternates change in them [B, T, C]."""
         if batch.sites is not None:
-            return self._convolve_sites(batch, batch.sites)
+            tokens = self._site_tokens(batch.sites)
+            return tokens, self._site_changes(batch, batch.sites, tokens)
         edits = find_edits(batch)
         local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
         x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
@@ -154,9 +155,12 @@ class DeltaEngine(NetworkEngine[Enformer]):
             self._convolve_moved_side(change[row], batch, row, moved, tokens[batch.owner[row]])
         return tokens, change
 
-    def _convolve_sites(self, batch: EffectBatch, sites: Sites) -> tuple[Tensor, Tensor]:
-        """As `_convolve`, with tokens that are computed once per contig."""
-        tokens = self._buffer.cut(sites, self._precision, self._convolve_codes)
+    def _site_tokens(self, sites: Sites) -> Tensor:
+        """Tokens of the reference windows [G, T, C], which are computed once per contig."""
+        return self._buffer.cut(sites, self._precision, self._convolve_codes)
+
+    def _site_changes(self, batch: EffectBatch, sites: Sites, tokens: Tensor) -> Tensor:
+        """What the alternates of a batch with sites change in the tokens [G, T, C] of its windows: [B, T, C]."""
         change = tokens.new_zeros(len(batch), *tokens.shape[1:])
         wide = [row for row, (start, end) in enumerate(sites.edits) if end - start > WIDEST_LOCAL_EDIT]
         local = [row for row in range(len(batch)) if row not in wide]
@@ -166,7 +170,7 @@ class DeltaEngine(NetworkEngine[Enformer]):
         for row in wide:
             reference = tokens[sites.owner[row]]
             self._convolve_moved_side(change[row], batch, row, sites.edits[row], reference)
-        return tokens, change
+        return change
 
     def _convolve_codes(self, codes: Tensor) -> Tensor:
         """Tokens [n, P / width, C] of base codes, uint8 [n, P] on the CPU."""
