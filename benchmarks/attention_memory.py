@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from enformer_vep.effects.network import Network, one_hot
-from enformer_vep.explain.attention_maps import attention_layers, attention_rows, both_strands, mean_attention
+from enformer_vep.explain.attention_maps import attention_layers, mean_attention
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.randomised import random_network
 
@@ -33,8 +33,6 @@ def predict(network: Network, window: Tensor) -> object:
 WAYS: dict[str, Callable[[Network, Tensor], object]] = {
     "nothing": lambda network, window: None,
     "mean over layers and heads": mean_attention,
-    "mean, both strands": lambda network, window: both_strands(lambda codes: mean_attention(network, codes), window),
-    "rows of 3 queries, every layer and head": lambda network, window: attention_rows(network, window, [7, 8, 9]),
     "all maps kept": lambda network, window: [layer.clone() for layer in attention_layers(network, window)],
     "a plain forward pass": predict,
 }
@@ -65,7 +63,7 @@ def measure(way: str, config: EnformerConfig) -> str:
 def main() -> None:
     small = "--small" in sys.argv
     if "--one" in sys.argv:
-        print(measure(sys.argv[-1], SMALL if small else EnformerConfig()))
+        print(measure(sys.argv[-1], SMALL if small else EnformerConfig()), flush=True)
         return
     print("what\twith_weights_MiB\tpeak_beside_MiB", flush=True)
     for way in WAYS:
