@@ -17,11 +17,11 @@ Floats = npt.NDArray[np.float32]
 MOST_ROWS = 6
 """Rows that are drawn; of more the first."""
 _SIDE, _ROW_HEIGHT = 6.4, 0.85
-_STRONGEST = 0.995
-"""Quantile of the map where the colours end."""
+_FAINTEST, _STRONGEST = 0.02, 0.995
+"""Quantiles of the map where the colours begin and end."""
 _SPAN = 1000
-"""Colours and rows begin so many times below even attention, 1 / n: what is less is nothing for any practical purpose,
-and with softmax it can be less by twenty orders of magnitude."""
+"""Colours and rows begin at most so many times below even attention, 1 / n: what is less is nothing for any practical
+purpose, and with softmax it can be less by twenty orders of magnitude."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def draw_attention(attention: Floats, start: int, width: int, rows: Sequence[Dra
 
 
 def _floor(attention: Floats) -> float:
-    return 1 / (_SPAN * len(attention))
+    return max(float(np.quantile(attention, _FAINTEST)), 1 / (_SPAN * len(attention)))
 
 
 def _draw_map(figure: "Figure", panel: Any, attention: Floats, edges: npt.NDArray[np.float64]) -> None:

@@ -42,6 +42,12 @@ def test_map_and_rows_lie_on_the_contig(attention, tmp_path):
     assert (tmp_path / "map.png").stat().st_size > 10_000
 
 
+def test_colours_begin_where_the_map_does(attention):
+    figure = draw_attention(attention + 0.01, 0, WIDTH, rows(attention, 1), "title")
+    (image,) = figure.axes[0].get_images()
+    assert np.isclose(image.norm.vmin, 0.01)
+
+
 def test_rows_that_are_too_many(attention):
     figure = draw_attention(attention, 0, WIDTH, rows(attention, MOST_ROWS + 2), "title")
     assert figure.axes[0].get_title() == f"title (first {MOST_ROWS} of {MOST_ROWS + 2} rows)"
