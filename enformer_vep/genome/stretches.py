@@ -31,7 +31,7 @@ class Stretch:
     """Consecutive bases that are changed, or one allele that is scored beside them.
 
     Attributes:
-        contig: As the genome has it, that of an ALT allele's background included.
+        contig: As the genome has it, or the variants that it lies around; or an ALT allele's background.
         start: First base that is changed.
         end: One past the last.
         centre: Base in the middle of the window.
@@ -73,7 +73,8 @@ class Stretch:
         if self.allele is not None:
             yield self.allele
             return
-        letters = genome.fetch(self.contig, self.start - 1, self.end).decode("ascii", "replace")
+        contig = genome.resolve(self.contig) or ""
+        letters = genome.fetch(contig, self.start - 1, self.end).decode("ascii", "replace")
         before, *bases = (letter if letter in _BASES else "N" for letter in letters)
         record, deleted = itertools.count(), self.deleted(deletions)
         for index, base in enumerate(bases):
@@ -82,7 +83,7 @@ class Stretch:
                 gone = "".join(bases[index : index + deletions])
                 if position == 1:
                     # Nothing comes before a contig's first base: VCF writes the base after.
-                    after = genome.fetch(self.contig, deletions, deletions + 1).decode("ascii", "replace")
+                    after = genome.fetch(contig, deletions, deletions + 1).decode("ascii", "replace")
                     yield Variant(self.contig, 1, self.name, gone + after, after, next(record))
                 else:
                     anchor = bases[index - 1] if index else before
@@ -247,14 +248,15 @@ def stretches_around(variants: Sequence[Variant], genome: Genome, flank: int) ->
         fits = contig is not None and length <= LONGEST_ALLELE
         if fits and check_variant(variant, genome, _NO_LIMIT) is Status.OK:
             assert contig is not None
-            parts |= dict.fromkeys(_both_backgrounds(variant, contig, genome, flank))
+            parts |= dict.fromkeys(_both_backgrounds(variant, genome.contigs[contig], flank))
         else:
             parts[Stretch(variant.contig, variant.start, variant.end, variant.start, variant)] = None
     return tuple(parts)
 
 
-def _both_backgrounds(variant: Variant, contig: str, genome: Genome, flank: int) -> Iterator[Stretch]:
-    start, size = max(variant.start - flank, 0), genome.contigs[contig]
+def _both_backgrounds(variant: Variant, size: int, flank: int) -> Iterator[Stretch]:
+    """Around an allele on a contig of so many bp."""
+    contig, start = variant.contig, max(variant.start - flank, 0)
     yield Stretch(contig, start, min(variant.end + flank, size), variant.start)
     yield Stretch(contig, variant.start, variant.end, variant.start, variant)
     end, size = variant.start + len(variant.alternate), size + len(variant.alternate) - len(variant.reference)
