@@ -17,7 +17,7 @@ _NOT_HERE = (
 
 
 @click.command()
-@click.argument("variants", required=False)
+@click.argument("variants", required=False, default="")
 @all_but(input_options, "variants")
 @click.option(
     "-o", "--output", "destination", default="-", show_default=True,
