@@ -31,17 +31,17 @@ def main() -> None:
     options = parse_arguments()
     path = options.results / "mpra_saturation.tsv"
     if options.data is not None:
-        table = compare(options.data, options.element, options.model)
-        path.write_text(f"# {options.note}\n{table.to_csv(sep='\t', index=False, float_format='%.4g')}")
+        rows = compare(options.data, options.element, options.model).to_csv(
+            sep="\t", index=False, float_format="%.4g", lineterminator="\n"
+        )
+        path.write_text(f"# {options.note}\n{rows}")
     table = pd.read_csv(path, sep="\t", comment="#")
-    print(words := in_words(table))
+    words = in_words(table)
+    print(words)
     if options.figure is not None:
         sides = [mapped(table, column) for column in ("measured", "predicted")]
-        title = f"{options.element}: {words}"
-        save_figure(
-            draw_saturation(sides, "effect minus the mean of the four bases, in standard deviations", title),
-            options.figure,
-        )
+        label = "effect minus the mean of the four bases, in standard deviations"
+        save_figure(draw_saturation(sides, label, f"{options.element}: {words}"), options.figure)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -37,7 +37,6 @@ def draw_logo(panel: Any, sequence: str, heights: npt.NDArray[np.floating[Any]],
             for letter, height, place in zip(sequence, map(float, heights), places, strict=True)
             if letter == base and np.isfinite(height) and height
         ]
-        # In the units of the panel, which a collection of shapes without offsets would be moved out of.
         collection = PathCollection(shapes, facecolors=colour, linewidths=0)
         collection.set_transform(panel.transData)
         panel.add_collection(collection, autolim=False)
