@@ -5,6 +5,7 @@ and half-open.
 """
 
 import itertools
+import logging
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from enformer_vep.genome.windows import centre_index, window_start
 
 LONGEST_ALLELE = 1000
 """Alleles with more bases are scored, but nothing around them is changed."""
+
+logger = logging.getLogger(__name__)
 
 _BASES = "ACGT"
 _NO_LIMIT = 2**62
@@ -242,16 +245,25 @@ def stretches_around(variants: Sequence[Variant], genome: Genome, flank: int) ->
         `LONGEST_ALLELE` bases, itself alone.
     """
     parts: dict[Stretch, None] = {}
+    long = [variant for variant in variants if _length(variant) > LONGEST_ALLELE]
+    if long:
+        logger.warning(
+            "%d alleles have more than %d bases (first %s:%d): nothing around them is changed",
+            *(len(long), LONGEST_ALLELE, long[0].contig, long[0].position),
+        )
     for variant in variants:
         contig = genome.resolve(variant.contig)
-        length = max(len(variant.reference), len(variant.alternate))
-        fits = contig is not None and length <= LONGEST_ALLELE
+        fits = contig is not None and _length(variant) <= LONGEST_ALLELE
         if fits and check_variant(variant, genome, _NO_LIMIT) is Status.OK:
             assert contig is not None
             parts |= dict.fromkeys(_both_backgrounds(variant, genome.contigs[contig], flank))
         else:
             parts[Stretch(variant.contig, variant.start, variant.end, variant.start, variant)] = None
     return tuple(parts)
+
+
+def _length(variant: Variant) -> int:
+    return max(len(variant.reference), len(variant.alternate))
 
 
 def _both_backgrounds(variant: Variant, size: int, flank: int) -> Iterator[Stretch]:
