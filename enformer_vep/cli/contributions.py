@@ -1,6 +1,6 @@
 """`enformer-vep contributions`: which bases a prediction rests on."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +135,9 @@ def contributions(
 
     table, outputs = _sorted_outputs(destinations, figure)
     gene_settings = _take(GeneSettings, options) if genes else None
-    # Where None is a choice, not a default.
     settings = _take(ContributionSettings, {**options, "genes": gene_settings})
-    if options["centre_bins"] is None:
-        from dataclasses import replace
-
-        settings = replace(settings, centre_bins=None)
+    # None is all of them here, not the default.
+    settings = replace(settings, centre_bins=options["centre_bins"])
     request = ContributionRequest(
         genome=genome,
         settings=settings,
