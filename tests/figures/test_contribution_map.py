@@ -37,7 +37,7 @@ def test_panels(signed: bool) -> None:
     for number in range(2):
         stretches, bases = panels[2 * number], panels[2 * number + 1]
         np.testing.assert_allclose(stretches.patches[0].get_data().values, what.pooled[number])
-        assert (stretches.get_ylim()[0] < 0) is signed
+        assert bool(stretches.get_ylim()[0] < 0) is signed
         assert stretches.get_xlim() == pytest.approx((START / 1e6, (START + LENGTH) / 1e6))
         letters = sum(len(collection.get_paths()) for collection in bases.collections)
         middle = LENGTH // 2 - 1
