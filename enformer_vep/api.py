@@ -8,9 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from enformer_vep.effects.devices import resolve_device
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.explain.contributor import make_contributor
+from enformer_vep.explain.contributor import open_contributor
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.encoding import UNKNOWN, Codes, encode
 from enformer_vep.genome.fasta import Genome
@@ -19,11 +18,10 @@ from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.genome.windows import centre_index
-from enformer_vep.models.checkpoints import LoadedModel, load_model
+from enformer_vep.models.checkpoints import LoadedModel
 from enformer_vep.scoring.assembly import make_scorer, open_model
 from enformer_vep.scoring.batches import Reference, place_variant, score_variants
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.scoring.track_tables import track_table
 from enformer_vep.settings import ComputeSettings, ContributionSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
 
@@ -197,11 +195,7 @@ def contributions(
         raise InputError("a single sequence is given: put it into a list")
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
-    loaded = model
-    if isinstance(loaded, str):
-        loaded = load_model(loaded, organisms=(settings.organism,), window=compute.window)
-    table = track_table(loaded, settings.organism, targets)
-    contributor = make_contributor(loaded, settings, table, resolve_device(compute.device))
+    contributor = open_contributor(model, settings, compute, targets)
     geometry = contributor.plan.in_use
     wanted = geometry.bins_around(centre_index(geometry.window), settings.centre_bins) or range(geometry.bins)
     explained = contributor.targets([wanted])

@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from enformer_vep import __version__
-from enformer_vep.effects.devices import resolve_device
 from enformer_vep.errors import UsageError
 from enformer_vep.explain.attention_windows import (
     MapWindow,
@@ -34,7 +33,7 @@ from enformer_vep.explain.contribution_outputs import (
     opened_outputs,
     rows_of,
 )
-from enformer_vep.explain.contributor import Contributor, make_contributor
+from enformer_vep.explain.contributor import Contributor, open_contributor
 from enformer_vep.files.signals import StopRequest, stop_request
 from enformer_vep.files.summary import write_summary
 from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
@@ -48,7 +47,6 @@ from enformer_vep.jobs.shards import Shard, parse_shard
 from enformer_vep.jobs.unit_tables import Progress, UnitTable
 from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.scoring.threads import threads_of_each, use_threads
-from enformer_vep.scoring.track_tables import track_table
 from enformer_vep.settings import GeneSettings
 from enformer_vep.settings.contribution_settings import ContributionRequest
 from enformer_vep.settings.explain_attention import CENTER, TSS
@@ -86,8 +84,7 @@ def explain_windows(request: ContributionRequest, progress: Progress) -> RunSumm
         threads = use_threads(request.compute.threads)
         settings = request.settings
         model = load_model(request.model, organisms=(settings.organism,), window=request.compute.window)
-        table = track_table(model, settings.organism, request.targets)
-        contributor = make_contributor(model, settings, table, resolve_device(request.compute.device))
+        contributor = open_contributor(model, settings, request.compute, request.targets)
         in_use = contributor.plan.in_use
         _check_width(settings.width, in_use.window)
         usual = (CENTER,) if settings.genes is None else (TSS,)

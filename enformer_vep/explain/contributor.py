@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from enformer_vep.effects.devices import resolve_device
 from enformer_vep.effects.effect import reverse_complement
 from enformer_vep.effects.network import Network, one_hot, placed_on
 from enformer_vep.explain.contributions import contributions
 from enformer_vep.explain.gradients import Gradients, Target, differentiate, integrated_gradients
 from enformer_vep.explain.target_tracks import TargetTracks, choose_targets
 from enformer_vep.genome.bins import BinPlan, plan_bins, whole_bins
-from enformer_vep.models.checkpoints import LoadedModel
-from enformer_vep.settings import Precision
+from enformer_vep.models.checkpoints import LoadedModel, load_model
+from enformer_vep.scoring.track_tables import track_table
+from enformer_vep.settings import ComputeSettings, Precision
 from enformer_vep.settings.contribution_settings import ContributionSettings, Recipe
 from enformer_vep.tracks.table import TrackTable
 
@@ -141,6 +144,23 @@ def add_shifted(total: Tensor, gradients: Tensor, shift: int) -> None:
     length = total.shape[1]
     if abs(shift) < length:
         total[:, max(shift, 0) : length + min(shift, 0)] += gradients[:, max(-shift, 0) : length - max(shift, 0)]
+
+
+def open_contributor(
+    model: str | LoadedModel, settings: ContributionSettings, compute: ComputeSettings, targets: Path | None = None
+) -> Contributor:
+    """Load a model, unless it is loaded already, and make it ready; see `make_contributor`.
+
+    Args:
+        model: What `--model` takes, or a model, which stays as and where it is.
+        settings: What is asked for.
+        compute: Device and window; its threads are not set.
+        targets: Track table that takes precedence over the model's own.
+    """
+    if isinstance(model, str):
+        model = load_model(model, organisms=(settings.organism,), window=compute.window)
+    table = track_table(model, settings.organism, targets)
+    return make_contributor(model, settings, table, resolve_device(compute.device))
 
 
 def make_contributor(
