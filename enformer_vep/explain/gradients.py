@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from enformer_vep.effects.linear import pull
 from enformer_vep.effects.network import Network, Segment, one_hot, placed_on
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.errors import ModelError, UsageError
@@ -230,8 +229,16 @@ def _backward(
     with torch.enable_grad():
         top = inputs[-1].detach().requires_grad_()
         values = readout.values(network, top, mask)
-        gradients = pull(values, top, torch.eye(len(values)).to(values))
+        gradients = _pull(values, top, torch.eye(len(values)).to(values))
         for segment, below in zip(reversed(segments), reversed(inputs[:-1]), strict=True):
             x = below.detach().requires_grad_()
-            gradients = pull(segment(x), x, gradients)
+            gradients = _pull(segment(x), x, gradients)
     return Gradients(values.detach(), gradients[:, 0])
+
+
+def _pull(output: Tensor, x: Tensor, gradients: Tensor) -> Tensor:
+    """Carry gradients [n, ...] with respect to `output`, which was computed of `x`, to `x`: [n, ...]."""
+    last = len(gradients) - 1
+    return torch.stack(
+        [torch.autograd.grad(output, x, one, retain_graph=number < last)[0] for number, one in enumerate(gradients)]
+    )
