@@ -12,8 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 def symmetrised(maps: Floats) -> Floats:
     """The symmetric part of maps [.., T, T]: (A + its transpose) / 2."""
-    result: Floats = (maps + np.swapaxes(maps, -1, -2)) / 2
-    return result
+    return (maps + np.swapaxes(maps, -1, -2)) * np.float32(0.5)
 
 
 class OverlappingMaps:

@@ -46,9 +46,8 @@ class Pixels:
 
     def joined(self, later: "Pixels") -> "Pixels":
         """With those that follow on the same contig."""
-        pairs = ((self.first, later.first), (self.second, later.second), (self.values, later.values))
-        first, second, values = map(np.concatenate, pairs)
-        return Pixels(self.contig, first, second, values)
+        first, second = np.append(self.first, later.first), np.append(self.second, later.second)
+        return Pixels(self.contig, first, second, np.append(self.values, later.values))
 
 
 def require_cooler() -> Any:
@@ -181,7 +180,7 @@ def _bins(lengths: Mapping[str, int], width: int) -> pd.DataFrame:
     contigs = np.repeat(np.arange(len(lengths)), [len(some) for some in starts.values()])
     first = np.concatenate(list(starts.values()))
     ends = np.minimum(first + width, np.array(list(lengths.values()))[contigs])
-    names = pd.Categorical.from_codes(contigs, categories=list(lengths), ordered=True)
+    names = pd.Categorical.from_codes(contigs, categories=pd.Index(list(lengths)), ordered=True)
     return pd.DataFrame({"chrom": names, "start": first, "end": ends})
 
 

@@ -178,8 +178,8 @@ def test_shards_join(attend: Command, command: Command, vcf: Path, tmp_path: Pat
 @pytest.mark.parametrize(("options", "words"), [
     ((), "nothing says where windows are: give VARIANTS"),
     (("-r", "chr1"), "has no middle: write chr22:1000"),
-    (("-r", "chr1:4000", "--layers", "2"), "--layers 2: model small has 2, numbered from 0"),
-    (("-r", "chr1:4000", "--heads", "0-5"), "--heads 2: model small has 2"),
+    (("-r", "chr1:4000", "--layers", "2"), "--layers 2: model small.safetensors has 2, numbered from 0"),
+    (("-r", "chr1:4000", "--heads", "0-5"), "--heads 2: model small.safetensors has 2"),
     (("-r", "chr1:4000", "--layers", "x"), "write numbers from 0 and ranges"),
     (("-r", "chr1:4000", "--query", "tss"), "give one with --genes"),
     (("-r", "chr1:4000", "--query", "chr1"), "has no middle"),

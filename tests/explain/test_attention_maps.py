@@ -66,6 +66,12 @@ def exact(tiny: Enformer, golden: Mapping[str, np.ndarray], monkeypatch: pytest.
 
 
 @pytest.fixture(scope="module")
+def double(tiny: Enformer) -> Enformer:
+    """In float64, so that nothing but a mistake differs. Shared: do not change it."""
+    return copy.deepcopy(tiny).double()
+
+
+@pytest.fixture(scope="module")
 def windows() -> torch.Tensor:
     codes = torch.randint(0, 4, (2, WINDOW), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     codes[1, 500:900] = 4
@@ -109,13 +115,12 @@ def test_float32_with_a_table_of_our_own(tiny: Enformer, golden: Mapping[str, np
 
 @pytest.mark.parametrize("tokens", [1, 5, 24])
 def test_convolutions_in_parts(
-    tiny: Enformer, windows: torch.Tensor, tokens: int, monkeypatch: pytest.MonkeyPatch
+    double: Enformer, windows: torch.Tensor, tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network_module, "TOKENS_AT_ONCE", tokens)
-    network = copy.deepcopy(tiny).double()
     x = one_hot(windows, torch.float64)
     with torch.no_grad():
-        assert relative_error(network.convolve_in_parts(x), network.convolve(x)) < 1e-13
+        assert relative_error(double.convolve_in_parts(x), double.convolve(x)) < 1e-13
 
 
 def test_a_map_does_not_outlive_the_next(tiny: Enformer, windows: torch.Tensor) -> None:
@@ -127,14 +132,14 @@ def test_a_map_does_not_outlive_the_next(tiny: Enformer, windows: torch.Tensor) 
         assert sum(one() is not None for one in alive) <= 1
 
 
-def test_chosen_layers_and_heads(tiny: Enformer, windows: torch.Tensor) -> None:
-    layers = torch.stack(list(attention_layers(tiny, windows)), dim=1)
+def test_chosen_layers_and_heads(double: Enformer, windows: torch.Tensor) -> None:
+    layers = torch.stack(list(attention_layers(double, windows)), dim=1)
     assert layers.shape == (2, LAYERS, HEADS, TOKENS, TOKENS)
-    assert torch.allclose(layers.sum(-1), torch.ones(()))
+    assert torch.allclose(layers.sum(-1), torch.ones((), dtype=torch.float64))
     expected = layers[:, 1:, [0, 3]].mean((1, 2))
-    assert relative_error(mean_attention(tiny, windows, layers=[1], heads=[0, 3]), expected) < 1e-6
-    first = attention_rows(tiny, windows, [7], layers=[0])
-    assert relative_error(first[:, 0, :, 0], layers[:, 0, :, 7]) < 1e-6
+    assert relative_error(mean_attention(double, windows, layers=[1], heads=[0, 3]), expected) < 1e-13
+    first = attention_rows(double, windows, [7], layers=[0])
+    assert relative_error(first[:, 0, :, 0], layers[:, 0, :, 7]) < 1e-13
 
 
 def test_layers_behind_the_last_one_are_not_computed(
@@ -161,33 +166,33 @@ def test_layers_and_heads_that_do_not_exist(
         mean_attention(tiny, windows, layers, heads)
 
 
-def test_the_strands_are_averaged(tiny: Enformer, windows: torch.Tensor) -> None:
+def test_the_strands_are_averaged(double: Enformer, windows: torch.Tensor) -> None:
     def compute(codes: torch.Tensor) -> torch.Tensor:
-        return mean_attention(tiny, codes)
+        return mean_attention(double, codes)
 
     forward, reverse = compute(windows), compute(reverse_complement(windows))
     average = both_strands(compute, windows)
-    assert relative_error(average, (forward + torch.flip(reverse, (1, 2))) / 2) < 1e-6
+    assert relative_error(average, (forward + torch.flip(reverse, (1, 2))) / 2) < 1e-13
     # Read on the other strand, a window has the same map with both axes turned around.
-    assert relative_error(both_strands(compute, reverse_complement(windows)).flip(1, 2), average) < 1e-6
+    assert relative_error(both_strands(compute, reverse_complement(windows)).flip(1, 2), average) < 1e-13
     assert relative_error(reverse.flip(1, 2), forward) > 0.01
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_shifts_are_averaged_where_bins_are_the_same(tiny: Enformer, reverse: bool) -> None:
+def test_shifts_are_averaged_where_bins_are_the_same(double: Enformer, reverse: bool) -> None:
     contig = torch.randint(0, 4, (1, WINDOW + 1000), generator=torch.Generator().manual_seed(5), dtype=torch.uint8)
     shifts = (-130, 0, 1, 256)
-    plan = plan_map_bins(tiny, shifts, reverse)
+    plan = plan_map_bins(double, shifts, reverse)
     assert (plan.in_use.first, plan.in_use.bins) == (256, TOKENS - 3)
     windows = [contig[:, 500 + shift : 500 + shift + WINDOW] for shift in shifts]
-    result = averaged_attention(tiny, windows, plan, reverse)
+    result = averaged_attention(double, windows, plan, reverse)
     parts = []
     for codes, first in zip(windows, (3, 2, 2, 0), strict=True):
         bins = slice(first, first + TOKENS - 3)
-        parts.append(mean_attention(tiny, codes)[:, bins, bins])
+        parts.append(mean_attention(double, codes)[:, bins, bins])
         if reverse:
-            parts.append(mean_attention(tiny, reverse_complement(codes)).flip(1, 2)[:, bins, bins])
-    assert relative_error(result, torch.stack(parts).mean(0)) < 1e-6
+            parts.append(mean_attention(double, reverse_complement(codes)).flip(1, 2)[:, bins, bins])
+    assert relative_error(result, torch.stack(parts).mean(0)) < 1e-13
 
 
 def test_a_family_without_attention() -> None:
