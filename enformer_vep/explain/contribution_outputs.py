@@ -25,6 +25,7 @@ from enformer_vep.genome.encoding import Codes
 from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.genome.variants import Status
 from enformer_vep.settings.contribution_settings import POOLED_WIDTH, ContributionOutputs, Recipe
+from enformer_vep.settings.explain_attention import CENTER
 from enformer_vep.tables.bigwig import Interval, write_bigwig
 from enformer_vep.tables.line_writer import LineWriter
 from enformer_vep.tables.npz import several_growing
@@ -253,8 +254,9 @@ def _figure(template: str, layout: Layout, genes: GeneIndex | None) -> Take:
         for query, some in zip(window.queries, by_query(explained.contributions, layout.labels), strict=True):
             place = f"{window.contig}:{window.position + 1}"
             title = window.name if window.name == place else f"{window.name} ({place})"
+            words = "the prediction in the middle" if query.name == CENTER else query.name
             drawn = DrawnContributions(
-                title=f"Contributions to {query.name}, window on {title}",
+                title=f"Contributions to {words}, window on {title}",
                 start=window.start,
                 position=window.position,
                 sequence="".join("ACGTN"[code] for code in codes),

@@ -60,25 +60,25 @@ class DrawnContributions:
 def draw_contributions(drawn: DrawnContributions) -> "Figure":
     """Draw a line of panels for each track: stretches along the window, and letters around the position.
 
-    Above them are the genes' starts; the bins whose prediction is explained are shaded.
+    Above them are the genes' starts, if there are any; the bins whose prediction is explained are shaded.
 
     Raises:
         DependencyError: matplotlib is not installed.
     """
     labels = list(drawn.labels[:MOST_LABELS])
-    figure = new_figure(_WIDTH, _GENES + _HEIGHT * len(labels) + 0.7)
-    grid = figure.add_gridspec(
-        len(labels) + 1, 2, width_ratios=(1.6, 1), height_ratios=(_GENES, *(_HEIGHT for _ in labels))
-    )
-    genes = figure.add_subplot(grid[0, 0])
-    _draw_genes(genes, drawn)
+    above = [_GENES] if drawn.genes else []
+    heights = (*above, *(_HEIGHT for _ in labels))
+    figure = new_figure(_WIDTH, sum(heights) + 0.7)
+    grid = figure.add_gridspec(len(heights), 2, width_ratios=(1.6, 1), height_ratios=heights)
+    if above:
+        _draw_genes(figure.add_subplot(grid[0, 0]), drawn)
     left_out = f" (first {len(labels)} of {len(drawn.labels)} tracks)" if len(drawn.labels) > len(labels) else ""
     figure.suptitle(drawn.title + left_out, fontsize="medium")
     for number, label in enumerate(labels):
         colour = COLOURS[number % len(COLOURS)]
-        wide = figure.add_subplot(grid[number + 1, 0], sharex=genes)
+        wide = figure.add_subplot(grid[number + len(above), 0])
         _draw_stretches(wide, drawn, number, label, colour)
-        near = figure.add_subplot(grid[number + 1, 1])
+        near = figure.add_subplot(grid[number + len(above), 1])
         _draw_bases(near, drawn, number)
         is_last = number == len(labels) - 1
         for panel in (wide, near):
@@ -98,12 +98,17 @@ def _draw_genes(panel: Any, drawn: DrawnContributions) -> None:
             name, (start / 1e6, height), xytext=(4, 0), textcoords="offset points", fontsize=6, va="center",
             annotation_clip=True,
         )  # fmt: skip
-    panel.set_xlim(drawn.start / 1e6, (drawn.start + len(drawn.sequence)) / 1e6)
+    _span(panel, drawn)
     panel.set_ylim(-0.5, 3.5)
     panel.set_yticks([])
     panel.tick_params(labelbottom=False, bottom=False)
     panel.spines[:].set_visible(False)
     panel.set_ylabel("starts", fontsize="small", rotation=0, ha="right", va="center")
+
+
+def _span(panel: Any, drawn: DrawnContributions) -> None:
+    """The window, from side to side."""
+    panel.set_xlim(drawn.start / 1e6, (drawn.start + len(drawn.sequence)) / 1e6)
 
 
 def _heights(genes: Sequence[tuple[str, int, bool]]) -> list[int]:
@@ -121,6 +126,7 @@ def _draw_stretches(panel: Any, drawn: DrawnContributions, number: int, label: s
     panel.axvline((drawn.position + 0.5) / 1e6, color="0.6", linewidth=0.6, linestyle=":")
     if drawn.signed:
         panel.axhline(0, color="0.4", linewidth=0.5)
+    _span(panel, drawn)
     _limit(panel, drawn, values, edges * 1e6)
     panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
     panel.yaxis.get_offset_text().set_fontsize("small")

@@ -1,5 +1,7 @@
 """What a picture of contributions shows, read back from its panels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,13 @@ def test_only_the_first_tracks_are_drawn() -> None:
     figure = draw_contributions(drawn(MOST_LABELS + 2))
     assert len(figure.axes) == 1 + 2 * MOST_LABELS
     assert f"first {MOST_LABELS} of {MOST_LABELS + 2} tracks" in figure.get_suptitle()
+
+
+def test_without_genes_there_is_no_panel_for_them() -> None:
+    pytest.importorskip("matplotlib")
+    figure = draw_contributions(replace(drawn(1), genes=[]))
+    assert len(figure.axes) == 2
+    assert figure.axes[0].get_xlim() == pytest.approx((START / 1e6, (START + LENGTH) / 1e6))
 
 
 def test_what_is_near_the_target_does_not_dwarf_the_rest() -> None:
