@@ -22,6 +22,8 @@ COMMANDS = {
     "export": ("enformer_vep.cli.export", "export"),
     "priors": ("enformer_vep.cli.priors", "priors"),
     "plan": ("enformer_vep.cli.plan", "plan"),
+    "contributions": ("enformer_vep.cli.contributions", "contributions"),
+    "saturate": ("enformer_vep.cli.saturate", "saturate"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),
     "verify": ("enformer_vep.cli.verify", "verify"),

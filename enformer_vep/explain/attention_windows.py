@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.bins import Geometry
@@ -18,7 +19,8 @@ from enformer_vep.genome.placing import transcription_bins
 from enformer_vep.genome.regions import CONTIG_END, Region, parse_region
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.windows import window_start
-from enformer_vep.settings.explain_attention import CENTER, TSS, AttentionSettings
+from enformer_vep.settings import GeneSettings
+from enformer_vep.settings.explain_attention import CENTER, TSS
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +127,26 @@ def middle_of(region: Region) -> int:
     return (region.start + region.end) // 2
 
 
+class QuerySettings(Protocol):
+    """What settings say of windows and queries; see `AttentionSettings`."""
+
+    @property
+    def window_grid(self) -> bool:
+        """Whether windows begin at multiples of a bin's width."""
+
+    @property
+    def queries(self) -> tuple[str, ...] | None:
+        """Which bins; None for the usual ones."""
+
+    @property
+    def center_bins(self) -> int:
+        """Bins of a position."""
+
+    @property
+    def genes(self) -> GeneSettings | None:
+        """How genes are read out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Places windows and finds the bins of their queries.
@@ -139,7 +161,7 @@ class Planner:
     genome: Genome
     genes: GeneIndex | None
     geometry: Geometry
-    settings: AttentionSettings
+    settings: QuerySettings
 
     def plan(self, centres: Iterable[MapWindow]) -> list[MapWindow]:
         """Place every window.

@@ -1,10 +1,12 @@
 """Arrays as .npz (numpy's), the largest of them written part by part."""
 
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 import numpy as np
@@ -65,12 +67,54 @@ def growing_npz(
             with _member(archive, other) as handle:
                 np.lib.format.write_array(handle, np.asanyarray(values), allow_pickle=False)
         with _member(archive, name) as handle:
-            header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_2_0(handle, header)
+            _write_header(handle, shape, dtype)
             array = GrowingArray(shape, dtype, handle, path)
             yield array
             if array.filled != shape[0]:
                 raise ValueError(f"{path}: {array.filled} of {shape[0]} parts were written")
+
+
+@contextmanager
+def several_growing(
+    path: Path, arrays: Mapping[str, tuple[tuple[int, ...], npt.DTypeLike]], others: Mapping[str, Array]
+) -> Iterator[Mapping[str, GrowingArray]]:
+    """Write an .npz with several arrays that grow side by side; complete or not at all.
+
+    They wait in files beside it, without names, since an archive takes one after the other.
+
+    Args:
+        path: The file.
+        arrays: By name the shape of each complete array, and the type of its numbers.
+        others: Further arrays by name.
+
+    Yields:
+        By name what takes the parts; as many as the shape says.
+
+    Raises:
+        OutputError: A file cannot be written.
+        ValueError: There were fewer parts, or more.
+    """
+    with ExitStack() as stack:
+        with explained(path):
+            files = {name: stack.enter_context(TemporaryFile(dir=path.parent)) for name in arrays}
+        yield {name: GrowingArray(*arrays[name], file, path) for name, file in files.items()}
+        with complete_or_absent(path) as temporary, explained(path), zipfile.ZipFile(temporary, "w") as archive:
+            for other, values in others.items():
+                with _member(archive, other) as handle:
+                    np.lib.format.write_array(handle, np.asanyarray(values), allow_pickle=False)
+            for name, (shape, dtype) in arrays.items():
+                size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+                if files[name].tell() != size:
+                    raise ValueError(f"{path}: {files[name].tell()} of {size} bytes of {name} were written")
+                files[name].seek(0)
+                with _member(archive, name) as handle:
+                    _write_header(handle, shape, dtype)
+                    shutil.copyfileobj(files[name], handle)
+
+
+def _write_header(handle: IO[bytes], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_2_0(handle, header)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:

@@ -42,7 +42,7 @@ from tests.docs import command_server
 
 EXAMPLE_DATA = REPOSITORY / "example_data"
 LINKED = ("example_data", "tools", "benchmarks", "workflow")
-COMMANDS = ("SCORE", "ATTENTION", "CALIBRATE", "TRACKS", "EVALUATE")
+COMMANDS = ("SCORE", "ATTENTION", "CALIBRATE", "CONTRIBUTIONS", "TRACKS", "EVALUATE", "SATURATE")
 NAMED_TRACKS = {
     "CNhs11841": "CAGE:bronchogenic carcinoma cell line:ChaGo-K-1",
     "CNhs12331": "CAGE:B lymphoblastoid cell line: GM12878 ENCODE, biol_rep1",
