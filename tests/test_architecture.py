@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "files": set(),
+    "statistics": set(),
     "genome": {"files"},
     "tracks": {"files"},
     "effects": {"genome.bins", "genome.encoding", "genome.windows", "settings"},
@@ -26,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "resume": {"files", "genome.alleles", "genome.variants", "tables"},
     "calibration": {"files", "genome.alleles", "settings", "tables.row"},
     "export": {"calibration", "files", "genome", "settings", "tables"},
-    "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
+    "eqtl": {"calibration.additions", "files", "genome", "settings", "statistics", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "figures": {"files"},
     "explain": {
@@ -39,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
         "resume",
         "scoring",
         "settings",
+        "statistics",
         "tables",
         "tracks",
     },
@@ -84,6 +86,7 @@ WITHOUT_TORCH = {
     "genome",
     "resume",
     "settings",
+    "statistics",
     "tables",
     "tracks",
 }

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from enformer_vep.eqtl.eqtl_settings import LabelSettings
-from enformer_vep.eqtl.label_columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS, find_columns
+from enformer_vep.eqtl.label_columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS
 from enformer_vep.eqtl.outcomes import Outcome
-from enformer_vep.eqtl.spelling import gene_without_version, split_variant
-from enformer_vep.eqtl.text_tables import read_text_columns
 from enformer_vep.errors import InputError
+from enformer_vep.genome.spelling import gene_without_version, split_variant
+from enformer_vep.tables.column_roles import find_columns
+from enformer_vep.tables.text_tables import read_text_columns
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_lists(positives: Path, negatives: Path, settings: LabelSettings) -> pd.
 def _standard_table(path: Path, settings: LabelSettings) -> pd.DataFrame:
     """One column per role, one row per ALT allele."""
     text = read_text_columns(path)
-    found = find_columns(list(text.columns), settings.columns, source=str(path))
+    found = find_columns(list(text.columns), ALIASES, settings.columns, source=str(path))
     logger.debug("%s: %s", path, ", ".join(f"{role} is {name}" for role, name in found.items()))
     table = pd.DataFrame({"file": str(path), "row": np.arange(1, len(text) + 1)})
     for role in ALIASES:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from enformer_vep.eqtl.score_tables import open_tables
-from enformer_vep.eqtl.text_tables import read_text_columns
 from enformer_vep.errors import InputError
+from enformer_vep.tables.text_tables import read_text_columns
 from tests.builders import write_text
 from tests.eqtl import toy
 

@@ -1,11 +1,13 @@
-"""Opens delimited text, plain or compressed, and says in one line what is wrong with it.
+"""Reads delimited text, plain or compressed, and says in one line what is wrong with it; writes small tables.
 
 Tab-separated tables are not quoted: a `"` is a letter like others. Comma-separated ones are, as spreadsheets write
 them, but a field ends in the line in which it starts: otherwise one stray `"` would swallow the rows up to the next.
 """
 
 import csv
+import math
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -81,3 +83,14 @@ def _fields(path: Path, where: str, line: str) -> list[str]:
             f'{path}, {where}: a " is not closed, or text follows it ({error}); '
             'write " within a quoted value twice, or separate by tabs'
         ) from error
+
+
+def table_text(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+    """Tab-separated text; numbers with six digits, NA for NaN."""
+    return "".join("\t".join(map(_cell, row)) + "\n" for row in (columns, *rows))
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return "NA" if math.isnan(value) else f"{value:.6g}"
