@@ -13,13 +13,11 @@ from enformer_vep.eqtl.outcomes import Outcome
 from enformer_vep.errors import InputError
 from enformer_vep.genome.spelling import gene_without_version, split_variant
 from enformer_vep.tables.column_roles import find_columns
-from enformer_vep.tables.text_tables import read_text_columns
+from enformer_vep.tables.text_tables import LABEL_WORDS, MISSING, read_text_columns
 
 logger = logging.getLogger(__name__)
 
 NUMBERS = ("pip", "distance", "effect", "label", "frequency")
-_MISSING = {"", "na", "nan", ".", "none", "null"}
-_LABELS = {"true": "1", "yes": "1", "positive": "1", "false": "0", "no": "0", "negative": "0"}
 _SIGNS = {"+": "1", "-": "-1"}
 
 
@@ -104,16 +102,16 @@ def _refuse(bad: pd.Series, table: pd.DataFrame, path: Path, role: str, wanted: 
 
 def _numbers(table: pd.DataFrame, role: str, path: Path) -> pd.Series:
     text = table[role]
-    words = {"label": _LABELS, "effect": _SIGNS}.get(role, {})
+    words = {"label": LABEL_WORDS, "effect": _SIGNS}.get(role, {})
     known = text.str.casefold().map(lambda value: words.get(value, value))
-    missing = known.isin(_MISSING)
+    missing = known.isin(MISSING)
     numbers = pd.to_numeric(known.mask(missing), errors="coerce").astype("float64")
     _refuse(numbers.isna() & ~missing, table, path, role, "a number")
     return numbers
 
 
 def _named(names: pd.Series) -> pd.Series:
-    return names.where(~names.str.casefold().isin(_MISSING), "")
+    return names.where(~names.str.casefold().isin(MISSING), "")
 
 
 def _groups(table: pd.DataFrame, name: str | None, path: Path) -> pd.Series:

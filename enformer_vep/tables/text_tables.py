@@ -5,23 +5,39 @@ them, but a field ends in the line in which it starts: otherwise one stray `"` w
 """
 
 import csv
+import io
 import math
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from enformer_vep.errors import InputError
 from enformer_vep.files.reading import open_text
 
+MISSING = frozenset({"", "na", "nan", ".", "none", "null"})
+"""Words for nothing, in small letters."""
 
-def read_text_columns(path: Path) -> pd.DataFrame:
+LABEL_WORDS = {"true": "1", "yes": "1", "positive": "1", "false": "0", "no": "0", "negative": "0"}
+"""Words for a label of 1 or 0, in small letters."""
+
+_BROWSER_LINES = ("track ", "track\t", "browser ")
+
+
+def read_text_columns(path: Path, bed_columns: Sequence[str] = ()) -> pd.DataFrame:
     """Reads a whole table, tab or else comma separated; every value is the text that stands there.
 
     `##` lines before the header are passed over. Where every name in the header of a tab-separated table stands in
     quotes (as R writes them), those around values go as well. A value is "" where a row is short.
+
+    Args:
+        path: The table.
+        bed_columns: With these, BED is read as well, told from a table by a number in its second column: they are
+            the names of its columns, of which it may have fewer; further ones are called column_7 and so on.
 
     Raises:
         InputError: The file is missing, empty, cut or not text, a row has more fields than the header, or a quote is
@@ -29,17 +45,61 @@ def read_text_columns(path: Path) -> pd.DataFrame:
     """
     with open_text(path, "table") as text:
         line = text.readline()
-        while line.startswith("##"):
+        while line.startswith("##") or (bed_columns and _is_remark(line)):
             line = text.readline()
         if not line.strip():
             raise InputError(f"{path} is empty; check the command that it comes from")
         try:
+            if bed_columns and _is_bed(line):
+                return _bed(line, text, bed_columns)
             return _tab_separated(line, text) if "\t" in line else _comma_separated(path, line, text)
         except pd.errors.EmptyDataError:
             raise InputError(f"{path} has a header but no rows; check the command that it comes from") from None
         except (ValueError, pd.errors.ParserWarning) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{path}: cannot read the table ({reason}); check that row") from error
+
+
+def read_numbers(text: pd.Series, path: Path, name: str) -> npt.NDArray[np.float64]:
+    """float64 [rows] of a column's text; NaN for `MISSING`.
+
+    Raises:
+        InputError: A value is no number; the message names the first such row.
+    """
+    missing = text.str.strip().str.casefold().isin(MISSING)
+    numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(np.isnan(numbers) & ~missing.to_numpy())
+    if len(bad):
+        raise InputError(f"{path}, row {bad[0] + 1}: {name} {text.iloc[bad[0]]} is not a number; correct it")
+    return numbers
+
+
+def read_positions(text: pd.Series, path: Path, name: str) -> npt.NDArray[np.int64]:
+    """int64 [rows] of a column's text; InputError names the first row that has no whole number from 0 up."""
+    bad = np.flatnonzero(~text.str.strip().str.fullmatch(r"\d{1,15}").to_numpy(dtype=np.bool_))
+    if len(bad):
+        value = text.iloc[bad[0]] or "(empty)"
+        raise InputError(f"{path}, row {bad[0] + 1}: {name} {value} is not a position; correct it")
+    return text.to_numpy().astype(np.int64)
+
+
+def _is_remark(line: str) -> bool:
+    """What BED may have before its first region; a header may begin with # as well, and has no space before a tab."""
+    return line.startswith(_BROWSER_LINES) or (line.startswith("#") and "\t" not in line)
+
+
+def _is_bed(line: str) -> bool:
+    fields = line.split()
+    return len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()
+
+
+def _bed(line: str, text: TextIO, columns: Sequence[str]) -> pd.DataFrame:
+    count = len(line.rstrip("\r\n").split("\t")) if "\t" in line else len(line.split())
+    names = [*columns[:count], *(f"column_{number}" for number in range(len(columns) + 1, count + 1))]
+    rows = io.StringIO(line + text.read())
+    if "\t" in line:
+        return _tab_separated("\t".join(names), rows)
+    return pd.read_csv(rows, sep=r"\s+", names=names, header=None, dtype=str, keep_default_na=False, index_col=False)
 
 
 def _tab_separated(line: str, text: TextIO) -> pd.DataFrame:
