@@ -8,7 +8,7 @@ import csv
 import io
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -25,10 +25,13 @@ MISSING = frozenset({"", "na", "nan", ".", "none", "null"})
 LABEL_WORDS = {"true": "1", "yes": "1", "positive": "1", "false": "0", "no": "0", "negative": "0"}
 """Words for a label of 1 or 0, in small letters."""
 
+Keep = Callable[[pd.DataFrame], "pd.Series[bool]"]
+
+_CHUNK = 100_000  # rows
 _BROWSER_LINES = ("track ", "track\t", "browser ")
 
 
-def read_text_columns(path: Path, bed_columns: Sequence[str] = ()) -> pd.DataFrame:
+def read_text_columns(path: Path, bed_columns: Sequence[str] = (), keep: Keep | None = None) -> pd.DataFrame:
     """Reads a whole table, tab or else comma separated; every value is the text that stands there.
 
     `##` lines before the header are passed over. Where every name in the header of a tab-separated table stands in
@@ -38,6 +41,10 @@ def read_text_columns(path: Path, bed_columns: Sequence[str] = ()) -> pd.DataFra
         path: The table.
         bed_columns: With these, BED is read as well, told from a table by a number in its second column: they are
             the names of its columns, of which it may have fewer; further ones are called column_7 and so on.
+        keep: Says which rows to keep, of some thousands at a time; the others take no memory. All unless given.
+
+    Returns:
+        With the 0-based number of each row in the file as its index.
 
     Raises:
         InputError: The file is missing, empty, cut or not text, a row has more fields than the header, or a quote is
@@ -52,7 +59,10 @@ def read_text_columns(path: Path, bed_columns: Sequence[str] = ()) -> pd.DataFra
         try:
             if bed_columns and _is_bed(line):
                 return _bed(line, text, bed_columns)
-            return _tab_separated(line, text) if "\t" in line else _comma_separated(path, line, text)
+            if "\t" in line:
+                return _tab_separated(line, text, keep)
+            table = _comma_separated(path, line, text)
+            return table if keep is None else table[keep(table)]
         except pd.errors.EmptyDataError:
             raise InputError(f"{path} has a header but no rows; check the command that it comes from") from None
         except (ValueError, pd.errors.ParserWarning) as error:
@@ -70,7 +80,8 @@ def read_numbers(text: pd.Series, path: Path, name: str) -> npt.NDArray[np.float
     numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(np.isnan(numbers) & ~missing.to_numpy())
     if len(bad):
-        raise InputError(f"{path}, row {bad[0] + 1}: {name} {text.iloc[bad[0]]} is not a number; correct it")
+        row = text.index[bad[0]] + 1
+        raise InputError(f"{path}, row {row}: {name} {text.iloc[bad[0]]} is not a number; correct it")
     return numbers
 
 
@@ -79,7 +90,7 @@ def read_positions(text: pd.Series, path: Path, name: str) -> npt.NDArray[np.int
     bad = np.flatnonzero(~text.str.strip().str.fullmatch(r"\d{1,15}").to_numpy(dtype=np.bool_))
     if len(bad):
         value = text.iloc[bad[0]] or "(empty)"
-        raise InputError(f"{path}, row {bad[0] + 1}: {name} {value} is not a position; correct it")
+        raise InputError(f"{path}, row {text.index[bad[0]] + 1}: {name} {value} is not a position; correct it")
     return text.to_numpy().astype(np.int64)
 
 
@@ -98,23 +109,27 @@ def _bed(line: str, text: TextIO, columns: Sequence[str]) -> pd.DataFrame:
     names = [*columns[:count], *(f"column_{number}" for number in range(len(columns) + 1, count + 1))]
     rows = io.StringIO(line + text.read())
     if "\t" in line:
-        return _tab_separated("\t".join(names), rows)
+        return _tab_separated("\t".join(names), rows, None)
     return pd.read_csv(rows, sep=r"\s+", names=names, header=None, dtype=str, keep_default_na=False, index_col=False)
 
 
-def _tab_separated(line: str, text: TextIO) -> pd.DataFrame:
+def _tab_separated(line: str, text: TextIO, keep: Keep | None) -> pd.DataFrame:
     names = [name.strip() for name in line.split("\t")]
     with warnings.catch_warnings():
         # pandas only warns when it drops the fields that a row has too many.
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        table = pd.read_csv(
+        chunks = pd.read_csv(
             text, sep="\t", names=names, header=None, dtype=str, keep_default_na=False, index_col=False,
-            quoting=csv.QUOTE_NONE,
+            quoting=csv.QUOTE_NONE, chunksize=_CHUNK,
         )  # fmt: skip
-    table = table.fillna("")
-    if not all(len(name) > 1 and name[0] == name[-1] == '"' for name in names):
+        tables = (_unquoted(chunk.fillna("")) for chunk in chunks)
+        return pd.concat([table if keep is None else table[keep(table)] for table in tables])
+
+
+def _unquoted(table: pd.DataFrame) -> pd.DataFrame:
+    if not all(len(name) > 1 and name[0] == name[-1] == '"' for name in table.columns):
         return table
-    table.columns = [name[1:-1] for name in names]
+    table.columns = [name[1:-1] for name in table.columns]
     return table.replace(r'^"(.*)"$', r"\1", regex=True)
 
 
