@@ -146,7 +146,7 @@ class _ScoreTable:
 
     def _numbers(self, column: ScoreColumn, path: Path) -> Floats:
         values = read_numbers(self._text[column.name], path, column.name)
-        values[~np.isfinite(values)] = np.nan
+        values = np.where(np.isfinite(values), values, np.nan)
         if column.use is Use.ABSOLUTE:
             return np.abs(values)
         return -values if column.use is Use.NEGATED else values

@@ -87,7 +87,8 @@ def draw_precision_recall(panels: Sequence[CurvePanel], bins: BinPanel | None = 
 def _draw_curves(axis: Any, panel: CurvePanel, colours: Mapping[str, str]) -> None:
     axis.axhline(panel.chance, color=REFERENCE, linestyle=":", linewidth=1)
     for name, curve in panel.curves.items():
-        axis.plot(curve.recall, curve.precision, color=colours[name], label=curve.label, linewidth=1.5)
+        # Steps, as average precision sums them up: no straight line to where the rest is called as one tie.
+        axis.step(curve.recall, curve.precision, where="pre", color=colours[name], label=curve.label, linewidth=1.5)
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axis.set_title(panel.title, fontsize="medium")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize="small")
