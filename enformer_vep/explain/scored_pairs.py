@@ -38,8 +38,20 @@ _ROLES: Aliases = {
 }
 # Of the tables of this program: what is said of a pair and is no score.
 _NO_SCORES = frozenset(
-    ("name", "strand", "class", "self_promoter", "distance", "midpoint_distance", "n_tss", "activity", "contact")
-) | {"numerator"}
+    {
+        "activity",
+        "class",
+        "contact",
+        "distance",
+        "inverse_distance",
+        "midpoint_distance",
+        "n_tss",
+        "name",
+        "numerator",
+        "self_promoter",
+        "strand",
+    }
+)
 _MEASURES = {Combine.SUM: np.nansum, Combine.MEAN: np.nanmean, Combine.MAX: np.nanmax}
 
 
