@@ -169,10 +169,8 @@ def _standard(
 
 
 def _check(found: dict[str, str], path: Path, distance: Distance) -> None:
-    needed = dict(_NEEDED)
-    needed["tss" if distance is Distance.TSS else "distance"] = (
-        distance.value if distance is Distance.TSS else "distance"
-    )
+    measure = "tss" if distance is Distance.TSS else "distance"
+    needed = {**_NEEDED, measure: measure}
     if "gene_id" not in found:
         needed["gene"] = "gene or gene_id"
     missing = [(role, words) for role, words in needed.items() if role not in found]

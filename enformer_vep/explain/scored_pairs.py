@@ -107,6 +107,8 @@ def find_scores(
             raise InputError(
                 f"{path} has none of the {len(measured)} measured pairs; check contigs, gene names and the genome"
             )
+        if not own:
+            continue
         scores |= own
         lost = (found != OK) & (outcomes == OK)
         outcomes[lost] = found[lost]
