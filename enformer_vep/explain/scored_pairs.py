@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +52,11 @@ _NO_SCORES = frozenset(
         "strand",
     }
 )
-_MEASURES = {Combine.SUM: np.nansum, Combine.MEAN: np.nanmean, Combine.MAX: np.nanmax}
+_MEASURES: dict[Combine, Callable[..., Floats]] = {
+    Combine.SUM: np.nansum,
+    Combine.MEAN: np.nanmean,
+    Combine.MAX: np.nanmax,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,7 @@ class _ScoreTable:
                 return [one.row for one, far in zip(over, away, strict=True) if far == nearest]
         return []
 
-    def _reason(self, rows: Sequence[int]) -> str:
+    def _reason(self, rows: list[int]) -> str:
         if "status" not in self._found:
             return NOT_SCORED + _NO_NUMBER
         statuses = Counter(status for status in self._text[self._found["status"]].iloc[rows] if status != OK)

@@ -127,7 +127,7 @@ def test_scores_beside_baselines(command, measured, tmp_path):
         + "".join(
             f"22\t{row['start']}\t{row['end']}\t{status}\t{row['gene_id']}.7\t{row['tss']}\t{value}\n"
             for row in cells
-            for near in [abs(int(row["start"]) - int(row["tss"])) < 100_000]
+            for near in [abs((int(row["start"]) + int(row["end"])) / 2 - int(row["tss"])) <= 98_304]
             for status, value in [("ok", -int(row["regulated"])) if near else ("out_of_reach", "NA")]
         ),
     )

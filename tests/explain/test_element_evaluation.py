@@ -59,8 +59,10 @@ def test_bins_and_what_has_no_figures(measured):
         bin_: (one.count, one.positives, one.status) for (pairs, bin_, _), one in found.items() if pairs == ALL_PAIRS
     }
     inside = (measured.distance >= 3000) & (measured.distance < 12_000)
-    assert counts["3-12kb"] == (inside.sum(), measured.positive[inside].sum(), "ok")
-    assert counts["0-3kb"][2] in ("no_positives", "no_pairs")
+    assert counts["3-12kb"] == (inside.sum(), measured.positive[inside].sum(), "no_negatives")
+    assert counts["0-3kb"] == (0, 0, "no_pairs")
+    assert counts["12-35kb"][2] == "no_positives"
+    assert counts["all"] == (91, 5, "ok")
     assert counts["100-101kb"][0] == ((measured.distance >= 100_000) & (measured.distance < 101_000)).sum()
     assert found[ALL_PAIRS, "0-3kb", "D"].figures == {}
     everyone = replace(measured, positive=measured.positive | True)
