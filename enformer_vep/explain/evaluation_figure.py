@@ -42,7 +42,7 @@ def draw_evaluation(
     """
     chosen = choices_of_pairs(measured, rankings, settings)
     whole = [one for one in results if one.distances == ALL_DISTANCES and one.status == OK]
-    words = {ALL_PAIRS: "all pairs", IN_REACH: f"within {settings.reach / 1000:g} kb of the TSS"}
+    words = {ALL_PAIRS: "all pairs", IN_REACH: f"within {settings.reach:,} bp of the TSS"}
     panels = []
     for name, title in words.items():
         found = [one for one in whole if one.pairs == name]
@@ -61,7 +61,8 @@ def _curve(one: RankedPairs, positive: npt.NDArray[np.bool_], scores: Floats) ->
     counts = curve(positive, with_missing_last(scores))
     area = one.figures[Figure.AVERAGE_PRECISION]
     label = f"{one.ranking}, AUPRC {area.value:.2f} ({area.low:.2f} to {area.high:.2f})"
-    return Curve(label, counts.true_positive_rate[1:], counts.precision)
+    # The first step begins at recall 0, as average precision counts it.
+    return Curve(label, counts.true_positive_rate, np.r_[counts.precision[0], counts.precision])
 
 
 def _bins(results: Sequence[RankedPairs], settings: PairEvaluationSettings) -> BinPanel | None:
