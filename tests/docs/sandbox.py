@@ -16,6 +16,7 @@ Made here, once per test session:
     finemapped.tsv                     labels of these variants: a PIP in two tissues
     frequencies.vcf.gz                 these and two neighbours of each, with AF
     genes.gtf.gz                       the genes of these labels
+    crispri.tsv, candidates.tsv        measured pairs of tests/data, and their elements with an activity
     dnase.bw, targets.txt              a made-up track of a part of chr22, if pybigtools is installed
     test.bed, sequences.bed            this part, as a test sequence, and as training and validation sequences
     model.safetensors                  random weights, a 2,048-bp window, real identifiers of tracks
@@ -84,6 +85,7 @@ def make_files(folder: Path) -> None:
     write_labels(folder / "finemapped.tsv")
     write_frequencies(folder / "frequencies.vcf.gz")
     write_genes(folder / "genes.gtf.gz")
+    write_measured_pairs(folder)
     if importlib.util.find_spec("pybigtools"):
         write_coverage(folder)
 
@@ -151,6 +153,15 @@ def write_genes(path: Path) -> None:
         start = position - 100 * index + 4500
         lines.append(f'{contig}\tX\tgene\t{start}\t{start + 99}\t.\t+\t.\tgene_id "GENE{index}";\n')
     bgzip(path, "".join(lines).encode())
+
+
+def write_measured_pairs(folder: Path) -> None:
+    text = (REPOSITORY / "tests" / "data" / "crispri_chr22.tsv").read_text()
+    (folder / "crispri.tsv").write_text(text)
+    elements = {(row["chrom"], row["start"], row["end"]): row["dhs_rpm"]
+                for row in csv.DictReader(text.splitlines(), delimiter="\t")}  # fmt: skip
+    lines = ("\t".join((*place, activity)) + "\n" for place, activity in elements.items())
+    (folder / "candidates.tsv").write_text("chrom\tstart\tend\tactivity\n" + "".join(lines))
 
 
 def write_coverage(folder: Path) -> None:
