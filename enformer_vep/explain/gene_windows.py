@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from enformer_vep.explain.elements import Element
-from enformer_vep.genome.bins import Geometry
+from enformer_vep.genome.bins import Geometry, whole_bins
 from enformer_vep.genome.encoding import Codes, encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene
@@ -63,6 +63,12 @@ class GeneWindow:
         """How many transcription starts lie in the bins in use."""
         start, bins = window_start(self.gene.representative, self.geometry.window), range(self.geometry.bins)
         return sum(self.geometry.bin_of(site - start) in bins for site in self.gene.starts)
+
+    def network_bins(self, output: Geometry, shift: int = 0, is_reverse: bool = False) -> tuple[int, ...]:
+        """The gene's bins as the network numbers its own, `output`, in a window under a shift, read on a strand."""
+        first = (self.geometry.first - output.first) // output.width - whole_bins(shift, output.width)
+        bins = tuple(first + one for one in self.bins)
+        return tuple(output.bins - 1 - one for one in bins) if is_reverse else bins
 
     def views(self, genome: Genome, shifts: Sequence[int], beside: int = 0) -> tuple[WindowView, ...]:
         """Cuts it out of the genome, once for each shift."""

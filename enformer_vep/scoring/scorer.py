@@ -182,10 +182,14 @@ class Scorer:
 
     def predict(self, codes: Tensor) -> Tensor:
         """Predict windows alone: uint8 [W, L] to [W, bins, tracks or groups], on the scorer's device."""
-        predicted = self.predictor.predict([codes])
+        return self.predict_views([codes])
+
+    def predict_views(self, windows: Sequence[Tensor]) -> Tensor:
+        """As `predict`, given the windows under each shift."""
+        predicted = self.predictor.predict(windows)
         if self.fallback is not None and not bool(is_finite(predicted)):
-            logger.warning(_OVERFLOW, len(codes), "windows")
-            predicted = self.fallback().predict([codes])
+            logger.warning(_OVERFLOW, len(windows[0]), "windows")
+            predicted = self.fallback().predict(windows)
         return self._grouped(predicted)
 
     def screen(self, work: Work) -> Floats:

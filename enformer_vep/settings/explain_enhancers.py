@@ -39,8 +39,8 @@ class EnhancerSettings:
     Attributes:
         score: Tracks, groups, strands, shifts, precision, engine, pseudocount, genes (with windows on their
             representative starts), and one of `ENHANCER_SCORES`.
-        methods: How pairs are scored, in column order.
-        recipes: Recipes of gradient x input, by name, in column order.
+        methods: How pairs are scored, in column order; none for all that the model has.
+        recipes: Recipes of gradient x input, in column order.
         knock_outs: What elements are replaced by, in column order.
         shuffles: Shuffles of each element that are averaged over.
         seed: Fixes the shuffles.
@@ -49,8 +49,8 @@ class EnhancerSettings:
     """
 
     score: ScoreSettings
-    methods: tuple[Method, ...]
-    recipes: tuple[str, ...]
+    methods: tuple[Method, ...] = ()
+    recipes: tuple[Recipe, ...] = RECIPES
     knock_outs: tuple[KnockOut, ...] = tuple(KnockOut)
     shuffles: int = 5
     seed: int = 44
@@ -80,12 +80,13 @@ class EnhancerSettings:
 
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for, by the names of options: for journals, manifests and notes."""
-        shuffled = Method.KNOCK_OUT in self.methods and KnockOut.SHUFFLED in self.knock_outs
+        methods = self.methods
+        shuffled = Method.KNOCK_OUT in methods and KnockOut.SHUFFLED in self.knock_outs
         return {
             **self.score.describe(),
-            "methods": ",".join(self.methods),
-            **({"recipes": ",".join(self.recipes)} if Method.GRADIENT in self.methods else {}),
-            **({"knock-outs": ",".join(self.knock_outs)} if Method.KNOCK_OUT in self.methods else {}),
+            "methods": ",".join(methods) or "default",
+            **({"recipes": ",".join(self.recipes)} if Method.GRADIENT in methods else {}),
+            **({"knock-outs": ",".join(self.knock_outs)} if Method.KNOCK_OUT in methods else {}),
             **({"shuffles": self.shuffles, "seed": self.seed} if shuffled else {}),
             "within": self.within,
         }

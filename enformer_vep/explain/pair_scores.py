@@ -1,0 +1,234 @@
+"""All scores of the pairs of one gene, computed in its one window."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from enformer_vep.effects.network import Network, placed_on
+from enformer_vep.errors import UsageError
+from enformer_vep.explain.element_attention import element_attention, has_attention
+from enformer_vep.explain.element_gradients import OutputWeights, element_gradients
+from enformer_vep.explain.elements import Element, GenePairs
+from enformer_vep.explain.gene_windows import GeneWindow, WindowView
+from enformer_vep.explain.knockout import KnockOuts, knock_out, losses
+from enformer_vep.explain.pair_baselines import InverseDistance, PairBaseline
+from enformer_vep.explain.pair_table import PairRow, all_missing
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.variants import Status
+from enformer_vep.models.checkpoints import LoadedModel
+from enformer_vep.scoring.assembly import make_scorer
+from enformer_vep.scoring.scorer import Floats, Scorer
+from enformer_vep.scoring.track_tables import own_table
+from enformer_vep.settings import ComputeSettings, Precision, Score
+from enformer_vep.settings.explain_enhancers import EnhancerSettings, KnockOut, Method
+from enformer_vep.tables.row import ValueBlock
+from enformer_vep.tracks.table import TrackTable
+
+logger = logging.getLogger(__name__)
+
+MOST_GRADIENTS = 64
+"""Outputs, each of which takes a backward pass for each gene."""
+
+_OF_KNOCK_OUTS = {
+    KnockOut.UNKNOWN: "lost when the element becomes N",
+    KnockOut.SHUFFLED: "lost when the element is shuffled with its dinucleotide counts kept",
+    KnockOut.DELETED: "lost when the element is deleted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PairScorer:
+    """A model made ready to score pairs of elements and genes.
+
+    Attributes:
+        scorer: Predicts, averaged over strands and shifts.
+        network: The network that it predicts with, or a copy.
+        genome: The reference.
+        settings: What was asked for, with nothing left to choose.
+        weights: What its outputs are made of.
+        baselines: Scores that need no model.
+        blocks: The value columns.
+    """
+
+    scorer: Scorer
+    network: Network
+    genome: Genome
+    settings: EnhancerSettings
+    weights: OutputWeights
+    baselines: tuple[PairBaseline, ...]
+    blocks: tuple[ValueBlock, ...]
+
+    @property
+    def window(self) -> int:
+        """Window length in bp."""
+        return self.scorer.geometry.window
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.scorer.predictor.device
+
+    @property
+    def columns(self) -> int:
+        """Number of value columns."""
+        return sum(len(block.labels) for block in self.blocks)
+
+    def rows(self, group: GenePairs) -> list[PairRow]:
+        """Score the pairs of a gene: a row for each, in order."""
+        values = all_missing(len(group.pairs), self.columns)
+        if group.gene is None:
+            return [PairRow(pair, None, row) for pair, row in zip(group.pairs, values, strict=True)]
+        window = GeneWindow.of(group.gene, self.scorer.geometry, self.settings.genes.tss_bins)
+        self._fill_baselines(group, values)
+        scored = [number for number, pair in enumerate(group.pairs) if pair.status is Status.OK]
+        if scored:
+            values[scored, : self._of_model] = self._model_scores(window, [group.pairs[one].element for one in scored])
+        starts = window.starts_in_use
+        return [PairRow(pair, starts, row) for pair, row in zip(group.pairs, values, strict=True)]
+
+    @property
+    def _of_model(self) -> int:
+        """How many columns a model is needed for; those of baselines follow."""
+        return self.columns - sum(len(one.block.labels) for one in self.baselines)
+
+    def _fill_baselines(self, group: GenePairs, values: Floats) -> None:
+        assert group.gene is not None
+        here = [number for number, pair in enumerate(group.pairs) if pair.distance is not None]
+        elements, first = [group.pairs[number].element for number in here], self._of_model
+        for baseline in self.baselines if here else ():
+            last = first + len(baseline.block.labels)
+            values[here, first:last] = baseline.score(group.gene, elements)
+            first = last
+
+    def _model_scores(self, window: GeneWindow, elements: Sequence[Element]) -> Floats:
+        """float32 [elements, columns of the model]."""
+        methods, beside = self.settings.methods, max(map(len, elements))
+        views = window.views(self.genome, self.scorer.shifts, beside)
+        compute = {
+            Method.GRADIENT: self._gradients,
+            Method.ATTENTION: self._attention,
+            Method.KNOCK_OUT: self._knock_outs,
+        }
+        parts = [compute[method](window, views, elements) for method in methods if method in compute]
+        if not parts:
+            return all_missing(len(elements), 0)
+        scores: Floats = torch.cat([part.to("cpu", torch.float32) for part in parts], dim=1).numpy()
+        return scores
+
+    def _attention(self, window: GeneWindow, views: Sequence[WindowView], elements: Sequence[Element]) -> Tensor:
+        both_strands = self.settings.score.reverse_complement
+        return element_attention(self.network, window, views, elements, both_strands)[:, None]
+
+    def _knock_outs(self, window: GeneWindow, views: Sequence[WindowView], elements: Sequence[Element]) -> Tensor:
+        """[elements, kinds x outputs]."""
+        settings = self.settings
+        how = KnockOuts(settings.knock_outs, settings.shuffles, settings.seed)
+        effect = knock_out(self.scorer, window, views, elements, how)
+        lost = losses(effect, settings.score.scores[0], settings.score.pseudocount)
+        return lost.view(len(elements), -1)
+
+    def _gradients(self, window: GeneWindow, views: Sequence[WindowView], elements: Sequence[Element]) -> Tensor:
+        """[elements, recipes x outputs], in the units of the score: to first order, of its loss."""
+        settings = self.settings
+        summed = element_gradients(
+            self.network, settings.score.organism, window, views, elements, self.weights, settings.recipes,
+            settings.score.reverse_complement,
+        )  # fmt: skip
+        if settings.score.scores[0] is Score.SADR:
+            # The derivative of log2(sum + pseudocount).
+            summed = summed / ((self._reference(window, views) + settings.score.pseudocount) * math.log(2))
+        return summed.flatten(1)
+
+    def _reference(self, window: GeneWindow, views: Sequence[WindowView]) -> Tensor:
+        """[outputs], the prediction summed over the gene's bins."""
+        windows = [torch.from_numpy(view.window.copy())[None] for view in views]
+        return self.scorer.predict_views(windows)[0, list(window.bins)].sum(dim=0)
+
+
+def make_pair_scorer(
+    model: LoadedModel,
+    genome: Genome,
+    settings: EnhancerSettings,
+    compute: ComputeSettings,
+    targets: Path | None = None,
+    baselines: Sequence[PairBaseline] = (),
+) -> PairScorer:
+    """Fix tracks, methods and columns.
+
+    Args:
+        model: The network and its configuration; it stays where it is.
+        genome: The reference.
+        settings: What to score.
+        compute: Where.
+        targets: Track table that takes precedence over the model's own.
+        baselines: Further scores that need no model, behind the distance.
+
+    Raises:
+        UsageError: When a method, organism, track or device does not exist, or too many gradients are asked for.
+        InputError: When the track table is not the model's.
+    """
+    settings = replace(settings, methods=_choose_methods(settings.methods, model))
+    scorer = make_scorer(model, settings.score, compute, targets)
+    settings = replace(settings, score=scorer.settings)
+    labels = scorer.layout.blocks[0].labels
+    if Method.GRADIENT in settings.methods and len(labels) > MOST_GRADIENTS:
+        raise UsageError(
+            f"gradients of {len(labels)} tracks or groups take as many backward passes for each gene: choose at most "
+            f"{MOST_GRADIENTS} with --tracks or --groups, or leave gradient out of --methods"
+        )
+    known = (*([InverseDistance()] if Method.DISTANCE in settings.methods else []), *baselines)
+    dtype = torch.float64 if settings.score.precision is Precision.FLOAT64 else None
+    network = placed_on(model.network, scorer.predictor.device, dtype)
+    table = TrackTable.read(targets) if targets else own_table(model, settings.score.organism)
+    weights = _output_weights(scorer, network, table)
+    return PairScorer(scorer, network, genome, settings, weights, known, _blocks(settings, labels, known))
+
+
+def _choose_methods(wanted: tuple[Method, ...], model: LoadedModel) -> tuple[Method, ...]:
+    lacks_attention = not has_attention(model.network)
+    if not wanted:
+        if lacks_attention:
+            logger.info("models of the family %s have no attention: that method is left out", model.family.name)
+        return tuple(one for one in Method if one is not Method.ATTENTION or not lacks_attention)
+    if lacks_attention and Method.ATTENTION in wanted:
+        raise UsageError(
+            f"models of the family {model.family.name} have no attention: leave attention out of --methods"
+        )
+    return wanted
+
+
+def _output_weights(scorer: Scorer, network: Network, table: TrackTable | None) -> OutputWeights:
+    """Weights of all tracks of the head in each output, on the network's device and in its precision."""
+    head = network.head(scorer.settings.organism)
+    of_tracks = torch.eye(len(scorer.tracks)) if scorer.weights is None else scorer.weights
+    of_tracks = of_tracks.to(head.weight)
+    forward, reverse = (of_tracks.new_zeros(head.out_features, of_tracks.shape[1]) for _ in range(2))
+    every, partners = scorer.tracks, None
+    if table is not None:
+        every, partners = table.with_partners(scorer.tracks)
+    others = scorer.tracks if partners is None else [every[one] for one in partners[: len(scorer.tracks)]]
+    forward.index_add_(0, torch.tensor(scorer.tracks, device=forward.device), of_tracks)
+    reverse.index_add_(0, torch.tensor(others, device=reverse.device), of_tracks)
+    return OutputWeights(forward, reverse)
+
+
+def _blocks(
+    settings: EnhancerSettings, labels: tuple[str, ...], baselines: Sequence[PairBaseline]
+) -> tuple[ValueBlock, ...]:
+    """The value columns: those of the model in the order of the methods, then those of baselines."""
+    blocks = list[ValueBlock]()
+    for method in settings.methods:
+        if method is Method.GRADIENT:
+            blocks += [ValueBlock(f"GRADIENT_{recipe.upper()}", labels) for recipe in settings.recipes]
+        elif method is Method.ATTENTION:
+            blocks.append(ValueBlock("ATTENTION", ("",), "share of the attention of the gene's bins"))
+        elif method is Method.KNOCK_OUT:
+            blocks += [
+                ValueBlock(f"KNOCKOUT_{kind.upper()}", labels, _OF_KNOCK_OUTS[kind]) for kind in settings.knock_outs
+            ]
+    return (*blocks, *(one.block for one in baselines))
