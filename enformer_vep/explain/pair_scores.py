@@ -107,16 +107,16 @@ class PairScorer:
 
     def _model_scores(self, window: GeneWindow, elements: Sequence[Element]) -> Floats:
         """float32 [elements, columns of the model]."""
-        methods, beside = self.settings.methods, max(map(len, elements))
-        views = window.views(self.genome, self.scorer.shifts, beside)
         compute = {
             Method.GRADIENT: self._gradients,
             Method.ATTENTION: self._attention,
             Method.KNOCK_OUT: self._knock_outs,
         }
-        parts = [compute[method](window, views, elements) for method in methods if method in compute]
-        if not parts:
+        wanted = [compute[method] for method in self.settings.methods if method in compute]
+        if not wanted:
             return all_missing(len(elements), 0)
+        views = window.views(self.genome, self.scorer.shifts, beside=max(map(len, elements)))
+        parts = [scores_of(window, views, elements) for scores_of in wanted]
         scores: Floats = torch.cat([part.to("cpu", torch.float32) for part in parts], dim=1).numpy()
         return scores
 
