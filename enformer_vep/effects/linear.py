@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from enformer_vep.effects.effect import EffectBatch
@@ -47,3 +48,20 @@ class LinearEngine(Protocol):
             One for each reference window.
         """
         ...
+
+
+def pull(output: Tensor, x: Tensor, gradients: Tensor) -> Tensor:
+    """Carry gradients from what a function gives to what it takes (vector-Jacobian products).
+
+    Args:
+        output: Computed of `x`.
+        x: What it was computed of; requires a gradient.
+        gradients: [n, ...], n gradients with respect to `output`.
+
+    Returns:
+        [n, ...], the same with respect to `x`.
+    """
+    last = len(gradients) - 1
+    return torch.stack(
+        [torch.autograd.grad(output, x, one, retain_graph=number < last)[0] for number, one in enumerate(gradients)]
+    )

@@ -2,8 +2,9 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor, nn
 from enformer_vep.effects.activations import softplus
 from enformer_vep.errors import UsageError
 from enformer_vep.genome.bins import Geometry
+
+Segment = Callable[[Tensor], Tensor]
+"""A part of a network below its heads: from what the part before it gives to what the part behind it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,19 @@ class Network(nn.Module):
             of an output bin. A map is the caller's only until the next one is asked for.
         """
         return None
+
+    def segments(self, bins: slice | None = None) -> Sequence[Segment]:
+        """Functions that one after the other do what `embed` does, so that a gradient can be carried through them.
+
+        Memory then holds what comes out of each, and the intermediate values of one.
+
+        Args:
+            bins: As for `embed`.
+
+        Returns:
+            From [B, L, 4] to [B, bins, channels]; `embed` alone unless a family says more.
+        """
+        return [partial(self.embed, bins=bins)]
 
     def activate(self, logits: Tensor) -> Tensor:
         """The activation behind a head."""

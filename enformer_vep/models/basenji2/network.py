@@ -6,6 +6,7 @@ the head works on [B, C, positions].
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import cast
 
 import torch
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Network
+from enformer_vep.effects.network import Footprint, Network, Segment
 from enformer_vep.errors import ModelError
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.basenji2.config import Basenji2Config
@@ -158,13 +159,23 @@ class Basenji2(Network):
         """
         if x.shape[1:] != (self.config.window, 4):
             raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
-        return self.finish(self.dilate(self.convolve(x))[:, :, self.kept_tokens(bins)])
+        return self._finish_kept(self.dilate(self.convolve(x)), bins)
+
+    def segments(self, bins: slice | None = None) -> list[Segment]:
+        """Every stage with its pooling, and every dilated block, is one."""
+        turn = partial(torch.transpose, dim0=1, dim1=2)
+        return [
+            turn,
+            *(partial(_pooled, stage) for stage in self.stages),
+            *self.dilated_blocks,
+            partial(self._finish_kept, bins=bins),
+        ]
 
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, C, positions / 128]."""
         x = x.transpose(1, 2)
         for stage in self.stages:
-            x = F.max_pool1d(stage(x), 2)
+            x = _pooled(stage, x)
         return x
 
     def dilate(self, x: Tensor) -> Tensor:
@@ -178,7 +189,15 @@ class Basenji2(Network):
         bins = bins or slice(0, self.config.target_length)
         return slice(self.config.crop + bins.start, self.config.crop + bins.stop)
 
+    def _finish_kept(self, x: Tensor, bins: slice | None) -> Tensor:
+        return self.finish(x[:, :, self.kept_tokens(bins)])
+
     def finish(self, x: Tensor) -> Tensor:
         """Last block and activation: [B, C, N] to [B, N, final_width]."""
         x = F.dropout(self.final(x), self.config.dropout / 6, self.training)
         return self.final.activation(x).transpose(1, 2)
+
+
+def _pooled(stage: Block, x: Tensor) -> Tensor:
+    """A stage and the larger of every two positions: [B, C_in, P] to [B, C_out, P / 2]."""
+    return F.max_pool1d(stage(x), 2)

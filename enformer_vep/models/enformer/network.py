@@ -6,6 +6,7 @@ Convolutions work on [B, C, positions], the transformer on [B, T, C].
 """
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import cast
 
 import torch
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
-from enformer_vep.effects.network import Footprint, Front, Network, Operations
+from enformer_vep.effects.network import Footprint, Front, Network, Operations, Segment
 from enformer_vep.errors import ModelError
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.models.enformer.attention import RelativeAttention
@@ -264,6 +265,12 @@ class Enformer(Network):
             raise ModelError(f"the model reads [B, {self.config.window}, 4], not {list(x.shape)}: use --window")
         return self.finish(self.transform(self.convolve(x), bins))
 
+    def segments(self, bins: slice | None = None) -> list[Segment]:
+        """Every stage and every transformer block is one."""
+        turn = partial(torch.transpose, dim0=1, dim1=2)
+        crop = partial(self._transform_last, bins=bins)
+        return [turn, *self.stages, turn, *self.transformer_blocks[:-1], crop, self.finish]
+
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""
         x = x.transpose(1, 2)
@@ -300,9 +307,12 @@ class Enformer(Network):
 
     def transform(self, x: Tensor, bins: slice | None = None) -> Tensor:
         """Transformer and crop: [B, T, C] to [B, bins, C]. The last block computes only what is kept."""
-        kept = self.kept_tokens(bins)
         for block in self.blocks[:-1]:
             x = block(x)
+        return self._transform_last(x, bins)
+
+    def _transform_last(self, x: Tensor, bins: slice | None) -> Tensor:
+        kept = self.kept_tokens(bins)
         return self.blocks[-1](x, kept) if len(self.blocks) else x[:, kept]
 
     def kept_tokens(self, bins: slice | None = None) -> slice:

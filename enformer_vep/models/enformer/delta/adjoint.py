@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enformer_vep.effects.effect import EffectBatch
-from enformer_vep.effects.linear import Linearised, Objective
+from enformer_vep.effects.linear import Linearised, Objective, pull
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
 
@@ -60,7 +60,7 @@ class AdjointEngine(DeltaEngine):
         x = x.clone().requires_grad_()
         logits = F.linear(self._network.finish(x), self._head.weight, self._head.bias)
         values = objective(self._network.activate(logits)[0])
-        return values.detach(), _pull(values, x, torch.eye(len(values)).to(values))
+        return values.detach(), pull(values, x, torch.eye(len(values)).to(values))[:, 0]
 
     def _through_block(self, number: int, x: Tensor, gradients: Tensor) -> Tensor:
         """Gradients [outputs, Q, C] at a transformer block's output, carried to its input: [outputs, T, C].
@@ -71,12 +71,4 @@ class AdjointEngine(DeltaEngine):
         last = number == len(blocks) - 1
         x = x.clone().requires_grad_()
         output = blocks[number](x, self._network.kept_tokens(self._bins) if last else None)
-        return _pull(output[0], x, gradients)
-
-
-def _pull(output: Tensor, x: Tensor, gradients: Tensor) -> Tensor:
-    """Vector-Jacobian products of `output`, a function of `x` [1, ...]: n gradients of its shape to [n, ...]."""
-    last = len(gradients) - 1
-    return torch.cat(
-        [torch.autograd.grad(output, x, one, retain_graph=number < last)[0] for number, one in enumerate(gradients)]
-    )
+        return pull(output[0], x, gradients)[:, 0]
