@@ -12,7 +12,7 @@ from torch import Tensor
 from enformer_vep.effects.network import Network, placed_on
 from enformer_vep.errors import UsageError
 from enformer_vep.explain.element_attention import element_attention, has_attention
-from enformer_vep.explain.element_gradients import OutputWeights, element_gradients
+from enformer_vep.explain.element_gradients import Outputs, element_gradients
 from enformer_vep.explain.elements import Element, GenePairs
 from enformer_vep.explain.gene_windows import GeneWindow, WindowView
 from enformer_vep.explain.knockout import KnockOuts, knock_out, losses
@@ -50,7 +50,7 @@ class PairScorer:
         network: The network that it predicts with, or a copy.
         genome: The reference.
         settings: What was asked for, with nothing left to choose.
-        weights: What its outputs are made of.
+        outputs: What its columns are made of.
         baselines: Scores that need no model.
         blocks: The value columns.
     """
@@ -59,7 +59,7 @@ class PairScorer:
     network: Network
     genome: Genome
     settings: EnhancerSettings
-    weights: OutputWeights
+    outputs: Outputs
     baselines: tuple[PairBaseline, ...]
     blocks: tuple[ValueBlock, ...]
 
@@ -134,20 +134,14 @@ class PairScorer:
 
     def _gradients(self, window: GeneWindow, views: Sequence[WindowView], elements: Sequence[Element]) -> Tensor:
         """[elements, recipes x outputs], in the units of the score: to first order, of its loss."""
-        settings = self.settings
-        summed = element_gradients(
-            self.network, settings.score.organism, window, views, elements, self.weights, settings.recipes,
-            settings.score.reverse_complement,
-        )  # fmt: skip
-        if settings.score.scores[0] is Score.SADR:
+        score = self.settings.score
+        found = element_gradients(
+            self.network, self.outputs, window, views, elements, self.settings.recipes, score.reverse_complement
+        )
+        if score.scores[0] is Score.SADR:
             # The derivative of log2(sum + pseudocount).
-            summed = summed / ((self._reference(window, views) + settings.score.pseudocount) * math.log(2))
-        return summed.flatten(1)
-
-    def _reference(self, window: GeneWindow, views: Sequence[WindowView]) -> Tensor:
-        """[outputs], the prediction summed over the gene's bins."""
-        windows = [torch.from_numpy(view.window.copy())[None] for view in views]
-        return self.scorer.predict_views(windows)[0, list(window.bins)].sum(dim=0)
+            return (found.summed / ((found.values + score.pseudocount) * math.log(2))).flatten(1)
+        return found.summed.flatten(1)
 
 
 def make_pair_scorer(
@@ -185,8 +179,8 @@ def make_pair_scorer(
     dtype = torch.float64 if settings.score.precision is Precision.FLOAT64 else None
     network = placed_on(model.network, scorer.predictor.device, dtype)
     table = TrackTable.read(targets) if targets else own_table(model, settings.score.organism)
-    weights = _output_weights(scorer, network, table)
-    return PairScorer(scorer, network, genome, settings, weights, known, _blocks(settings, labels, known))
+    outputs = _outputs(scorer, network, table)
+    return PairScorer(scorer, network, genome, settings, outputs, known, _blocks(settings, labels, known))
 
 
 def _choose_methods(wanted: tuple[Method, ...], model: LoadedModel) -> tuple[Method, ...]:
@@ -202,19 +196,16 @@ def _choose_methods(wanted: tuple[Method, ...], model: LoadedModel) -> tuple[Met
     return wanted
 
 
-def _output_weights(scorer: Scorer, network: Network, table: TrackTable | None) -> OutputWeights:
-    """Weights of all tracks of the head in each output, on the network's device and in its precision."""
-    head = network.head(scorer.settings.organism)
+def _outputs(scorer: Scorer, network: Network, table: TrackTable | None) -> Outputs:
+    """The columns of a scorer as weights of all tracks of the head, on the network's device and in its precision."""
+    organism = scorer.settings.organism
+    head = network.head(organism)
     of_tracks = torch.eye(len(scorer.tracks)) if scorer.weights is None else scorer.weights
     of_tracks = of_tracks.to(head.weight)
-    forward, reverse = (of_tracks.new_zeros(head.out_features, of_tracks.shape[1]) for _ in range(2))
-    every, partners = scorer.tracks, None
-    if table is not None:
-        every, partners = table.with_partners(scorer.tracks)
-    others = scorer.tracks if partners is None else [every[one] for one in partners[: len(scorer.tracks)]]
-    forward.index_add_(0, torch.tensor(scorer.tracks, device=forward.device), of_tracks)
-    reverse.index_add_(0, torch.tensor(others, device=reverse.device), of_tracks)
-    return OutputWeights(forward, reverse)
+    weights = of_tracks.new_zeros(head.out_features, of_tracks.shape[1])
+    weights.index_add_(0, torch.tensor(scorer.tracks, device=weights.device), of_tracks)
+    partners = None if table is None else table.with_partners(range(len(table)))[1]
+    return Outputs(organism, weights, partners)
 
 
 def _blocks(

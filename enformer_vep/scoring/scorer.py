@@ -182,14 +182,10 @@ class Scorer:
 
     def predict(self, codes: Tensor) -> Tensor:
         """Predict windows alone: uint8 [W, L] to [W, bins, tracks or groups], on the scorer's device."""
-        return self.predict_views([codes])
-
-    def predict_views(self, windows: Sequence[Tensor]) -> Tensor:
-        """As `predict`, given the windows under each shift."""
-        predicted = self.predictor.predict(windows)
+        predicted = self.predictor.predict([codes])
         if self.fallback is not None and not bool(is_finite(predicted)):
-            logger.warning(_OVERFLOW, len(windows[0]), "windows")
-            predicted = self.fallback().predict(windows)
+            logger.warning(_OVERFLOW, len(codes), "windows")
+            predicted = self.fallback().predict([codes])
         return self._grouped(predicted)
 
     def screen(self, work: Work) -> Floats:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from enformer_vep.errors import UsageError
 from enformer_vep.settings.choices import Centre, Score
+from enformer_vep.settings.contribution_settings import Recipe
 from enformer_vep.settings.request import ComputeSettings, OutputSettings
 from enformer_vep.settings.score_settings import ScoreSettings
 from enformer_vep.settings.selections import GeneSettings
@@ -27,6 +28,9 @@ class Method(StrEnum):
     KNOCK_OUT = "knockout"
     DISTANCE = "distance"
 
+
+RECIPES = (Recipe.NOTEBOOK, Recipe.CALICO, Recipe.INPUT)
+"""Of gradient x input; integrated gradients would take as many passes as the path has steps."""
 
 ENHANCER_SCORES = (Score.SADR, Score.SAD)
 """What the loss of a prediction may be measured in: log2 fold change, or the units of the track."""
