@@ -13,9 +13,9 @@ from typing import Protocol
 
 from enformer_vep import __version__
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.elements import GenePairs, Reach, plan_pairs, read_wanted_pairs
+from enformer_vep.explain.elements import GenePairs, plan_pairs, read_wanted_pairs
 from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
-from enformer_vep.explain.pair_table import PairRow, PairWriter, choose_table_format, value_columns
+from enformer_vep.explain.pair_table import PairRow, PairWriter, choose_table_format
 from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.files.signals import StopRequest, stop_request
 from enformer_vep.files.summary import write_summary
@@ -103,7 +103,7 @@ def score_elements(request: EnhancerRequest, progress: Progress) -> RunSummary:
         threads = use_threads(request.compute.threads)
         model = open_model(request.model, settings.score, request.compute)
         scorer = make_pair_scorer(model, genome, settings, request.compute, request.targets)
-        groups = plan_pairs(wanted, genome, genes, Reach(scorer.window, settings.score.shifts, settings.within))
+        groups = plan_pairs(wanted, genome, genes, scorer.reach)
         began = time.perf_counter()
         if request.dry_run:
             summary = _count(groups)
@@ -154,7 +154,7 @@ def _count(groups: Sequence[GenePairs]) -> RunSummary:
 def _write(run: _Run) -> RunSummary:
     output = run.request.output
     choice = choose_table_format(output.destination, output.format)
-    make = partial(PairWriter, columns=value_columns(run.scorer.blocks), compressed=choice.compressed)
+    make = partial(PairWriter, columns=run.scorer.columns, compressed=choice.compressed)
     return _write_stream(run, make) if is_stream(output.destination) else _write_file(run, make)
 
 
@@ -229,7 +229,7 @@ def _identity(request: EnhancerRequest, genome: Genome, genes: GeneIndex, scorer
         "model": scorer.scorer.sha256,
         "window": scorer.window,
         **scorer.settings.describe(),
-        "columns": _digest((*value_columns(scorer.blocks), *map(":".join, scorer.scorer.layout.notes))),
+        "columns": _digest((*scorer.columns, *map(":".join, scorer.scorer.layout.notes))),
         "shard": request.shard or "none",
         "format": str(choose_table_format(request.output.destination, request.output.format)),
     }
@@ -255,7 +255,7 @@ def _provenance(request: EnhancerRequest, scorer: PairScorer) -> dict[str, objec
         "elements": str(request.elements),
         "model": model,
         "settings": {**scorer.settings.describe(), "tracks": len(scorer.scorer.tracks)},
-        "columns": list(value_columns(scorer.blocks)),
+        "columns": list(scorer.columns),
         "device": scorer.scorer.predictor.device_name,
     }
 

@@ -13,11 +13,11 @@ from enformer_vep.effects.network import Network, placed_on
 from enformer_vep.errors import UsageError
 from enformer_vep.explain.element_attention import element_attention, has_attention
 from enformer_vep.explain.element_gradients import Outputs, element_gradients
-from enformer_vep.explain.elements import Element, GenePairs
+from enformer_vep.explain.elements import Element, GenePairs, Reach
 from enformer_vep.explain.gene_windows import GeneWindow, WindowView
 from enformer_vep.explain.knockout import KnockOuts, knock_out, losses
 from enformer_vep.explain.pair_baselines import InverseDistance, PairBaseline
-from enformer_vep.explain.pair_table import PairRow, all_missing
+from enformer_vep.explain.pair_table import PairRow, all_missing, value_columns
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status
 from enformer_vep.models.checkpoints import LoadedModel
@@ -74,13 +74,18 @@ class PairScorer:
         return self.scorer.predictor.device
 
     @property
-    def columns(self) -> int:
-        """Number of value columns."""
-        return sum(len(block.labels) for block in self.blocks)
+    def columns(self) -> tuple[str, ...]:
+        """Names of the value columns."""
+        return value_columns(self.blocks)
+
+    @property
+    def reach(self) -> Reach:
+        """Which elements a gene's window holds."""
+        return Reach(self.window, self.scorer.shifts, self.settings.within)
 
     def rows(self, group: GenePairs) -> list[PairRow]:
         """Score the pairs of a gene: a row for each, in order."""
-        values = all_missing(len(group.pairs), self.columns)
+        values = all_missing(len(group.pairs), len(self.columns))
         if group.gene is None:
             return [PairRow(pair, None, row) for pair, row in zip(group.pairs, values, strict=True)]
         window = GeneWindow.of(group.gene, self.scorer.geometry, self.settings.genes.tss_bins)
@@ -94,7 +99,7 @@ class PairScorer:
     @property
     def _of_model(self) -> int:
         """How many columns a model is needed for; those of baselines follow."""
-        return self.columns - sum(len(one.block.labels) for one in self.baselines)
+        return len(self.columns) - sum(len(one.block.labels) for one in self.baselines)
 
     def _fill_baselines(self, group: GenePairs, values: Floats) -> None:
         assert group.gene is not None

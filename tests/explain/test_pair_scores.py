@@ -9,9 +9,8 @@ import torch
 from enformer_vep.effects.network import one_hot
 from enformer_vep.errors import UsageError
 from enformer_vep.explain.element_attention import coverage
-from enformer_vep.explain.elements import Element, Reach, WantedPair, plan_pairs
+from enformer_vep.explain.elements import Element, WantedPair, plan_pairs
 from enformer_vep.explain.pair_scores import make_pair_scorer
-from enformer_vep.explain.pair_table import value_columns
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
@@ -51,11 +50,10 @@ def settings(score=Score.SADR, methods=(), recipes=RECIPES, **more):
 def scored(model, genome, asked, elements=ELEMENTS):
     """Columns and values [elements, columns]."""
     scorer = make_pair_scorer(model, genome, asked, ComputeSettings(device="cpu"))
-    reach = Reach(scorer.window, asked.score.shifts, 5000)
-    (group,) = plan_pairs([WantedPair(one) for one in elements], genome, GeneIndex([GENE]), reach)
+    (group,) = plan_pairs([WantedPair(one) for one in elements], genome, GeneIndex([GENE]), scorer.reach)
     rows = scorer.rows(group)
     assert [row.pair.element for row in rows] == list(elements)
-    return value_columns(scorer.blocks), np.stack([row.values for row in rows])
+    return scorer.columns, np.stack([row.values for row in rows])
 
 
 @pytest.mark.parametrize("score", [Score.SADR, Score.SAD])
