@@ -115,6 +115,24 @@ class Network(nn.Module):
             [B, bins, channels].
         """
 
+    def segments(self, bins: slice | None = None) -> Sequence[Segment]:
+        """Functions that one after the other do what `embed` does, so that a gradient can be carried through them.
+
+        Memory then holds what comes out of each, and the intermediate values of one.
+
+        Args:
+            bins: As for `embed`.
+
+        Returns:
+            From [B, L, 4] to [B, bins, channels]; `embed` alone unless a family says more.
+        """
+        return [partial(self.embed, bins=bins)]
+
+    @property
+    def attention_shape(self) -> tuple[int, int] | None:
+        """Attention layers, and heads of each; None where the family has no attention."""
+        return None
+
     def attention_layers(self, x: Tensor) -> Iterator[Tensor] | None:
         """Attention maps, computed a layer at a time as they are asked for; None where the family has no attention.
 
@@ -128,19 +146,6 @@ class Network(nn.Module):
             of an output bin. A map is the caller's only until the next one is asked for.
         """
         return None
-
-    def segments(self, bins: slice | None = None) -> Sequence[Segment]:
-        """Functions that one after the other do what `embed` does, so that a gradient can be carried through them.
-
-        Memory then holds what comes out of each, and the intermediate values of one.
-
-        Args:
-            bins: As for `embed`.
-
-        Returns:
-            From [B, L, 4] to [B, bins, channels]; `embed` alone unless a family says more.
-        """
-        return [partial(self.embed, bins=bins)]
 
     def activate(self, logits: Tensor) -> Tensor:
         """The activation behind a head."""

@@ -14,6 +14,7 @@ from enformer_vep.effects.effect import reverse_complement
 from enformer_vep.effects.network import Network, one_hot
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.errors import UsageError
+from enformer_vep.genome.bins import BinPlan, Geometry, plan_bins
 from enformer_vep.settings import Precision
 
 
@@ -113,6 +114,55 @@ def both_strands(compute: Callable[[Tensor], Tensor], windows: Tensor) -> Tensor
         [B, .., T, T].
     """
     return (compute(windows) + compute(reverse_complement(windows)).flip(-2, -1)) / 2
+
+
+def averaged_attention(
+    network: Network,
+    windows: Sequence[Tensor],
+    plan: BinPlan,
+    reverse: bool = False,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+) -> Tensor:
+    """Average maps over layers, heads, shifts and strands.
+
+    Args:
+        network: In evaluation mode; the computation is on its device and in its precision.
+        windows: For each shift uint8 [B, L], base codes.
+        plan: Of `plan_map_bins`, for the same shifts and strands.
+        reverse: Also average over the reverse strand.
+        layers: Which layers, from 0; all when None.
+        heads: Which heads of each, from 0; all when None.
+
+    Returns:
+        [B, bins, bins] of `plan.in_use`. Rows sum to one where these are all tokens; shifts of half a bin and more
+        leave out the outermost.
+
+    Raises:
+        UsageError: The network has no attention, or no such layer or head.
+    """
+
+    def compute(codes: Tensor) -> Tensor:
+        return mean_attention(network, codes, layers, heads)
+
+    total = None
+    for codes, bins in zip(windows, plan.views, strict=True):
+        maps = both_strands(compute, codes) if reverse else compute(codes)
+        part = maps[:, plan.predicted, plan.predicted][:, bins, bins]
+        total = part if total is None else total + part
+    assert total is not None, "settings have a shift"
+    return total / len(windows)
+
+
+def plan_map_bins(network: Network, shifts: Sequence[int] = (0,), reverse: bool = False) -> BinPlan:
+    """Which tokens every view of a window has; as for predictions, but of the whole window, nothing cropped.
+
+    Raises:
+        UsageError: The shifts are so large that there are none.
+    """
+    output = network.output
+    tokens = Geometry(output.window, 0, output.width, output.window // output.width)
+    return plan_bins(tokens, None, 0, shifts, reverse)
 
 
 def choose_heads(layer: Tensor, heads: Sequence[int] | None) -> Tensor:

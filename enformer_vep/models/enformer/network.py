@@ -289,6 +289,11 @@ class Enformer(Network):
             parts.append(part[:, start - before : end - before])
         return torch.cat(parts, dim=1)
 
+    @property
+    def attention_shape(self) -> tuple[int, int]:
+        """Attention layers, and heads of each."""
+        return self.config.transformer_layers, self.config.attention_heads
+
     def attention_layers(self, x: Tensor) -> Iterator[Tensor]:
         """Attention maps [B, heads, T, T], a layer at a time: see `Network.attention_layers`."""
         if x.shape[1:] != (self.config.window, 4):
