@@ -20,6 +20,7 @@ from enformer_vep.settings import (
     Score,
     ScoreSettings,
 )
+from enformer_vep.settings.contribution_settings import Recipe
 from enformer_vep.settings.explain_enhancers import (
     ENHANCER_SCORES,
     RECIPES,
@@ -60,8 +61,12 @@ def _read_choices(kind: Any, what: str) -> Any:
     help=f"Comma-separated, in the order of the columns: {', '.join(Method)}. Default: all that the model has.",
 )  # fmt: skip
 @click.option(
-    "--recipes", callback=_read_choices(RECIPES, "recipe"), default=",".join(RECIPES), show_default=True,
-    help="Of gradient: see enformer-vep contributions.",
+    "--recipes", callback=_read_choices(Recipe, "recipe"), default=",".join(RECIPES), show_default=True,
+    help=f"Of gradient, as for contributions: {', '.join(Recipe)}.",
+)  # fmt: skip
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=32, show_default=True,
+    help="With the recipe integrated: points on the way, each as expensive as a gradient.",
 )  # fmt: skip
 @click.option(
     "--knock-outs", callback=_read_choices(KnockOut, "knock-out"), default=",".join(KnockOut), show_default=True,

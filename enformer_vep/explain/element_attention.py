@@ -12,11 +12,6 @@ from enformer_vep.explain.elements import Element
 from enformer_vep.explain.gene_windows import GeneWindow, WindowView
 
 
-def has_attention(network: Network) -> bool:
-    """Whether its family has attention."""
-    return type(network).attention_layers is not Network.attention_layers
-
-
 def element_attention(
     network: Network,
     window: GeneWindow,

@@ -107,6 +107,11 @@ class GenePairs:
     gene: Gene | None
     pairs: tuple[Pair, ...]
 
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Of each pair."""
+        return tuple(pair.status for pair in self.pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -137,7 +142,7 @@ def read_wanted_pairs(path: Path) -> tuple[WantedPair, ...]:
     well, others are not.
 
     Returns:
-        In the order of the file; an element or a pair that stands there twice once, and the log says how many do.
+        In the order of the file.
 
     Raises:
         InputError: The file is missing, damaged or has no element, or a line cannot be understood.
@@ -147,10 +152,7 @@ def read_wanted_pairs(path: Path) -> tuple[WantedPair, ...]:
     wanted = tuple(_read_lines([(number, line) for number, line in lines if line.strip()], path))
     if not wanted:
         raise InputError(f"elements file {path} has no element; give BED, or a table with columns {_PAIR_COLUMNS}")
-    distinct = tuple(dict.fromkeys(wanted))
-    if len(distinct) < len(wanted):
-        logger.info("%s: %d lines repeat earlier ones: left out", path, len(wanted) - len(distinct))
-    return distinct
+    return wanted
 
 
 def plan_pairs(wanted: Sequence[WantedPair], genome: Genome, genes: GeneIndex, reach: Reach) -> list[GenePairs]:
@@ -164,20 +166,26 @@ def plan_pairs(wanted: Sequence[WantedPair], genome: Genome, genes: GeneIndex, r
 
     Returns:
         Pairs by gene, genes in the order of the annotation, elements in their own; last, if there are any, those
-        without a gene. Every element, and every pair that was asked for, is in there.
+        without a gene. Every element, and every pair that was asked for, is in there; one that comes again, under
+        another name perhaps, once, and the log says how many do.
     """
-    found: dict[Gene | None, list[Pair]] = defaultdict(list)
+    found: dict[Gene | None, dict[tuple[object, ...], Pair]] = defaultdict(dict)
     names = _names_of(genes)
     statuses: dict[Element, Status] = {}
+    repeated = 0
     for one in wanted:
         element = one.element
         status = statuses.get(element) or statuses.setdefault(element, check_element(element, genome, reach.window))
         contig = genome.resolve(element.contig)
         pairs = _named(one, contig, status, names, reach) if one.genes else _near(one, contig, status, genes, reach)
         for pair in pairs:
-            found[pair.gene].append(pair)
+            key = (contig or element.contig, element.start, element.end, pair.asked if pair.gene is None else "")
+            repeated += key in found[pair.gene]
+            found[pair.gene].setdefault(key, pair)
+    if repeated:
+        logger.info("%d pairs repeat earlier ones: left out", repeated)
     order: list[Gene | None] = [*(gene for gene in genes if gene in found), *([None] if None in found else [])]
-    return [GenePairs(gene, tuple(found[gene])) for gene in order]
+    return [GenePairs(gene, tuple(found[gene].values())) for gene in order]
 
 
 def check_element(element: Element, genome: Genome, window: int) -> Status:

@@ -4,82 +4,32 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from enformer_vep import __version__
 from enformer_vep.errors import UsageError
 from enformer_vep.explain.elements import GenePairs, plan_pairs, read_wanted_pairs
 from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
-from enformer_vep.explain.pair_table import PairRow, PairWriter, choose_table_format
-from enformer_vep.files.sha256 import sha256_of
-from enformer_vep.files.signals import StopRequest, stop_request
+from enformer_vep.explain.pair_table import PairWriter, choose_table_format
+from enformer_vep.files.signals import stop_request
 from enformer_vep.files.summary import write_summary
 from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.identity import fingerprint
-from enformer_vep.jobs.manifest import Manifest, read_manifest
 from enformer_vep.jobs.shards import Shard, parse_shard
-from enformer_vep.resume.journal import JournalContent, differences, read_journal
-from enformer_vep.resume.names import Names, was_completed
-from enformer_vep.resume.resumable import open_resumable
+from enformer_vep.jobs.unit_tables import Progress, UnitTable
 from enformer_vep.scoring.assembly import open_model
 from enformer_vep.scoring.threads import threads_of_each, use_threads
 from enformer_vep.settings.explain_enhancers import EnhancerRequest
-from enformer_vep.tables.line_writer import MakeWriter
 from enformer_vep.tables.row import RunSummary
-from enformer_vep.tables.writers import open_table
 
 logger = logging.getLogger(__name__)
-
-GENES_PER_PIECE = 8
-"""A piece is what shards are made of, and ends a block of a compressed table."""
-
-Progress = Callable[[int], AbstractContextManager[Callable[[], object]]]
-"""Given the number of genes, shows a bar; what it yields is called after each."""
-
-
-class _Table(Protocol):
-    """Where rows go."""
-
-    def write(self, row: PairRow) -> None:
-        """Takes one row."""
-
-    def end_batch(self) -> None:
-        """All rows of a gene were taken."""
-
-    def end_piece(self) -> None:
-        """All rows of a piece were taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Everything that is known before the first row."""
-
-    request: EnhancerRequest
-    groups: Sequence[GenePairs]
-    scorer: PairScorer
-    identity: dict[str, object]
-    computed: dict[str, object]
-    shard: Shard | None
-    progress: Progress
-    stop: StopRequest
-
-    @property
-    def pieces(self) -> range:
-        """Those of the shard, or all."""
-        count = -(-len(self.groups) // GENES_PER_PIECE)
-        return range(count) if self.shard is None else self.shard.pieces(count)
-
-    def groups_of(self, piece: int) -> Sequence[GenePairs]:
-        """The genes of one piece."""
-        return self.groups[piece * GENES_PER_PIECE : (piece + 1) * GENES_PER_PIECE]
 
 
 def score_elements(request: EnhancerRequest, progress: Progress) -> RunSummary:
@@ -106,14 +56,22 @@ def score_elements(request: EnhancerRequest, progress: Progress) -> RunSummary:
         groups = plan_pairs(wanted, genome, genes, scorer.reach)
         began = time.perf_counter()
         if request.dry_run:
-            summary = _count(groups)
+            summary = RunSummary(Counter(status for group in groups for status in group.statuses))
         else:
             logger.info("computing with %s", threads.describe())
-            run = _Run(
-                request, groups, scorer, _identity(request, genome, genes, scorer), _computed(scorer), shard,
-                progress, stop,
-            )  # fmt: skip
-            summary = _write(run)
+            choice = choose_table_format(request.output.destination, request.output.format)
+            table = UnitTable(
+                units=groups,
+                rows=scorer.rows,
+                make=partial(PairWriter, columns=scorer.columns, compressed=choice.compressed),
+                identity=_identity(request, genome, genes, scorer),
+                computed=_computed(scorer),
+                shard=shard,
+                progress=progress,
+                stop=stop,
+                statuses=lambda group: group.statuses,
+            )
+            summary = table.write(request.output)
         summary.seconds = time.perf_counter() - began
     _report(summary, groups, request.dry_run)
     if request.output.summary:
@@ -142,81 +100,6 @@ def _check_destinations(request: EnhancerRequest) -> None:
             raise UsageError(f"{destination} is an input of this run: choose another name for the output")
     if len(set(destinations)) < len(destinations):
         raise UsageError(f"-o and --summary both write to {output.destination}: choose two names")
-
-
-def _count(groups: Sequence[GenePairs]) -> RunSummary:
-    summary = RunSummary()
-    for group in groups:
-        summary.counts.update(pair.status for pair in group.pairs)
-    return summary
-
-
-def _write(run: _Run) -> RunSummary:
-    output = run.request.output
-    choice = choose_table_format(output.destination, output.format)
-    make = partial(PairWriter, columns=run.scorer.columns, compressed=choice.compressed)
-    return _write_stream(run, make) if is_stream(output.destination) else _write_file(run, make)
-
-
-def _write_stream(run: _Run, make: MakeWriter[PairRow]) -> RunSummary:
-    summary = RunSummary()
-    with open_table(run.request.output.destination, make) as table:
-        _fill(run, table, summary, 0, 0)
-    return summary
-
-
-def _write_file(run: _Run, make: MakeWriter[PairRow]) -> RunSummary:
-    output = run.request.output
-    names = Names.of(output.destination)
-    content = JournalContent(run.identity, run.computed, ())
-    done = None if output.overwrite else _already_complete(run, names)
-    if done is not None:
-        return done
-    first = run.pieces.start
-    with open_resumable(names, content, make, run.stop, first_piece=first, overwrite=output.overwrite) as table:
-        with run.stop.patience():
-            _fill(run, table, table.summary, table.piece, table.batches)
-        facts = table.complete()
-        if run.shard:
-            # Before the file has its name: a shard that is there has its manifest.
-            Manifest(names.target, run.shard, run.identity, table.summary.counts, facts).write()
-        table.take_name()
-        return table.summary
-
-
-def _fill(run: _Run, table: _Table, summary: RunSummary, first_piece: int, skipped: int) -> None:
-    """Write the rows of a run from a piece on, less those of its first genes."""
-    pieces = range(max(first_piece, run.pieces.start), run.pieces.stop)
-    with run.progress(sum(len(run.groups_of(piece)) for piece in pieces)) as advance:
-        for piece in pieces:
-            for number, group in enumerate(run.groups_of(piece)):
-                if piece == first_piece and number < skipped:
-                    continue
-                for row in run.scorer.rows(group):
-                    table.write(row)
-                    summary.counts[row.pair.status] += 1
-                table.end_batch()
-                advance()
-            table.end_piece()
-
-
-def _already_complete(run: _Run, names: Names) -> RunSummary | None:
-    """The counts of a file that an earlier process completed; None when there is work to do."""
-    counts = None
-    if was_completed(names):
-        found = read_journal(names.journal)
-        if found and not differences(found.identity, run.identity):
-            counts = found.checkpoints[-1].counts
-    elif run.shard and names.target.is_file():
-        manifest = read_manifest(names.target)
-        same_run = manifest and not differences(manifest.identity, run.identity)
-        if manifest and same_run and manifest.facts.sha256 == sha256_of(names.target):
-            counts = manifest.counts
-    if counts is None:
-        return None
-    names.journal.unlink(missing_ok=True)
-    logger.info("%s is complete already: nothing to do (--overwrite scores it again)", names.destination)
-    return RunSummary(counts, counts.total())
 
 
 def _identity(request: EnhancerRequest, genome: Genome, genes: GeneIndex, scorer: PairScorer) -> dict[str, object]:

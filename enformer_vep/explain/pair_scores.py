@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +11,15 @@ from torch import Tensor
 
 from enformer_vep.effects.network import Network, placed_on
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.element_attention import element_attention, has_attention
-from enformer_vep.explain.element_gradients import Outputs, element_gradients
+from enformer_vep.explain.contributor import Contributor, make_contributor
+from enformer_vep.explain.element_attention import element_attention
+from enformer_vep.explain.element_gradients import element_gradients
 from enformer_vep.explain.elements import Element, GenePairs, Reach
 from enformer_vep.explain.gene_windows import GeneWindow, WindowView
 from enformer_vep.explain.knockout import KnockOuts, knock_out, losses
 from enformer_vep.explain.pair_baselines import InverseDistance, PairBaseline
 from enformer_vep.explain.pair_table import PairRow, all_missing, value_columns
+from enformer_vep.explain.target_tracks import MOST_TARGETS
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.variants import Status
 from enformer_vep.models.checkpoints import LoadedModel
@@ -25,14 +27,12 @@ from enformer_vep.scoring.assembly import make_scorer
 from enformer_vep.scoring.scorer import Floats, Scorer
 from enformer_vep.scoring.track_tables import own_table
 from enformer_vep.settings import ComputeSettings, Precision, Score
+from enformer_vep.settings.contribution_settings import ContributionSettings, Recipe
 from enformer_vep.settings.explain_enhancers import EnhancerSettings, KnockOut, Method
 from enformer_vep.tables.row import ValueBlock
 from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)
-
-MOST_GRADIENTS = 64
-"""Outputs, each of which takes a backward pass for each gene."""
 
 _OF_KNOCK_OUTS = {
     KnockOut.UNKNOWN: "lost when the element becomes N",
@@ -50,7 +50,7 @@ class PairScorer:
         network: The network that it predicts with, or a copy.
         genome: The reference.
         settings: What was asked for, with nothing left to choose.
-        outputs: What its columns are made of.
+        contributors: For each recipe what computes its gradients.
         baselines: Scores that need no model.
         blocks: The value columns.
     """
@@ -59,7 +59,7 @@ class PairScorer:
     network: Network
     genome: Genome
     settings: EnhancerSettings
-    outputs: Outputs
+    contributors: Mapping[Recipe, Contributor]
     baselines: tuple[PairBaseline, ...]
     blocks: tuple[ValueBlock, ...]
 
@@ -137,12 +137,11 @@ class PairScorer:
         lost = losses(effect, settings.score.scores[0], settings.score.pseudocount)
         return lost.view(len(elements), -1)
 
-    def _gradients(self, window: GeneWindow, views: Sequence[WindowView], elements: Sequence[Element]) -> Tensor:
+    def _gradients(self, window: GeneWindow, _: Sequence[WindowView], elements: Sequence[Element]) -> Tensor:
         """[elements, recipes x outputs], in the units of the score: to first order, of its loss."""
         score = self.settings.score
-        found = element_gradients(
-            self.network, self.outputs, window, views, elements, self.settings.recipes, score.reverse_complement
-        )
+        (view,) = window.views(self.genome, (0,), max(map(abs, self.scorer.shifts)))
+        found = element_gradients(self.contributors, window, view, elements)
         if score.scores[0] is Score.SADR:
             # The derivative of log2(sum + pseudocount).
             return (found.summed / ((found.values + score.pseudocount) * math.log(2))).flatten(1)
@@ -168,28 +167,29 @@ def make_pair_scorer(
         baselines: Further scores that need no model, behind the distance.
 
     Raises:
-        UsageError: When a method, organism, track or device does not exist, or too many gradients are asked for.
+        UsageError: When a method, organism, track or device does not exist, or gradients of too many tracks are asked
+            for.
         InputError: When the track table is not the model's.
     """
     settings = replace(settings, methods=_choose_methods(settings.methods, model))
     scorer = make_scorer(model, settings.score, compute, targets)
     settings = replace(settings, score=scorer.settings)
-    labels = scorer.layout.blocks[0].labels
-    if Method.GRADIENT in settings.methods and len(labels) > MOST_GRADIENTS:
+    labels, score = scorer.layout.blocks[0].labels, settings.score
+    if Method.GRADIENT in settings.methods and len(labels) > MOST_TARGETS:
         raise UsageError(
             f"gradients of {len(labels)} tracks or groups take as many backward passes for each gene: choose at most "
-            f"{MOST_GRADIENTS} with --tracks or --groups, or leave gradient out of --methods"
+            f"{MOST_TARGETS} with --tracks or --groups, or leave gradient out of --methods"
         )
     known = (*([InverseDistance()] if Method.DISTANCE in settings.methods else []), *baselines)
-    dtype = torch.float64 if settings.score.precision is Precision.FLOAT64 else None
-    network = placed_on(model.network, scorer.predictor.device, dtype)
-    table = TrackTable.read(targets) if targets else own_table(model, settings.score.organism)
-    outputs = _outputs(scorer, network, table)
-    return PairScorer(scorer, network, genome, settings, outputs, known, _blocks(settings, labels, known))
+    device = scorer.predictor.device
+    network = placed_on(model.network, device, torch.float64 if score.precision is Precision.FLOAT64 else None)
+    table = TrackTable.read(targets) if targets else own_table(model, score.organism)
+    contributors = _contributors(replace(model, network=network), settings, table, device)
+    return PairScorer(scorer, network, genome, settings, contributors, known, _blocks(settings, labels, known))
 
 
 def _choose_methods(wanted: tuple[Method, ...], model: LoadedModel) -> tuple[Method, ...]:
-    lacks_attention = not has_attention(model.network)
+    lacks_attention = model.network.attention_shape is None
     if not wanted:
         if lacks_attention:
             logger.info("models of the family %s have no attention: that method is left out", model.family.name)
@@ -201,16 +201,28 @@ def _choose_methods(wanted: tuple[Method, ...], model: LoadedModel) -> tuple[Met
     return wanted
 
 
-def _outputs(scorer: Scorer, network: Network, table: TrackTable | None) -> Outputs:
-    """The columns of a scorer as weights of all tracks of the head, on the network's device and in its precision."""
-    organism = scorer.settings.organism
-    head = network.head(organism)
-    of_tracks = torch.eye(len(scorer.tracks)) if scorer.weights is None else scorer.weights
-    of_tracks = of_tracks.to(head.weight)
-    weights = of_tracks.new_zeros(head.out_features, of_tracks.shape[1])
-    weights.index_add_(0, torch.tensor(scorer.tracks, device=weights.device), of_tracks)
-    partners = None if table is None else table.with_partners(range(len(table)))[1]
-    return Outputs(organism, weights, partners)
+def _contributors(
+    model: LoadedModel, settings: EnhancerSettings, table: TrackTable | None, device: torch.device
+) -> dict[Recipe, Contributor]:
+    """For each recipe one; the same for all that go by the plain gradient."""
+    if Method.GRADIENT not in settings.methods:
+        return {}
+    score = settings.score
+    plain = ContributionSettings(
+        organism=score.organism,
+        tracks=score.tracks,
+        groups=score.groups,
+        reverse_complement=score.reverse_complement,
+        shifts=score.shifts,
+        steps=settings.steps,
+        precision=Precision.FLOAT64 if score.precision is Precision.FLOAT64 else Precision.FLOAT32,
+    )
+    made: dict[bool, Contributor] = {}
+    for recipe in settings.recipes:
+        is_path = recipe is Recipe.INTEGRATED
+        if is_path not in made:
+            made[is_path] = make_contributor(model, replace(plain, recipe=recipe), table, device)
+    return {recipe: made[recipe is Recipe.INTEGRATED] for recipe in settings.recipes}
 
 
 def _blocks(

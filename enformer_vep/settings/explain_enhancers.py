@@ -30,7 +30,7 @@ class Method(StrEnum):
 
 
 RECIPES = (Recipe.NOTEBOOK, Recipe.CALICO, Recipe.INPUT)
-"""Of gradient x input; integrated gradients would take as many passes as the path has steps."""
+"""Of gradient x input, unless others are asked for: `integrated` takes as many passes as the path has steps."""
 
 ENHANCER_SCORES = (Score.SADR, Score.SAD)
 """What the loss of a prediction may be measured in: log2 fold change, or the units of the track."""
@@ -46,6 +46,7 @@ class EnhancerSettings:
         methods: How pairs are scored, in column order; none for all that the model has.
         recipes: Recipes of gradient x input, in column order.
         knock_outs: What elements are replaced by, in column order.
+        steps: Points on the way of `Recipe.INTEGRATED`.
         shuffles: Shuffles of each element that are averaged over.
         seed: Fixes the shuffles.
         within: Pairs are made of elements and genes at most so many bp apart, from the element's centre to the
@@ -56,6 +57,7 @@ class EnhancerSettings:
     methods: tuple[Method, ...] = ()
     recipes: tuple[Recipe, ...] = RECIPES
     knock_outs: tuple[KnockOut, ...] = tuple(KnockOut)
+    steps: int = 32
     shuffles: int = 5
     seed: int = 44
     within: int = 100_000
@@ -70,8 +72,9 @@ class EnhancerSettings:
             raise UsageError(f"--score takes one of {', '.join(ENHANCER_SCORES)}")
         if self.score.genes is None or self.score.genes.centre is not Centre.TSS:
             raise UsageError("elements are scored in windows on the transcription starts of genes: give --genes")
-        if self.shuffles < 1:
-            raise UsageError(f"--shuffles {self.shuffles}: give a positive number, such as 5")
+        for name, value in (("shuffles", self.shuffles), ("steps", self.steps)):
+            if value < 1:
+                raise UsageError(f"--{name} {value}: give a positive number")
         for name, values in (("methods", self.methods), ("recipes", self.recipes), ("knock-outs", self.knock_outs)):
             if len(set(values)) != len(values):
                 raise UsageError(f"a value stands twice in --{name} {','.join(values)}: give each once")
@@ -85,11 +88,13 @@ class EnhancerSettings:
     def describe(self) -> dict[str, str | int | bool]:
         """Say what was asked for, by the names of options: for journals, manifests and notes."""
         methods = self.methods
+        integrated = Method.GRADIENT in methods and Recipe.INTEGRATED in self.recipes
         shuffled = Method.KNOCK_OUT in methods and KnockOut.SHUFFLED in self.knock_outs
         return {
             **self.score.describe(),
             "methods": ",".join(methods) or "default",
             **({"recipes": ",".join(self.recipes)} if Method.GRADIENT in methods else {}),
+            **({"steps": self.steps} if integrated else {}),
             **({"knock-outs": ",".join(self.knock_outs)} if Method.KNOCK_OUT in methods else {}),
             **({"shuffles": self.shuffles, "seed": self.seed} if shuffled else {}),
             "within": self.within,

@@ -129,7 +129,7 @@ def test_a_dry_run_counts(enhancers: Command, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_goes_on(enhancers: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enformer_vep.explain.enhancers.GENES_PER_PIECE", 2)
+    monkeypatch.setattr("enformer_vep.jobs.unit_tables.UNITS_PER_PIECE", 2)
     monkeypatch.setattr("enformer_vep.resume.resumable.CHECKPOINT_SECONDS", 0.0)
     options = ("--methods", "knockout", "--knock-outs", "shuffle")
     assert enhancers(*options, "-o", tmp_path / "whole.tsv.gz").code == 0
@@ -156,7 +156,7 @@ def test_an_interrupted_run_goes_on(enhancers: Command, tmp_path: Path, monkeypa
 def test_shards_join_to_the_whole(
     enhancers: Command, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enformer_vep.explain.enhancers.GENES_PER_PIECE", 1)
+    monkeypatch.setattr("enformer_vep.jobs.unit_tables.UNITS_PER_PIECE", 1)
     options = ("--methods", "distance,attention")
     summary = tmp_path / "summary.json"
     assert enhancers(*options, "-o", tmp_path / "whole.tsv.gz", "--summary", summary).code == 0

@@ -70,6 +70,10 @@ class PlantedNetwork(Network):
     def maps(self, hits: Tensor) -> Tensor:
         return torch.softmax(hits, dim=1)[:, None].expand(-1, hits.shape[1], -1)
 
+    @property
+    def attention_shape(self) -> tuple[int, int] | None:
+        return 1, 1
+
     def attention_layers(self, x: Tensor) -> Iterator[Tensor] | None:
         return iter([self.maps(self.hits(x))[:, None]])
 

@@ -166,7 +166,7 @@ def test_stranded_tracks_change_places_on_the_reverse_strand(tmp_path, genome, m
 
 
 def test_too_many_gradients_are_refused(planted, genome, monkeypatch):
-    monkeypatch.setattr("enformer_vep.explain.pair_scores.MOST_GRADIENTS", 1)
+    monkeypatch.setattr("enformer_vep.explain.pair_scores.MOST_TARGETS", 1)
     with pytest.raises(UsageError, match=r"gradients of 2 tracks .* choose at most 1 with --tracks or --groups"):
         scored(planted, genome, settings())
     scored(planted, genome, settings(methods=(Method.KNOCK_OUT,)))
