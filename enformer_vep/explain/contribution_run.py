@@ -90,8 +90,9 @@ def explain_windows(request: ContributionRequest, progress: Progress) -> RunSumm
         contributor = make_contributor(model, settings, table, resolve_device(request.compute.device))
         in_use = contributor.plan.in_use
         _check_width(settings.width, in_use.window)
-        # Twice as many as there are is all of them, wherever the position lies.
-        queries = Queries(settings.queries, settings.centre_bins or 2 * in_use.bins, settings.genes)
+        usual = (CENTER,) if settings.genes is None else (TSS,)
+        # Twice as many as there are: all of them, wherever the position lies.
+        queries = Queries(settings.queries or usual, settings.centre_bins or 2 * in_use.bins, settings.genes)
         windows = Planner(genome, chosen, in_use, queries).plan(centres)
         check_outputs(request.outputs, windows, contributor.tracks.labels)
         began = time.perf_counter()

@@ -122,10 +122,11 @@ def differentiate(
     if x.shape[1:] != (window, 4):
         raise ModelError(f"the model reads [B, {window}, 4], not {list(x.shape)}: cut windows of its length")
     device = network.head(organism).weight.device
-    readout = _Readout.of(network, organism, targets)
-    # A network in training gets a copy that has its weights and drops nothing.
-    evaluated = placed_on(network, device)
+    # Nothing that inference mode has made can take part in a gradient.
     with arithmetic(precision, device), torch.inference_mode(False):
+        readout = _Readout.of(network, organism, targets)
+        # A network in training gets a copy that has its weights and drops nothing.
+        evaluated = placed_on(network, device)
         parts = [_one_window(evaluated, one, readout) for one in x.split(1)]
     return Gradients(torch.stack([one.values for one in parts]), torch.stack([one.inputs for one in parts]))
 
@@ -156,12 +157,12 @@ def integrated_gradients(
     """
     head = network.head(organism)
     x = one_hot(windows.to(head.weight.device), head.weight.dtype)
-    readout, evaluated = _Readout.of(network, organism, targets), placed_on(network, x.device)
     total = torch.zeros(len(x), len(targets), *x.shape[1:]).to(x)
     for step in range(steps):
         part = differentiate(network, organism, x * ((step + 0.5) / steps), targets, precision)
         total += part.inputs / steps
-    with arithmetic(precision, x.device), torch.inference_mode(False), torch.no_grad():
+    with arithmetic(precision, x.device):
+        readout, evaluated = _Readout.of(network, organism, targets), placed_on(network, x.device)
         values = [readout.values(evaluated, evaluated.embed(one, readout.bins), readout.mask) for one in x.split(1)]
     return Gradients(torch.stack(values), total)
 

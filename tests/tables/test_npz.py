@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enformer_vep.errors import OutputError
-from enformer_vep.tables.npz import growing_npz
+from enformer_vep.tables.npz import growing_npz, several_growing
 
 
 def write(path: Path, parts: np.ndarray, count: int) -> None:
@@ -49,4 +49,32 @@ def test_parts_of_another_shape(tmp_path: Path) -> None:
         array.add(np.zeros(3))
     with pytest.raises(OutputError, match="does not exist"):
         write(tmp_path / "none" / "x.npz", np.zeros((1, 2)), 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def write_several(path: Path, parts: np.ndarray, count: int) -> None:
+    shapes = {"maps": ((count, *parts.shape[1:]), np.float32), "numbers": ((count,), np.int64)}
+    with several_growing(path, shapes, {"width": np.array(128)}) as arrays:
+        for number, part in enumerate(parts):
+            arrays["numbers"].add(np.array(number))
+            arrays["maps"].add(part)
+
+
+def test_several_arrays_grow_side_by_side(tmp_path: Path) -> None:
+    parts = np.random.default_rng(1).random((3, 4, 5))
+    for name in ("one.npz", "two.npz"):
+        write_several(tmp_path / name, parts, 3)
+    with np.load(tmp_path / "one.npz") as file:
+        assert sorted(file.files) == ["maps", "numbers", "width"]
+        np.testing.assert_array_equal(file["maps"], parts.astype(np.float32))
+        assert file["numbers"].tolist() == [0, 1, 2]
+        assert file["width"] == 128
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["one.npz", "two.npz"]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_several_arrays_of_other_lengths_leave_nothing(tmp_path: Path, count: int) -> None:
+    with pytest.raises(ValueError, match="bytes of maps were written"):
+        write_several(tmp_path / "some.npz", np.zeros((3, 2)), count)
     assert list(tmp_path.iterdir()) == []
