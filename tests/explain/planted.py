@@ -61,14 +61,14 @@ class PlantedNetwork(Network):
         return head
 
     def hits(self, x: Tensor) -> Tensor:
-        """Motifs on either strand, [B, tokens]; 8 of its 10 bases are not enough."""
+        """Motifs on either strand, [B, tokens]; 8 of its 10 bases are not enough, and no count stands at the kink."""
         both = (x, x.flip(1, 2))
         matches = [self.motif(nn.functional.pad(one.transpose(1, 2), (0, len(MOTIF) - 1)))[:, 0] for one in both]
-        forward, reverse = (torch.relu(one - 8).unflatten(1, (-1, WIDTH)).sum(dim=2) for one in matches)
+        forward, reverse = (torch.relu(one - 8.5).unflatten(1, (-1, WIDTH)).sum(dim=2) for one in matches)
         return forward + reverse.flip(1)
 
     def maps(self, hits: Tensor) -> Tensor:
-        return torch.softmax(hits, dim=1)[:, None].expand(-1, hits.shape[1], -1)
+        return torch.softmax(3 * hits, dim=1)[:, None].expand(-1, hits.shape[1], -1)
 
     @property
     def attention_shape(self) -> tuple[int, int] | None:

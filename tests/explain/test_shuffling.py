@@ -47,12 +47,12 @@ def test_counts_and_ends_stay(codes, seed):
         assert (shuffled[0], shuffled[-1]) == (codes[0], codes[-1])
 
 
-@pytest.mark.parametrize("letters", ["ACGTACGGT", "AACAGATCA", "ACACGTGTAC", "AAAACAAGA"])
+@pytest.mark.parametrize("letters", ["ACGTAGCAT", "AACAGATCA", "ACGATACTGA", "AAAACAAGA"])
 def test_every_shuffle_is_equally_likely(letters):
     """Chi-square against the list of all shuffles, made by another method; 99.9th percentile as the limit."""
     codes = encode(letters)
     possible = all_shuffles(codes)
-    generator, draws = np.random.default_rng(5), 300 * len(possible)
+    generator, draws = np.random.default_rng(5), 100 * len(possible)
     drawn = Counter(tuple(shuffle_dinucleotides(codes, generator).tolist()) for _ in range(draws))
     assert drawn.keys() == possible
     expected = draws / len(possible)
