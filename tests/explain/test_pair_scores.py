@@ -17,6 +17,7 @@ from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.models.checkpoints import load_model
 from enformer_vep.models.families import FAMILIES
 from enformer_vep.settings import Centre, ComputeSettings, GeneSettings, Precision, Score, ScoreSettings
+from enformer_vep.settings.contribution_settings import Recipe
 from enformer_vep.settings.explain_enhancers import RECIPES, EnhancerSettings, KnockOut, Method
 from tests.builders import make_fasta
 from tests.explain.planted import PLANTED, WIDTH, WINDOW, make_planted_model, planted_sequence
@@ -44,7 +45,7 @@ def planted(tmp_path, monkeypatch):
 
 def settings(score=Score.SADR, methods=(), recipes=RECIPES, **more):
     genes = GeneSettings(centre=Centre.TSS)
-    return EnhancerSettings(ScoreSettings(scores=(score,), genes=genes, **more), methods, recipes, shuffles=4)
+    return EnhancerSettings(ScoreSettings(scores=(score,), genes=genes, **more), methods, recipes, steps=8, shuffles=4)
 
 
 def scored(model, genome, asked, elements=ELEMENTS):
@@ -59,9 +60,9 @@ def scored(model, genome, asked, elements=ELEMENTS):
 @pytest.mark.parametrize("score", [Score.SADR, Score.SAD])
 @pytest.mark.parametrize("more", [{}, {"reverse_complement": True, "shifts": (-3, 0, 8)}], ids=["one", "views"])
 def test_every_method_ranks_the_planted_enhancer_first(planted, genome, score, more):
-    columns, values = scored(planted, genome, settings(score, **more))
+    columns, values = scored(planted, genome, settings(score, recipes=tuple(Recipe), **more))
     of_tracks = [
-        *(f"GRADIENT_{recipe.upper()}" for recipe in RECIPES),
+        *(f"GRADIENT_{recipe.upper()}" for recipe in Recipe),
         "ATTENTION",
         *(f"KNOCKOUT_{kind.upper()}" for kind in KnockOut),
     ]
