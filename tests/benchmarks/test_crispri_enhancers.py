@@ -34,7 +34,17 @@ def test_it_runs(
     rows += [rows[0], "WTC11 chr1 3700 3800 A ENSA + 4000 1 -0.2 x"]
     text = "".join("\t".join(line.split()) + "\n" for line in [header, *rows])
     bgzip(tmp_path / "crispri/crispri.hg38.tsv.gz", text.encode())
-    module = script("crispri_enhancers", "--data", tmp_path, "--model", small_model, "--results", tmp_path / "results")
+    module = script(
+        "crispri_enhancers",
+        "--data",
+        tmp_path,
+        "--model",
+        small_model,
+        "--contigs",
+        "chr1",
+        "--results",
+        tmp_path / "results",
+    )
     monkeypatch.setattr(module, "REACH", 900)
     module.main()
     table = pd.read_csv(tmp_path / "results/crispri_enhancers.tsv", sep="\t", index_col="score")
