@@ -57,8 +57,11 @@ def scored(model, genome, asked, elements=ELEMENTS):
     return scorer.columns, np.stack([row.values for row in rows])
 
 
-@pytest.mark.parametrize("score", [Score.SADR, Score.SAD])
-@pytest.mark.parametrize("more", [{}, {"reverse_complement": True, "shifts": (-3, 0, 8)}], ids=["one", "views"])
+@pytest.mark.parametrize(
+    ("score", "more"),
+    [(Score.SAD, {}), (Score.SADR, {"reverse_complement": True, "shifts": (-3, 0, 8)})],
+    ids=["one", "views"],
+)
 def test_every_method_ranks_the_planted_enhancer_first(planted, genome, score, more):
     columns, values = scored(planted, genome, settings(score, recipes=tuple(Recipe), **more))
     of_tracks = [
