@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _SKIPPED_PREFIXES = ("#", "track ", "track\t", "browser ")
 _CONTIG_NAMES = ("chrom", "chr", "chromosome")
-_GENE_NAMES = ("gene_id", "gene", "gene_name")
+_GENE_NAMES = (("gene_id",), ("gene", "gene_name"))
 _PAIR_COLUMNS = "chrom, start, end and gene (or gene_id)"
 _KNOWN = frozenset(b"ACGT")
 _VERSION = re.compile(r"\.\d+$")
@@ -60,11 +60,18 @@ class WantedPair:
 
     Attributes:
         element: The element.
-        genes: Names of the gene, identifiers first; none for all genes near the element.
+        gene_id: Identifier of the gene; empty when the input has none.
+        gene_name: Its name, likewise. Without either the element is paired with all genes near it.
     """
 
     element: Element
-    genes: tuple[str, ...] = ()
+    gene_id: str = ""
+    gene_name: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the gene is looked up by, in this order; none for all genes near the element."""
+        return tuple(name for name in (self.gene_id, self.gene_name) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +79,19 @@ class Pair:
     """What becomes one row.
 
     Attributes:
-        element: The element.
+        wanted: What the input says.
         gene: The gene; None when there is none near the element, or the annotation has none of that name.
-        asked: What the input calls the gene; empty when it names none.
         status: Whether the pair can be scored, and if not, why.
     """
 
-    element: Element
+    wanted: WantedPair
     gene: Gene | None
-    asked: str
     status: Status
+
+    @property
+    def element(self) -> Element:
+        """The element."""
+        return self.wanted.element
 
     @property
     def distance(self) -> int | None:
@@ -177,9 +187,9 @@ def plan_pairs(wanted: Sequence[WantedPair], genome: Genome, genes: GeneIndex, r
         element = one.element
         status = statuses.get(element) or statuses.setdefault(element, check_element(element, genome, reach.window))
         contig = genome.resolve(element.contig)
-        pairs = _named(one, contig, status, names, reach) if one.genes else _near(one, contig, status, genes, reach)
+        pairs = [_named(one, contig, status, names, reach)] if one.names else _near(one, contig, status, genes, reach)
         for pair in pairs:
-            key = (contig or element.contig, element.start, element.end, pair.asked if pair.gene is None else "")
+            key = (contig or element.contig, element.start, element.end, one.names if pair.gene is None else ())
             repeated += key in found[pair.gene]
             found[pair.gene].setdefault(key, pair)
     if repeated:
@@ -207,28 +217,26 @@ def _near(one: WantedPair, contig: str | None, status: Status, genes: GeneIndex,
     if contig is not None and status is Status.OK:
         near = genes.represented_within(contig, element.centre - reach.within, element.centre + reach.within + 1)
     for gene in near:
-        yield Pair(element, gene, "", Status.OK if reach.holds(gene, element) else Status.OUT_OF_REACH)
+        yield Pair(one, gene, Status.OK if reach.holds(gene, element) else Status.OUT_OF_REACH)
     if not near:
-        yield Pair(element, None, "", Status.NO_GENE if status is Status.OK else status)
+        yield Pair(one, None, Status.NO_GENE if status is Status.OK else status)
 
 
 def _named(
     one: WantedPair, contig: str | None, status: Status, names: Mapping[str, Sequence[Gene]], reach: Reach
-) -> Iterator[Pair]:
+) -> Pair:
     """An element and the gene that was asked for."""
-    element, asked = one.element, one.genes[0]
     gene = _find(one, contig, names)
-    if gene is None:
-        yield Pair(element, None, asked, Status.NO_TSS if status is Status.OK else status)
-    elif status is Status.OK and not (gene.contig == contig and reach.holds(gene, element)):
-        yield Pair(element, gene, asked, Status.OUT_OF_REACH)
-    else:
-        yield Pair(element, gene, asked, status)
+    if status is Status.OK and gene is None:
+        status = Status.NO_TSS
+    elif status is Status.OK and gene is not None and not (gene.contig == contig and reach.holds(gene, one.element)):
+        status = Status.OUT_OF_REACH
+    return Pair(one, gene, status)
 
 
 def _find(one: WantedPair, contig: str | None, names: Mapping[str, Sequence[Gene]]) -> Gene | None:
     """The gene of one of the names, on the element's contig if there is one; the nearest of several."""
-    for name in one.genes:
+    for name in one.names:
         candidates = names.get(name) or names.get(_VERSION.sub("", name), ())
         near = [gene for gene in candidates if gene.contig == contig] or candidates
         if near:
@@ -258,11 +266,17 @@ def _read_lines(lines: Sequence[tuple[int, str]], path: Path) -> Iterator[Wanted
         # In the order of BED.
         chosen = [cells[at] if at < len(cells) else "" for at in (columns["chrom"], columns["start"], columns["end"])]
         chosen += cells[named : named + 1] if "name" in columns else []
-        genes = [cells[columns[name]].strip() for name in _GENE_NAMES if columns.get(name, len(cells)) < len(cells)]
-        asked = tuple(gene for gene in genes if gene not in ("", ".", "NA"))
-        if not asked:
+        asked = [_named_in(cells, columns, names) for names in _GENE_NAMES]
+        if not any(asked):
             raise InputError(f"{path}, line {number}: {line[:60]!r} names no gene; give it one, or leave the line out")
-        yield WantedPair(_element(chosen, path, number, line), asked)
+        yield WantedPair(_element(chosen, path, number, line), *asked)
+
+
+def _named_in(cells: Sequence[str], columns: Mapping[str, int], names: Sequence[str]) -> str:
+    """What a line has in the first of some columns that the table has; empty where it says nothing."""
+    place = next((columns[name] for name in names if name in columns), len(cells))
+    word = cells[place].strip() if place < len(cells) else ""
+    return "" if word in (".", "NA") else word
 
 
 def _pair_columns(header: str) -> dict[str, int] | None:
@@ -270,7 +284,11 @@ def _pair_columns(header: str) -> dict[str, int] | None:
     names = [name.strip().strip('"').lower() for name in header.removeprefix("#").split("\t")]
     places = {name: place for place, name in reversed(list(enumerate(names)))}
     contig = next((places[name] for name in _CONTIG_NAMES if name in places), None)
-    if contig is None or not {"start", "end"} <= places.keys() or places.keys().isdisjoint(_GENE_NAMES):
+    if (
+        contig is None
+        or not {"start", "end"} <= places.keys()
+        or places.keys().isdisjoint(name for names in _GENE_NAMES for name in names)
+    ):
         return None
     return {**places, "chrom": contig}
 

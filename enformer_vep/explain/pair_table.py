@@ -37,7 +37,8 @@ class PairRow:
         element, gene = self.pair.element, self.pair.gene
         place = (element.contig, element.start, element.end, element.name, self.pair.status.value)
         if gene is None:
-            return (*place, None, self.pair.asked or None, None, None, None)
+            wanted = self.pair.wanted
+            return (*place, wanted.gene_id or None, wanted.gene_name or None, None, None, None)
         return (*place, gene.identifier, gene.name, gene.representative, self.pair.distance, self.starts)
 
 

@@ -95,7 +95,7 @@ def test_pairs_from_a_table(enhancers: Command, tmp_path: Path) -> None:
     assert [row[:7] for row in outcome.table[1:]] == [
         ["1", "4500", "4700", ".", "ok", "ENSA.3", "A"],
         ["1", "100", "200", ".", "out_of_reach", "ENSA.3", "A"],
-        ["1", "4500", "4700", ".", "gene_without_tss", "NA", "ENS9"],
+        ["1", "4500", "4700", ".", "gene_without_tss", "ENS9", "OLD"],
     ]
 
 

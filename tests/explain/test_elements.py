@@ -45,8 +45,8 @@ def test_a_table_of_pairs_by_its_header(tmp_path):
     text = "dataset\tchrom\tstart\tend\tgene\tgene_id\tname\n"
     text += "x\tchr1\t5\t9\tA\tENSG1\te\nx\tchr1\t5\t9\tB\tNA\tf\n"
     assert read_wanted_pairs(write_text(tmp_path / "pairs.tsv.gz", text)) == (
-        WantedPair(Element("chr1", 5, 9, "e"), ("ENSG1", "A")),
-        WantedPair(Element("chr1", 5, 9, "f"), ("B",)),
+        WantedPair(Element("chr1", 5, 9, "e"), "ENSG1", "A"),
+        WantedPair(Element("chr1", 5, 9, "f"), "", "B"),
     )
 
 
@@ -107,9 +107,9 @@ def test_pairs_that_are_asked_for_are_never_dropped(genome, caplog):
     genes = GeneIndex([gene("ENSG1.4", 100, name="ONE"), gene("ENSG2", 250), gene("ENSG3", 50, "chr2", name="ONE")])
     near, far, gap = Element("chr1", 110, 130), Element("chr1", 600, 620), Element("chr1", 395, 405)
     wanted = [
-        WantedPair(near, ("ENSG1",)), WantedPair(near, ("ENSG1.4",)), WantedPair(near, ("unknown", "ONE")),
-        WantedPair(far, ("ENSG2",)), WantedPair(near, ("ENSG3",)), WantedPair(near, ("NOWHERE",)),
-        WantedPair(gap, ("ENSG2",)), WantedPair(Element("chr2", 40, 50), ("ONE",)),
+        WantedPair(near, "ENSG1"), WantedPair(near, "ENSG1.4"), WantedPair(near, "unknown", "ONE"),
+        WantedPair(far, "ENSG2"), WantedPair(near, "ENSG3"), WantedPair(near, "NOWHERE"),
+        WantedPair(gap, "ENSG2"), WantedPair(Element("chr2", 40, 50), "ONE"),
     ]  # fmt: skip
     with caplog.at_level(logging.INFO, "enformer_vep"):
         groups = plan_pairs(wanted, genome, genes, REACH)
@@ -118,7 +118,7 @@ def test_pairs_that_are_asked_for_are_never_dropped(genome, caplog):
         ("ENSG1.4", 110, "ok"), ("ENSG2", 600, "out_of_reach"),
         ("ENSG2", 395, "gap"), ("ENSG3", 110, "out_of_reach"), ("ENSG3", 40, "ok"), (None, 110, "gene_without_tss"),
     ]  # fmt: skip
-    assert groups[-1].pairs[0].asked == "NOWHERE"
+    assert groups[-1].pairs[0].wanted.names == ("NOWHERE",)
 
 
 @pytest.mark.parametrize(("forward", "distance"), [(True, 20), (False, -20)])
