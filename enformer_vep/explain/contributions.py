@@ -59,7 +59,7 @@ def pooled(contributions: Tensor, width: int = POOLED_WIDTH, recipe: Recipe = Re
     if recipe is Recipe.CALICO and width > 1:
         return around(contributions, range(width // 2, length, width))
     values = contributions.abs() if recipe.pools_magnitudes else contributions
-    return values.unflatten(-1, (-1, width)).mean(dim=-1)
+    return values.reshape(*values.shape[:-1], -1, width).mean(dim=-1)
 
 
 def around(contributions: Tensor, middles: Sequence[int], deviation: float = DEVIATION) -> Tensor:

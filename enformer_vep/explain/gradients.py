@@ -127,7 +127,7 @@ def differentiate(
         readout = _Readout.of(network, organism, targets)
         # A network in training gets a copy that has its weights and drops nothing.
         evaluated = placed_on(network, device)
-        parts = [_one_window(evaluated, one, readout) for one in x.split(1)]
+        parts = [_one_window(evaluated, one, readout) for one in torch.split(x, 1)]
     return Gradients(torch.stack([one.values for one in parts]), torch.stack([one.inputs for one in parts]))
 
 
@@ -163,7 +163,9 @@ def integrated_gradients(
         total += part.inputs / steps
     with arithmetic(precision, x.device):
         readout, evaluated = _Readout.of(network, organism, targets), placed_on(network, x.device)
-        values = [readout.values(evaluated, evaluated.embed(one, readout.bins), readout.mask) for one in x.split(1)]
+        values = [
+            readout.values(evaluated, evaluated.embed(one, readout.bins), readout.mask) for one in torch.split(x, 1)
+        ]
     return Gradients(torch.stack(values), total)
 
 
@@ -217,7 +219,7 @@ def _one_window(network: Network, x: Tensor, readout: _Readout) -> Gradients:
     with torch.no_grad():
         for segment in segments:
             inputs.append(segment(inputs[-1]))
-    parts = [_backward(network, segments, inputs, mask, readout) for mask in readout.mask.split(TARGETS_AT_ONCE)]
+    parts = [_backward(network, segments, inputs, mask, readout) for mask in torch.split(readout.mask, TARGETS_AT_ONCE)]
     return Gradients(torch.cat([one.values for one in parts]), torch.cat([one.inputs for one in parts]))
 
 

@@ -21,7 +21,11 @@ MOST_GENES = 40
 """Whose starts are drawn; of more those nearest to the position."""
 ZOOM = 40
 """Bases that are shown on each side of the position."""
+NEAR = 1000
+"""What lies within so many bp of the target, mostly its promoter, is cut off where it would dwarf the rest."""
 _WIDTH, _HEIGHT, _GENES = 11.0, 1.5, 0.8
+_ROOM = 1.3
+"""Height of a panel, in that of its highest stretch that is not near the target."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +84,8 @@ def draw_contributions(drawn: DrawnContributions) -> "Figure":
         for panel in (wide, near):
             panel.tick_params(labelbottom=is_last, labelsize="small")
         if is_last:
-            wide.set_xlabel("position on the contig (Mb)")
-            near.set_xlabel("position relative to the middle (bp)")
+            wide.set_xlabel("position on the contig (Mb)", fontsize="small")
+            near.set_xlabel("position relative to the middle (bp)", fontsize="small")
     return figure
 
 
@@ -117,9 +121,9 @@ def _draw_stretches(panel: Any, drawn: DrawnContributions, number: int, label: s
     panel.axvline((drawn.position + 0.5) / 1e6, color="0.6", linewidth=0.6, linestyle=":")
     if drawn.signed:
         panel.axhline(0, color="0.4", linewidth=0.5)
-    else:
-        panel.set_ylim(bottom=0)
+    _limit(panel, drawn, values, edges * 1e6)
     panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    panel.yaxis.get_offset_text().set_fontsize("small")
     panel.xaxis.get_major_formatter().set_useOffset(False)
     panel.set_ylabel("mean of a stretch" if drawn.signed else "mean magnitude", fontsize="small")
     panel.text(
@@ -127,6 +131,22 @@ def _draw_stretches(panel: Any, drawn: DrawnContributions, number: int, label: s
         bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
     )  # fmt: skip
     tidy(panel)
+
+
+def _limit(panel: Any, drawn: DrawnContributions, values: Floats, edges: npt.NDArray[np.float64]) -> None:
+    """Leave the height to what is far from the target; say how high the rest is where it is cut off."""
+    far = np.ones(len(values), dtype=bool)
+    for start, end in drawn.targets:
+        far &= (edges[1:] <= start - NEAR) | (edges[:-1] >= end + NEAR)
+    highest = float(np.abs(values).max())
+    limit = _ROOM * float(np.abs(values[far]).max()) if far.any() and values[far].any() else highest
+    if limit < highest:
+        panel.text(
+            0.99, 0.95, f"near the target up to {highest:.2g}", transform=panel.transAxes, ha="right", va="top",
+            fontsize="x-small", color=REFERENCE,
+        )  # fmt: skip
+    limit = min(limit, 1.05 * highest) or 1.0
+    panel.set_ylim(-limit if drawn.signed else 0, limit)
 
 
 def _draw_bases(panel: Any, drawn: DrawnContributions, number: int) -> None:
@@ -139,5 +159,6 @@ def _draw_bases(panel: Any, drawn: DrawnContributions, number: int) -> None:
     room = 0.08 * (high - low) or 1.0
     panel.set_ylim(low - room, high + room)
     panel.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    panel.yaxis.get_offset_text().set_fontsize("small")
     panel.set_ylabel("contribution", fontsize="small")
     tidy(panel)

@@ -164,9 +164,9 @@ def test_every_file(
     assert (settings["recipe"], settings["target"]) == ("notebook", "center,tss")
 
     track = pybigtools.open(str(tmp_path / "chr1_4100.A.TRACK0.bw"))
-    found = track.values("chr1", start, start + WINDOW)
+    found = track.values("chr1", start, start + WINDOW, fillna=None)
     np.testing.assert_allclose(found, arrays["contributions"][2, 0], rtol=1e-6)
-    edge = pybigtools.open(str(tmp_path / "chr1_500.center.TRACK0.bw")).values("chr1", 0, 499 + 1025)
+    edge = pybigtools.open(str(tmp_path / "chr1_500.center.TRACK0.bw")).values("chr1", 0, 499 + 1025, fillna=None)
     np.testing.assert_allclose(edge, arrays["contributions"][0, 0, 1023 - 499 :], rtol=1e-6)
 
     for window, target in names:
@@ -239,7 +239,8 @@ def test_basenji2(command: Command, tmp_path: Path, data_directory: Path) -> Non
 )
 def test_what_cannot_be_asked_is_refused_in_a_line(explain: Command, options: tuple[str, ...], words: str) -> None:
     outcome = explain(*options)
-    assert outcome.code == 2, outcome.err
+    # Of a model that lacks a head it is the model that is at fault.
+    assert outcome.code == (1 if "yeast" in options else 2), outcome.err
     assert words in outcome.err
     assert "Traceback" not in outcome.err
 

@@ -37,7 +37,7 @@ def test_panels(signed: bool) -> None:
     for number in range(2):
         stretches, bases = panels[2 * number], panels[2 * number + 1]
         np.testing.assert_allclose(stretches.patches[0].get_data().values, what.pooled[number])
-        assert (stretches.get_ylim()[0] < 0) is signed
+        assert bool(stretches.get_ylim()[0] < 0) is signed
         assert stretches.get_xlim() == pytest.approx((START / 1e6, (START + LENGTH) / 1e6))
         letters = sum(len(collection.get_paths()) for collection in bases.collections)
         middle = LENGTH // 2 - 1
@@ -50,3 +50,17 @@ def test_only_the_first_tracks_are_drawn() -> None:
     figure = draw_contributions(drawn(MOST_LABELS + 2))
     assert len(figure.axes) == 1 + 2 * MOST_LABELS
     assert f"first {MOST_LABELS} of {MOST_LABELS + 2} tracks" in figure.get_suptitle()
+
+
+def test_what_is_near_the_target_does_not_dwarf_the_rest() -> None:
+    pytest.importorskip("matplotlib")
+    what = drawn(1)
+    what.pooled[0, 15] = 100
+    _, stretches, _ = draw_contributions(what).axes
+    far = np.delete(what.pooled[0], slice(15 - 8, 17 + 8))
+    assert stretches.get_ylim() == pytest.approx((0, 1.3 * far.max()))
+    assert "near the target up to 1e+02" in [text.get_text() for text in stretches.texts]
+    what.pooled[0, 0] = 200
+    _, stretches, _ = draw_contributions(what).axes
+    assert stretches.get_ylim()[1] > 200
+    assert len(stretches.texts) == 1
