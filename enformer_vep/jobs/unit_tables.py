@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.files.signals import StopRequest
@@ -29,15 +29,12 @@ Progress = Callable[[int], AbstractContextManager[Callable[[], object]]]
 """Given the number of units, shows a bar; what it yields is called after each."""
 
 
-class HasStatus(Protocol):
-    """Whatever rows come of."""
-
-    @property
-    def status(self) -> Status:
-        """`Status.OK`, or why it has no values."""
+Unit = TypeVar("Unit")
 
 
-Unit = TypeVar("Unit", bound=HasStatus)
+def own_status(unit: Any) -> tuple[Status]:
+    """Of a unit that has a `status`."""
+    return (unit.status,)
 
 
 class _Table(Protocol[Row]):  # type: ignore[misc]
@@ -59,6 +56,7 @@ class UnitTable(Generic[Unit, Row]):
         shard: Which block of the units; None for all.
         progress: Shows how far it is.
         stop: Says whether somebody asked this process to end.
+        statuses: What is counted of a unit.
     """
 
     units: Sequence[Unit]
@@ -69,12 +67,13 @@ class UnitTable(Generic[Unit, Row]):
     shard: Shard | None
     progress: Progress
     stop: StopRequest
+    statuses: Callable[[Unit], Iterable[Status]] = own_status
 
     def write(self, output: OutputSettings, *, resumable: bool = True) -> RunSummary:
         """Write the table, from where an earlier process stopped unless it is a stream or not `resumable`.
 
         Returns:
-            Units by status.
+            What was counted, by status.
 
         Raises:
             OutputError: The table cannot be written.
@@ -123,7 +122,7 @@ class UnitTable(Generic[Unit, Row]):
                 for unit in self.units_of(piece)[skipped if piece == first_piece else 0 :]:
                     for row in self.rows(unit):
                         table.write(row)
-                    summary.counts[unit.status] += 1
+                    summary.counts.update(self.statuses(unit))
                     table.end_batch()
                     advance()
                 table.end_piece()

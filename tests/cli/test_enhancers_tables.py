@@ -1,27 +1,11 @@
 """`enhancers abc` and `enhancers evaluate`, as a shell sees them: on real pairs of chr22, without a model."""
 
-import sys
-import types
-
-import click
 import numpy as np
 import pytest
 
-from enformer_vep.cli import main
-from enformer_vep.cli.enhancers_abc import abc
-from enformer_vep.cli.enhancers_evaluate import evaluate
 from enformer_vep.explain.abc_table import ABC_COLUMNS
 from enformer_vep.explain.evaluation_tables import ACCOUNTING_COLUMNS, DIFFERENCE_COLUMNS, EVALUATION_COLUMNS
 from tests.builders import write_text
-
-
-@pytest.fixture(autouse=True)
-def group(monkeypatch):
-    """A group that has both."""
-    module = types.ModuleType("enhancers_of_this_test")
-    module.enhancers = click.Group("enhancers", commands=[abc, evaluate])
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(main.COMMANDS, "enhancers", (module.__name__, "enhancers"))
 
 
 @pytest.fixture

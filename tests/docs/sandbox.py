@@ -10,6 +10,7 @@ Made here, once per test session:
     common.vcf.gz                      example_data/locus.vcf.gz
     locus.bim, 1000G.22.bim            example_data/locus.bim
     gencode.gtf.gz                     three genes whose transcription starts lie near variants
+    peaks.bed                          candidate elements near these genes
     targets_human.txt                  the track table of the model
     labelled_scores.tsv.gz             scores of variants on 30 contigs, made up
     more_scores.tsv.gz                 the same
@@ -43,7 +44,7 @@ from tests.docs import command_server
 
 EXAMPLE_DATA = REPOSITORY / "example_data"
 LINKED = ("example_data", "tools", "benchmarks", "workflow")
-COMMANDS = ("SCORE", "ATTENTION", "CALIBRATE", "CONTRIBUTIONS", "TRACKS", "EVALUATE", "SATURATE")
+COMMANDS = ("SCORE", "ATTENTION", "CALIBRATE", "CONTRIBUTIONS", "ENHANCERS", "TRACKS", "EVALUATE", "SATURATE")
 NAMED_TRACKS = {
     "CNhs11841": "CAGE:bronchogenic carcinoma cell line:ChaGo-K-1",
     "CNhs12331": "CAGE:B lymphoblastoid cell line: GM12878 ENCODE, biol_rep1",
@@ -59,6 +60,7 @@ NAMED_TRACKS = {
 GENES = (("GENEA", 19_723_500, 19_724_500, "+"), ("GENEB", 19_700_000, 19_722_700, "-"),
          ("GENEC", 19_693_900, 19_699_000, "+"))  # fmt: skip
 TAGS = 'transcript_type "protein_coding"; tag "basic"; tag "Ensembl_canonical"; tag "MANE_Select";'
+PEAKS = ((19_723_200, 19_723_420), (19_722_900, 19_723_000), (19_693_300, 19_693_700))
 LONGEST_ADDRESS = 100  # of a socket, in letters
 PREDICTED = (19_600_000, 19_640_000)
 
@@ -76,6 +78,8 @@ def make_files(folder: Path) -> None:
     for name in ("locus.bim", "1000G.22.bim"):
         shutil.copy(EXAMPLE_DATA / "locus.bim", folder / name)
     bgzip(folder / "gencode.gtf.gz", annotation().encode())
+    peaks = (f"chr22\t{start}\t{end}\tpeak{number}\n" for number, (start, end) in enumerate(PEAKS))
+    (folder / "peaks.bed").write_text("".join(peaks))
     make_model(folder / "model.safetensors", human=NAMED_TRACKS)
     (folder / "targets_human.txt").write_text(
         targets_text(tuple(NAMED_TRACKS.values()), identifiers=tuple(NAMED_TRACKS))
