@@ -28,6 +28,7 @@ COMMANDS = {
     "train": ("enformer_vep.cli.train", "train"),
     "evaluate": ("enformer_vep.cli.evaluate", "evaluate"),
     "eqtl": ("enformer_vep.cli.eqtl", "eqtl"),
+    "boundaries": ("enformer_vep.cli.boundaries", "boundaries"),
     "random-model": ("enformer_vep.cli.random_model", "random_model"),
     "completion": ("enformer_vep.cli.completion", "completion"),
 }

@@ -135,11 +135,13 @@ class WindowReading:
         values: float64 [maps, 2, E], see `measure`; maps as `map_names` has them.
         mean: float64 [T, T], the mean map over layers and heads.
         relative: float64 [T, T], that divided by its mean at equal distance.
+        heads: How many there are in each layer.
     """
 
     values: Floats
     mean: Floats
     relative: Floats
+    heads: tuple[int, ...]
 
 
 def map_names(heads: Iterable[int]) -> tuple[tuple[str, str], ...]:
@@ -162,14 +164,15 @@ def read_window(layers: Iterable[Maps], edges: npt.ArrayLike, reading: Reading) 
     """
     values: list[Floats] = []
     total: Floats = np.zeros(())
-    heads = 0
+    heads: list[int] = []
     for maps in layers:
         layer = np.zeros(maps.shape[1:])
         for one in maps:
             values.append(measure(over_expected(one), edges, reading))
             layer += one
         values.append(measure(over_expected(layer / len(maps)), edges, reading))
-        total, heads = total + layer, heads + len(maps)
-    mean = total / heads
+        total = total + layer
+        heads.append(len(maps))
+    mean = total / sum(heads)
     relative = over_expected(mean)
-    return WindowReading(np.stack([*values, measure(relative, edges, reading)]), mean, relative)
+    return WindowReading(np.stack([*values, measure(relative, edges, reading)]), mean, relative, tuple(heads))
