@@ -2,7 +2,7 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +110,20 @@ class Network(nn.Module):
         Returns:
             [B, bins, channels].
         """
+
+    def attention_layers(self, x: Tensor) -> Iterator[Tensor] | None:
+        """Attention maps, computed a layer at a time as they are asked for; None where the family has no attention.
+
+        Callers want `enformer_vep.explain.attention_maps`, which takes care of gradients and precision.
+
+        Args:
+            x: [B, L, 4], one-hot (see `one_hot`).
+
+        Returns:
+            For each layer [B, heads, T, T], rows are queries and sum to one; T is the window's length over the width
+            of an output bin. A map is the caller's only until the next one is asked for.
+        """
+        return None
 
     def activate(self, logits: Tensor) -> Tensor:
         """The activation behind a head."""
