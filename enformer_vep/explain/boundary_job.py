@@ -32,6 +32,7 @@ from enformer_vep.explain.insulation import INSULATION, STRIPE
 from enformer_vep.figures.boundary_map import Distribution, HeadEffects, draw_boundaries
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
 from enformer_vep.files.atomic import complete_or_absent
+from enformer_vep.files.bgzf import BgzfEncoder
 from enformer_vep.files.writing import is_stream, open_stream, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 Progress = Callable[..., AbstractContextManager[Callable[[], object]]]
 """Called with the number of windows, and `first`, those that are read already; gives what to call after each."""
 
+_BGZF_SUFFIXES = (".gz", ".bgz")
 _UNITS = {STRIPE: "stripe, log2 of attention over expectation", INSULATION: "insulation, log2 (within / across)"}
 
 
@@ -197,8 +199,7 @@ def _write(
     if output.values is not None:
         texts.append((str(output.values), values_text(plan, readings, notes)))
     for destination, text in texts:
-        with open_stream(destination) as stream:
-            stream.write(text.encode())
+        _write_text(destination, text)
     if len(readings.sums) < len(Kind):
         if output.maps is not None or output.figure is not None:
             logger.warning("no window was compared, so there is no mean map to write or draw")
@@ -207,6 +208,17 @@ def _write(
         save_maps(output.maps, plan, readings)
     if output.figure is not None:
         save_figure(figure_of(plan, readings, results, request.model), output.figure)
+
+
+def _write_text(destination: str, text: str) -> None:
+    """As BGZF where the name says so."""
+    with open_stream(destination) as stream:
+        if not destination.endswith(_BGZF_SUFFIXES):
+            stream.write(text.encode())
+            return
+        encoder = BgzfEncoder(stream)
+        encoder.write(text.encode())
+        encoder.finish()
 
 
 def mean_maps(plan: Plan, readings: Readings) -> dict[str, npt.NDArray[np.float64]]:
