@@ -3,7 +3,7 @@
 A motif is a matrix of scores; a match is a place, on either strand, whose scores sum to a threshold at least. A
 consensus scores 1 for every letter that fits and wants all of them; a matrix of probabilities (MEME) scores log odds,
 and its threshold is the lowest score that random sequence reaches with a given probability at most, by the exact
-distribution of rounded scores (Touzet and Varre 2007, doi:10.1186/1748-7188-2-15), as FIMO's are.
+distribution of scores, which are rounded to a hundredth of a bit (Touzet and Varre 2007, doi:10.1186/1748-7188-2-15), as FIMO's are.
 """
 
 import re
@@ -27,7 +27,7 @@ IUPAC = {
 }  # fmt: skip
 _BASES = "ACGT"
 _PSEUDOCOUNT = 1e-3
-_STEPS = 100  # of a bit, in which scores are rounded for their distribution
+_STEPS = 100  # of a bit, to which log odds are rounded
 _CHUNK = 1 << 20
 
 
@@ -92,7 +92,8 @@ def read_meme(path: Path, name: str | None = None, p: float = 1e-5) -> Motif:
         raise InputError(f"MEME file {path} holds no motif {name!r}; its first is {motifs[0][0][0]!r}")
     label = name or motifs[0][0][0]
     probabilities = (found[0] + _PSEUDOCOUNT * background) / (1 + _PSEUDOCOUNT)
-    scores = np.log2(probabilities / background)
+    # Rounded once, so that their distribution is exact.
+    scores = np.rint(np.log2(probabilities / background) * _STEPS) / _STEPS
     return Motif(label, scores, score_threshold(scores, background, p))
 
 
@@ -145,7 +146,7 @@ def score_threshold(scores: Floats, background: Floats, p: float) -> float:
     """Lowest sum of scores that a random place reaches with a probability of at most p.
 
     Args:
-        scores: float64 [W, 4].
+        scores: float64 [W, 4], multiples of a hundredth.
         background: float64 [4], probabilities of the bases.
         p: Above 0.
 
@@ -162,8 +163,7 @@ def score_threshold(scores: Floats, background: Floats, p: float) -> float:
         distribution = longer
     reached = np.cumsum(distribution[::-1])[::-1]
     lowest = int(np.count_nonzero(reached > p * (1 + 1e-9)))
-    # Each rounded score is off by half a step at most.
-    return float(scores.min(axis=1).sum() + (lowest - 0.5) / _STEPS)
+    return float(scores.min(axis=1).sum() + lowest / _STEPS)
 
 
 def find_matches(codes: Codes, motif: Motif) -> Integers:

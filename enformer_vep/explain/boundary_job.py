@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from enformer_vep import __version__
 from enformer_vep.effects.devices import resolve_device
@@ -113,6 +114,7 @@ def compare_boundaries(request: BoundaryRequest, progress: Progress) -> list[Com
     genome = Genome(request.genome)
     genes = None if request.genes is None else read_genes(request.genes, genome.resolve)
     model = load_model(request.model, organisms=(), window=request.compute.window)
+    _require_attention(model)
     device = resolve_device(request.compute.device)
     source = AttentionSource(placed_on(model.network, device), request.settings)
     geometry = model.network.output
@@ -141,6 +143,13 @@ def compare_boundaries(request: BoundaryRequest, progress: Progress) -> list[Com
         checkpoint.unlink(missing_ok=True)
     logger.info("%s", describe(results))
     return results
+
+
+def _require_attention(model: LoadedModel) -> None:
+    """Before the genome is read; maps are computed only when they are asked for."""
+    network = model.network
+    if network.attention_layers(torch.zeros(1, network.output.window, 4)) is None:
+        raise UsageError(f"models of the family {model.family.name} have no attention: give an Enformer")
 
 
 def _check_destinations(output: BoundaryOutput) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.figures.drawing import ALTERNATE, COLOURS, DIVERGING, REFERENCE, new_figure, tidy
+from enformer_vep.figures.drawing import ALTERNATE, DIVERGING, REFERENCE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,7 +121,7 @@ def _draw_heads(figure: "Figure", panel: Any, heads: HeadEffects) -> None:
     limit = float(known.max()) if len(known) and known.max() > 0 else 1.0
     image = panel.imshow(heads.effects, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
     layers, numbers = np.nonzero(heads.significant)
-    panel.plot(numbers, layers, ".", color=COLOURS[-1] if limit < 0.2 else "black", markersize=5)
+    panel.plot(numbers, layers, ".", color="black", markersize=5)
     panel.set_xticks(np.arange(heads.effects.shape[1]))
     panel.set_yticks(np.arange(heads.effects.shape[0]))
     panel.set(xlabel="head", ylabel="layer")

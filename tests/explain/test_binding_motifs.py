@@ -77,9 +77,9 @@ def test_the_threshold_is_reached_as_rarely_as_asked(tmp_path, p):
     words = list(itertools.product(range(4), repeat=3))
     scores = np.array([sum(motif.scores[place, base] for place, base in enumerate(word)) for word in words])
     chances = np.array([np.prod(background[list(word)]) for word in words])
-    reached = chances[scores >= motif.threshold].sum()
+    reached = chances[scores >= motif.lowest].sum()
     assert reached <= p
-    below = scores[scores < motif.threshold]
+    below = scores[scores < motif.lowest]
     # The next lower score would be reached too often.
     assert chances[scores >= below.max() - 1e-9].sum() > p
     matrix = np.array([[0.9, 0.05, 0.03, 0.02], [0.1, 0.7, 0.1, 0.1], [0.02, 0.03, 0.05, 0.9]])

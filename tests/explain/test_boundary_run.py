@@ -256,7 +256,7 @@ def test_a_genome_without_any_of_the_contigs(genome):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"arm": 1100}, "at most 1024 bp"),
+        ({"arm": 1200}, "at most 1024 bp"),
         ({"arm": 768, "margin": 512}, "at most 1024 bp"),
         ({"arm": 128}, "two tokens"),
     ],
