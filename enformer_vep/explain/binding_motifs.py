@@ -3,7 +3,7 @@
 A motif is a matrix of scores; a match is a place, on either strand, whose scores sum to a threshold at least. A
 consensus scores 1 for every letter that fits and wants all of them; a matrix of probabilities (MEME) scores log odds,
 and its threshold is the lowest score that random sequence reaches with a given probability at most, by the exact
-distribution of scores, which are rounded to a hundredth of a bit (Touzet and Varre 2007, doi:10.1186/1748-7188-2-15), as FIMO's are.
+distribution of rounded scores.
 """
 
 import re
