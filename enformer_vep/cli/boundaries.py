@@ -13,7 +13,7 @@ from enformer_vep.settings import ComputeSettings
 from enformer_vep.settings.explain_boundaries import BoundarySettings, Likeness
 
 if TYPE_CHECKING:
-    from enformer_vep.explain.binding_motifs import Motif
+    from enformer_vep.explain.binding_motifs import Pattern
 
 logger = logging.getLogger(__name__)
 
@@ -205,8 +205,8 @@ def boundaries(**options: Any) -> None:
     compare_boundaries(request, partial(progress_bar, unit="window"))
 
 
-def _motif(options: dict[str, Any]) -> "Motif | None":
-    from enformer_vep.explain.binding_motifs import read_consensus, read_meme
+def _motif(options: dict[str, Any]) -> "Pattern | None":
+    from enformer_vep.explain.binding_motifs import read_consensus, read_matrix
 
     consensus, meme = options["consensus"], options["meme"]
     if consensus is not None and meme is not None:
@@ -217,4 +217,4 @@ def _motif(options: dict[str, Any]) -> "Motif | None":
         raise UsageError("--disrupt destroys a motif: give one with --motif or --meme")
     if consensus is not None:
         return read_consensus(consensus)
-    return None if meme is None else read_meme(meme, options["motif_name"], options["motif_p"])
+    return None if meme is None else read_matrix(meme, options["motif_name"], options["motif_p"])

@@ -21,6 +21,7 @@ COMMANDS = {
     "export": ("enformer_vep.cli.export", "export"),
     "priors": ("enformer_vep.cli.priors", "priors"),
     "plan": ("enformer_vep.cli.plan", "plan"),
+    "saturate": ("enformer_vep.cli.saturate", "saturate"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),
     "download": ("enformer_vep.cli.download", "download"),

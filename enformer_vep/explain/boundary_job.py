@@ -17,7 +17,7 @@ from enformer_vep import __version__
 from enformer_vep.effects.devices import resolve_device
 from enformer_vep.effects.network import placed_on
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.binding_motifs import Motif
+from enformer_vep.explain.binding_motifs import Pattern
 from enformer_vep.explain.boundary_comparison import Between, Comparison, compare, of_mean
 from enformer_vep.explain.boundary_plan import Kind, Plan, make_plan
 from enformer_vep.explain.boundary_run import (
@@ -96,7 +96,7 @@ class BoundaryRequest:
     settings: BoundarySettings = field(default_factory=BoundarySettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
     output: BoundaryOutput = field(default_factory=BoundaryOutput)
-    motif: Motif | None = None
+    motif: Pattern | None = None
     disrupts: bool = False
     genes: Path | None = None
     dry_run: bool = False

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import InputError, UsageError
-from enformer_vep.explain.binding_motifs import Motif, find_matches
+from enformer_vep.explain.binding_motifs import Pattern, find_matches
 from enformer_vep.explain.domains import Boundary, BoundaryStatus, place, positions_by_contig
 from enformer_vep.explain.insulation import Reading
 from enformer_vep.explain.matched_windows import (
@@ -124,7 +124,7 @@ def make_plan(
     settings: BoundarySettings,
     window: int,
     width: int,
-    motif: Motif | None = None,
+    motif: Pattern | None = None,
     genes: GeneIndex | None = None,
 ) -> Plan:
     """Place boundaries, choose windows elsewhere, and cover the contigs; no model is needed.
@@ -171,7 +171,7 @@ def make_plan(
 
 
 def _quantities(
-    composition: Composition, genome: Genome, contig: str, window: int, motif: Motif | None, genes: GeneIndex | None
+    composition: Composition, genome: Genome, contig: str, window: int, motif: Pattern | None, genes: GeneIndex | None
 ) -> dict[Likeness, Quantity]:
     found: dict[Likeness, Quantity] = {
         Likeness.GC: lambda centres: composition.share_gc(centres - window // 2, window),
@@ -184,7 +184,7 @@ def _quantities(
     return found
 
 
-def motif_sites(genome: Genome, contig: str, motif: Motif) -> Integers:
+def motif_sites(genome: Genome, contig: str, motif: Pattern) -> Integers:
     """First positions of all matches on a contig, read in pieces; int64, sorted."""
     length = genome.contigs[contig]
     parts = []

@@ -17,7 +17,7 @@ from enformer_vep.effects.effect import reverse_complement
 from enformer_vep.effects.network import Network
 from enformer_vep.errors import OutputError, UsageError
 from enformer_vep.explain.attention_maps import attention_layers
-from enformer_vep.explain.binding_motifs import Motif, find_matches
+from enformer_vep.explain.binding_motifs import Pattern, find_matches
 from enformer_vep.explain.boundary_plan import Kind, Place, Plan
 from enformer_vep.explain.insulation import Maps, map_names, read_window
 from enformer_vep.explain.motif_disruption import disrupt, edit_elsewhere
@@ -133,7 +133,7 @@ class BoundaryRun:
         genome: Genome,
         source: AttentionSource,
         settings: BoundarySettings,
-        motif: Motif | None = None,
+        motif: Pattern | None = None,
     ) -> None:
         self._plan, self._genome, self._source = plan, genome, source
         self._settings, self._motif = settings, motif
@@ -187,7 +187,7 @@ class BoundaryRun:
         readings.heads = seen.heads
         readings.places.append(seen.values[..., 0])
 
-    def _edit(self, codes: Codes, motif: Motif, edge: int, number: int) -> tuple[tuple[str, int, int], Floats | None]:
+    def _edit(self, codes: Codes, motif: Pattern, edge: int, number: int) -> tuple[tuple[str, int, int], Floats | None]:
         """Disrupt the motif around a boundary and, as a control, as many bases elsewhere; read both."""
         middle = len(codes) // 2
         start, end = max(middle - self._settings.span, 0), min(middle + self._settings.span, len(codes))

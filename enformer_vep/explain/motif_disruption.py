@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.explain.binding_motifs import Motif, find_matches, score_sums, strand_scores
+from enformer_vep.explain.binding_motifs import Pattern, find_matches, score_sums, strand_scores
 from enformer_vep.genome.encoding import UNKNOWN, Codes
 
 Integers = npt.NDArray[np.int64]
@@ -29,15 +29,15 @@ class Edits:
     places: Integers
 
 
-def disrupt(codes: Codes, motif: Motif, start: int, end: int) -> Edits | None:
+def disrupt(codes: Codes, pattern: Pattern, start: int, end: int) -> Edits | None:
     """Destroy every match that lies wholly in a stretch by substitutions.
 
-    At every position of a match that matters (the motif's scores differ there by 1 at least), the base becomes the one
-    that fits worst, its transition where several fit as badly. What matches still, or anew, is treated again.
+    At every position of a match that matters (scores differ there by 1 at least), the base becomes the one that fits
+    worst, its transition where several fit as badly. What matches still, or anew, is treated again.
 
     Args:
         codes: uint8 [L].
-        motif: What is destroyed.
+        pattern: What is destroyed.
         start: First base of the stretch, 0-based.
         end: Its end, half-open.
 
@@ -46,18 +46,18 @@ def disrupt(codes: Codes, motif: Motif, start: int, end: int) -> Edits | None:
     """
     changed = codes.copy()
     for _ in range(_ROUNDS):
-        matches = find_matches(changed[start:end], motif) + start
+        matches = find_matches(changed[start:end], pattern) + start
         if not len(matches):
             return Edits(changed, np.flatnonzero(changed != codes))
         for first in matches:
-            _replace(changed, motif, int(first))
+            _replace(changed, pattern, int(first))
     return None
 
 
-def _replace(codes: Codes, motif: Motif, first: int) -> None:
-    stretch = codes[first : first + motif.width]
-    for table in strand_scores(motif):
-        if score_sums(stretch, table)[0] < motif.lowest:
+def _replace(codes: Codes, pattern: Pattern, first: int) -> None:
+    stretch = codes[first : first + pattern.width]
+    for table in strand_scores(pattern):
+        if score_sums(stretch, table)[0] < pattern.lowest:
             continue
         for offset, row in enumerate(table[:, :4]):
             base = int(stretch[offset])
@@ -67,7 +67,7 @@ def _replace(codes: Codes, motif: Motif, first: int) -> None:
 
 
 def edit_elsewhere(
-    codes: Codes, like: Edits, motif: Motif, start: int, end: int, random: np.random.Generator
+    codes: Codes, like: Edits, pattern: Pattern, start: int, end: int, random: np.random.Generator
 ) -> Edits | None:
     """Control edits: as many runs of substitutions of the same bases, moved together to where no motif is touched.
 
@@ -77,7 +77,7 @@ def edit_elsewhere(
     Args:
         codes: uint8 [L], the window as it is.
         like: What was done to the motif.
-        motif: Its matches stay untouched, and none comes to be.
+        pattern: Its matches stay untouched, and none comes to be.
         start: First base of the stretch, 0-based.
         end: Its end, half-open.
         random: Its state decides the offset.
@@ -85,16 +85,16 @@ def edit_elsewhere(
     Returns:
         The control; None where no offset of a hundred will do.
     """
-    length, before = end - start, find_matches(codes[start:end], motif)
+    length, before = end - start, find_matches(codes[start:end], pattern)
     touched = np.zeros(length, dtype=np.bool_)
     for first in before:
-        touched[first : first + motif.width] = True
+        touched[first : first + pattern.width] = True
     for offset in random.integers(1, length, size=_OFFSETS):
         places = start + (like.places - start + int(offset)) % length
         if touched[places - start].any() or (codes[places] == UNKNOWN).any():
             continue
         changed = codes.copy()
         changed[places] = np.array(_TRANSITION, dtype=np.uint8)[codes[places]]
-        if np.array_equal(find_matches(changed[start:end], motif), before):
+        if np.array_equal(find_matches(changed[start:end], pattern), before):
             return Edits(changed, np.sort(places))
     return None

@@ -27,6 +27,7 @@ from enformer_vep.genome.sharing import (
     order_by_window,
     place_in_shared_window,
 )
+from enformer_vep.genome.stretches import Stretches, StretchWindows
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.refinement import Comparison, agreement
@@ -43,10 +44,16 @@ class Reference:
     Attributes:
         genome: The sequence.
         genes: Its genes; None for whole windows.
+        stretches: Where all alleles come from, when stretches are saturated; None where they are read.
     """
 
     genome: Genome
     genes: GeneIndex | None = None
+    stretches: Stretches | None = None
+
+    def within(self, settings: ScoreSettings) -> int:
+        """Largest distance in bp between alleles that share a window."""
+        return settings.share_windows if self.stretches is None else self.stretches.longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ class Table(Protocol):
 
 def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Reference) -> Placer:
     """Decide by the settings where a variant alone is scored."""
+    if reference.stretches is not None:
+        return StretchWindows(geometry, reference.stretches, reference.genome, settings.centre_bins)
     grid = grid_of(settings, geometry)
     if settings.genes is None or reference.genes is None:
         return OwnWindow(geometry, settings.centre_bins, grid)
@@ -178,7 +187,7 @@ def make_batches(
     Where all of the first piece is done already, an empty batch ends it.
     """
     checked = check_variants(variants, reference, scorer.geometry, scorer.settings)
-    for alleles, ends_piece in _cut(checked, scorer, piece_size):
+    for alleles, ends_piece in _cut(checked, scorer, piece_size, reference.within(scorer.settings)):
         if not skipped_batches:
             yield _prepared(alleles, ends_piece, reference.genome, scorer)
         elif ends_piece:
@@ -239,14 +248,16 @@ def write_rows(
     summary.screening = agreement(comparisons)
 
 
-def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterator[tuple[list[Checked], bool]]:
+def _cut(
+    checked: Iterable[Checked], scorer: Scorer, piece_size: int, shared: int
+) -> Iterator[tuple[list[Checked], bool]]:
     """Cut the stream after every piece, and after every `batch_size` windows; alleles of one window stay together.
 
     A piece that is screened stays whole: what is scored exactly depends on all of it.
 
     Alleles that are scored in the windows of genes meet others of the same gene in larger batches.
     """
-    genes, shared = scorer.settings.genes, scorer.settings.share_windows
+    genes = scorer.settings.genes
     by_gene = genes is not None and genes.centre is Centre.TSS
     whole_pieces = scorer.settings.engine is Engine.ADJOINT
     batch: list[Checked] = []

@@ -2,6 +2,7 @@
 
 from enformer_vep.settings.choices import Centre, Engine, Indels, Precision, Score
 from enformer_vep.settings.request import PIECE_SIZE, ComputeSettings, OutputSettings, ScoreRequest
+from enformer_vep.settings.saturation_settings import SaturationOutputs, SaturationSettings
 from enformer_vep.settings.score_settings import LEAST_PSEUDOCOUNT, ScoreSettings
 from enformer_vep.settings.selections import AUTOMATIC_REFINEMENT, GeneSettings, Refinement, require_share
 
@@ -17,6 +18,8 @@ __all__ = [
     "OutputSettings",
     "Precision",
     "Refinement",
+    "SaturationOutputs",
+    "SaturationSettings",
     "Score",
     "ScoreRequest",
     "ScoreSettings",

@@ -42,7 +42,7 @@ from tests.docs import command_server
 
 EXAMPLE_DATA = REPOSITORY / "example_data"
 LINKED = ("example_data", "tools", "benchmarks", "workflow")
-COMMANDS = ("SCORE", "CALIBRATE", "TRACKS", "EVALUATE", "BOUNDARIES")
+COMMANDS = ("SCORE", "CALIBRATE", "TRACKS", "EVALUATE", "SATURATE", "BOUNDARIES")
 NAMED_TRACKS = {
     "CNhs11841": "CAGE:bronchogenic carcinoma cell line:ChaGo-K-1",
     "CNhs12331": "CAGE:B lymphoblastoid cell line: GM12878 ENCODE, biol_rep1",
