@@ -90,7 +90,7 @@ def test_the_threshold_is_reached_as_rarely_as_asked(tmp_path, p):
 def test_no_match_is_rare_enough(tmp_path):
     path = tmp_path / "motifs.meme"
     path.write_text(MEME)
-    with pytest.raises(InputError, match="even the best match of MA0002.1 is likelier than 0.001; raise --motif-p"):
+    with pytest.raises(InputError, match=r"even the best match of MA0002.1 is likelier than 0.001; raise --motif-p"):
         read_matrix(path, "second", 1e-3)
 
 
