@@ -27,7 +27,7 @@ from enformer_vep.explain.boundary_run import (
     load_readings,
     save_readings,
 )
-from enformer_vep.explain.boundary_tables import describe, notes_of, tests_text, values_text
+from enformer_vep.explain.boundary_tables import describe, notes_of, comparisons_text, values_text
 from enformer_vep.explain.domains import BoundaryStatus, read_boundaries
 from enformer_vep.explain.insulation import INSULATION, STRIPE
 from enformer_vep.figures.boundary_map import Distribution, HeadEffects, draw_boundaries
@@ -204,7 +204,7 @@ def _write(
     notes: Mapping[str, object],
 ) -> None:
     output = request.output
-    texts = [(output.tests, tests_text(results, notes))]
+    texts = [(output.tests, comparisons_text(results, notes))]
     if output.values is not None:
         texts.append((str(output.values), values_text(plan, readings, notes)))
     for destination, text in texts:

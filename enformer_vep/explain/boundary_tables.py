@@ -32,7 +32,7 @@ PLACE_COLUMNS = ("#CHROM", "POS", "KIND", "NAME", "BOUNDARY", "STATUS")
 EDIT_COLUMNS = ("MOTIF_STATUS", "MOTIF_SITES", "SUBSTITUTIONS")
 
 
-def tests_text(results: Sequence[Comparison], notes: Mapping[str, object]) -> str:
+def comparisons_text(results: Sequence[Comparison], notes: Mapping[str, object]) -> str:
     """One row per comparison, `TEST_COLUMNS`, below the notes."""
     return _text(notes, TEST_COLUMNS, (_test_row(one) for one in results))
 

@@ -16,7 +16,7 @@ from enformer_vep.explain.boundary_run import (
     load_readings,
     save_readings,
 )
-from enformer_vep.explain.boundary_tables import CAUTION, describe, notes_of, tests_text, values_text
+from enformer_vep.explain.boundary_tables import CAUTION, describe, notes_of, comparisons_text, values_text
 from enformer_vep.explain.domains import Boundary, BoundaryStatus
 from enformer_vep.explain.insulation import INSULATION, STRIPE
 from enformer_vep.genome.fasta import Genome
@@ -130,7 +130,9 @@ def test_tables_have_every_boundary_and_the_caution(finished):
     second = dict(zip(header, rows[1], strict=True))
     assert (second["KIND"], second["BOUNDARY"], second["MOTIF_STATUS"]) == ("matched", "5001", "NA")
     assert {"GC", "MOTIF"} < set(header)
-    header, *rows = [line.split("\t") for line in tests_text(results, notes).splitlines() if not line.startswith("##")]
+    header, *rows = [
+        line.split("\t") for line in comparisons_text(results, notes).splitlines() if not line.startswith("##")
+    ]
     assert len(rows) == 2 * 2 * 7
     assert rows[6][:4] == ["boundary_matched", STRIPE, "mean", "mean"]
     assert "of 4 heads with Q < 0.05" in describe(results)

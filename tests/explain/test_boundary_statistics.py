@@ -141,7 +141,7 @@ NOMINAL = (0.033, 0.070)
 
 def test_mann_whitney_errs_as_often_as_it_says_and_finds_planted_boundaries():
     shares = []
-    for effect in (0.0, 0.15):
+    for effect in (0.0, 0.35):
         found = simulated_insulation(effect, seed=10)
         half = WINDOWS // 2
         shares.append(rejections(mann_whitney(found[:, :half], found[:, half:]).p))
