@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,8 @@ from enformer_vep.explain.boundary_run import (
     load_readings,
     save_readings,
 )
-from enformer_vep.explain.boundary_tables import describe, notes_of, comparisons_text, values_text
-from enformer_vep.explain.domains import BoundaryStatus, read_boundaries
+from enformer_vep.explain.boundary_tables import comparisons_text, describe, notes_of, values_text
+from enformer_vep.explain.domains import Boundary, BoundaryStatus, read_boundaries
 from enformer_vep.explain.insulation import INSULATION, STRIPE
 from enformer_vep.figures.boundary_map import Distribution, HeadEffects, draw_boundaries
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
@@ -37,7 +37,6 @@ from enformer_vep.files.bgzf import BgzfEncoder
 from enformer_vep.files.writing import is_stream, open_stream, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
-from enformer_vep.jobs.identity import fingerprint
 from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.settings import ComputeSettings
 from enformer_vep.settings.explain_boundaries import BoundarySettings
@@ -125,7 +124,7 @@ def compare_boundaries(request: BoundaryRequest, progress: Progress) -> list[Com
     if request.dry_run:
         return []
     checkpoint = None if is_stream(output.tests) else Path(f"{output.tests}.checkpoint.npz")
-    identity = _identity(request, model, genome, genes)
+    identity = _identity(request, boundaries, model, genome, genes)
     if output.overwrite and checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     readings = Readings() if checkpoint is None else load_readings(checkpoint, identity)
@@ -170,7 +169,11 @@ def _asked(request: BoundaryRequest) -> dict[str, object]:
 
 
 def _identity(
-    request: BoundaryRequest, model: LoadedModel, genome: Genome, genes: GeneIndex | None
+    request: BoundaryRequest,
+    boundaries: Sequence[Boundary],
+    model: LoadedModel,
+    genome: Genome,
+    genes: GeneIndex | None,
 ) -> dict[str, object]:
     """Everything that fixes what is read: flat JSON values, without paths and times."""
     contigs = "\n".join(f"{name}\t{length}" for name, length in genome.contigs.items())
@@ -178,14 +181,18 @@ def _identity(
     scores = b"" if motif is None else motif.scores.tobytes() + np.float64(motif.threshold).tobytes()
     return {
         "version": __version__,
-        "input": fingerprint(request.boundaries),
-        "genome": hashlib.sha256(contigs.encode()).hexdigest(),
+        "input": _digest("\n".join(map(repr, boundaries)).encode()),
+        "genome": _digest(contigs.encode()),
         "genes": genes.fingerprint if genes else "none",
         "model": model.sha256,
         "window": model.network.output.window,
         **_asked(request),
-        "motif": hashlib.sha256(scores).hexdigest(),
+        "motif": _digest(scores),
     }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _report(plan: Plan, windows: int) -> None:
@@ -239,9 +246,9 @@ def mean_maps(plan: Plan, readings: Readings) -> dict[str, npt.NDArray[np.float6
 
 def save_maps(path: Path, plan: Plan, readings: Readings) -> None:
     """Write the mean maps, and the bp per token, as a NumPy archive (npz), complete or not at all."""
-    maps = {name: values.astype(np.float32) for name, values in mean_maps(plan, readings).items()}
+    arrays: dict[str, Any] = {name: values.astype(np.float32) for name, values in mean_maps(plan, readings).items()}
     with complete_or_absent(path) as temporary, temporary.open("wb") as handle:
-        np.savez_compressed(handle, bin_width=np.array(plan.width), **maps)
+        np.savez_compressed(handle, bin_width=np.array(plan.width), **arrays)
 
 
 def figure_of(plan: Plan, readings: Readings, results: Sequence[Comparison], model: str) -> "Figure":

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -214,7 +215,7 @@ class BoundaryRun:
 
 def save_readings(path: Path, identity: Mapping[str, object], readings: Readings) -> None:
     """Write a checkpoint, complete or not at all; raises OutputError when it cannot be written."""
-    arrays = {f"sum_{kind}": values for kind, values in readings.sums.items()}
+    arrays: dict[str, Any] = {f"sum_{kind}": values for kind, values in readings.sums.items()}
     arrays |= {f"relative_{kind}": values for kind, values in readings.relative_sums.items()}
     head = {
         "identity": dict(identity),
@@ -224,7 +225,7 @@ def save_readings(path: Path, identity: Mapping[str, object], readings: Readings
         "edited": [one is not None for one in readings.edits],
     }
     edits = [one for one in readings.edits if one is not None]
-    stacks = {"places": readings.places, "tiles": readings.tiles, "edits": edits}
+    stacks: dict[str, list[Any]] = {"places": readings.places, "tiles": readings.tiles, "edits": edits}
     arrays |= {name: np.stack(values) for name, values in stacks.items() if values}
     with complete_or_absent(path) as temporary, temporary.open("wb") as handle:
         np.savez(handle, head=np.array(json.dumps(head)), **arrays)

@@ -16,7 +16,7 @@ from enformer_vep.explain.boundary_run import (
     load_readings,
     save_readings,
 )
-from enformer_vep.explain.boundary_tables import CAUTION, describe, notes_of, comparisons_text, values_text
+from enformer_vep.explain.boundary_tables import CAUTION, comparisons_text, describe, notes_of, values_text
 from enformer_vep.explain.domains import Boundary, BoundaryStatus
 from enformer_vep.explain.insulation import INSULATION, STRIPE
 from enformer_vep.genome.fasta import Genome
