@@ -50,7 +50,7 @@ Progress = Callable[..., AbstractContextManager[Callable[[], object]]]
 """Called with the number of windows, and `first`, those that are read already; gives what to call after each."""
 
 _BGZF_SUFFIXES = (".gz", ".bgz")
-_UNITS = {STRIPE: "stripe, log2 of attention over expectation", INSULATION: "insulation, log2 (within / across)"}
+_UNITS = {STRIPE: "stripe, log2 over expectation", INSULATION: "insulation, log2 (within / across)"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,14 @@ from enformer_vep.explain.matched_windows import (
     count_around,
     tile,
 )
-from enformer_vep.genome.encoding import encode
+from enformer_vep.genome.encoding import UNKNOWN, encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.settings.explain_boundaries import BoundarySettings, Likeness
 
 Integers = npt.NDArray[np.int64]
 
-_CHUNK = 1 << 23
+_CHUNK = 1 << 20
 
 
 class Kind(StrEnum):
@@ -190,8 +190,9 @@ def motif_sites(genome: Genome, contig: str, motif: Pattern) -> Integers:
     parts = []
     for start in range(0, length, _CHUNK):
         codes = encode(genome.fetch(contig, start, min(start + _CHUNK + motif.width - 1, length)))
-        parts.append(find_matches(codes, motif) + start)
-    return np.concatenate(parts)
+        if (codes != UNKNOWN).any():
+            parts.append(find_matches(codes, motif) + start)
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
 def _choose(

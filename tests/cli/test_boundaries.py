@@ -67,6 +67,20 @@ def test_tables_figure_and_maps(command, fasta, bed, small_model, tmp_path):
     assert gzip.decompress((tmp_path / "again.tsv.gz").read_bytes()) == outputs["tests"].read_bytes()
 
 
+def test_boundaries_from_a_pipe(command, fasta, bed, small_model, tmp_path):
+    import os
+    import threading
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=lambda: pipe.write_bytes(bed.read_bytes())).start()
+    outcome = command(
+        "boundaries", pipe, "-f", fasta, "-m", small_model, *SMALL, "--no-tiles", "-o", tmp_path / "x.tsv"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "8 ok" in outcome.err
+
+
 def test_a_dry_run_counts_and_computes_nothing(command, fasta, bed, small_model, tmp_path):
     outcome = command("boundaries", bed, "-f", fasta, "-m", small_model, *SMALL, "--dry-run", "-o", tmp_path / "x.tsv")
     assert (outcome.code, outcome.out) == (0, "")
