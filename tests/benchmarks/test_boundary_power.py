@@ -10,9 +10,9 @@ import pytest
 def test_the_table(script: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
     script("boundary_power", "--simulations", 4).main()
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines() if not line.startswith("#")]
-    assert len(lines) == 1 + 4 * 5 + 4 * 6
+    assert len(lines) == 1 + 3 * 5 + 4 * 6
     assert all(0 <= float(cell) <= 1 for line in lines[1:] for cell in line[3:] if cell)
-    [largest] = [line for line in lines if line[:3] == ["windows", "300", "0.2"]]
+    [largest] = [line for line in lines if line[:3] == ["windows", "100", "0.2"]]
     assert float(largest[3]) == 1
 
 
