@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.explain.boundary_statistics import mann_whitney, shift_test
-from enformer_vep.explain.insulation import Reading, measure, over_expected
+from enformer_vep.explain.insulation import Reading, measure
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def insulation(count: int, effect: float, random: np.random.Generator) -> Floats
     for start in range(0, count, AT_ONCE):
         maps = expected * random.gamma(2.0, size=(min(AT_ONCE, count - start), TOKENS, TOKENS))
         maps /= maps.sum(axis=-1, keepdims=True)
-        found.append(measure(over_expected(maps), [TOKENS // 2], READING)[:, 1, 0])
+        found.append(measure(maps, [TOKENS // 2], READING)[:, 1, 0])
     return np.concatenate(found)
 
 

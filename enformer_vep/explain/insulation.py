@@ -18,6 +18,7 @@ STRIPE = "stripe"
 INSULATION = "insulation"
 MEASURES = (STRIPE, INSULATION)
 """Names of what is measured, in the order in which it stands."""
+_ALL = slice(None)
 MEAN = "mean"
 """In place of a layer or a head: the mean over them."""
 
@@ -62,28 +63,31 @@ def distance_means(maps: Maps) -> Floats:
     return means
 
 
-def over_expected(maps: Maps, means: Floats | None = None) -> Floats:
-    """Divide a map by its mean at equal distance.
+def over_expected(maps: Maps, means: Floats | None = None, rows: slice = _ALL, columns: slice = _ALL) -> Floats:
+    """Divide a map, or a rectangle of it, by the map's mean at equal distance.
 
     Args:
         maps: [..., T, T], not negative.
         means: From `distance_means`, if at hand.
+        rows: Queries that are wanted.
+        columns: Keys that are wanted.
 
     Returns:
-        float64 [..., T, T]; 1 where there is no attention at a distance at all.
+        float64 [..., rows, columns]; 1 where there is no attention at a distance at all.
     """
     means = distance_means(maps) if means is None else means
     # Row q of the expected map begins at the distance -q.
     expected = np.lib.stride_tricks.sliding_window_view(means, maps.shape[-1], axis=-1)[..., ::-1, :]
-    return np.divide(maps, expected, out=np.ones(maps.shape), where=expected > 0)
+    wanted, expected = maps[..., rows, columns], expected[..., rows, columns]
+    return np.divide(wanted, expected, out=np.ones(wanted.shape), where=expected > 0)
 
 
-def measure(relative: Floats, edges: npt.ArrayLike, reading: Reading) -> Floats:
-    """Read stripe and insulation at edges.
+def measure(maps: Maps, edges: npt.ArrayLike, reading: Reading) -> Floats:
+    """Read stripe and insulation at edges; only the parts of a map that these need are divided.
 
     Args:
-        relative: float64 [..., T, T], from `over_expected`.
-        edges: int [E], each at least `reading.reach` tokens from either end.
+        maps: [..., T, T], not negative.
+        edges: int [E], at least one, each at least `reading.reach` tokens from either end.
         reading: Which part is read.
 
     Returns:
@@ -92,25 +96,27 @@ def measure(relative: Floats, edges: npt.ArrayLike, reading: Reading) -> Floats:
         to itself counts for neither. Infinite or NaN where a mean is zero.
     """
     places = np.asarray(edges, dtype=np.int64)
-    tokens = relative.shape[-1]
-    if len(places) and not (reading.reach <= places.min() and places.max() <= tokens - reading.reach):
+    first, last, tokens = int(places.min()), int(places.max()), maps.shape[-1]
+    if not reading.reach <= first <= last <= tokens - reading.reach:
         raise ValueError(f"edges need {reading.reach} tokens on either side")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values: Floats = np.log2(
-            np.stack([_stripe(relative, places, reading), _insulation(relative, places, reading)], axis=-2)
-        )
+    means = distance_means(maps)
+    keys = slice(first - reading.keys, last + reading.keys)
+    near = slice(first - reading.reach, last + reading.reach)
+    stripes = _stripe(over_expected(maps, means, columns=keys), places, keys.start, reading.keys)
+    ratios = _insulation(over_expected(maps, means, near, near), places - near.start, reading)
+    with np.errstate(divide="ignore"):
+        values: Floats = np.log2(np.stack([stripes, ratios], axis=-2))
     return values
 
 
-def _stripe(relative: Floats, edges: npt.NDArray[np.int64], reading: Reading) -> Floats:
-    """Mean over all queries but the keys themselves, and over the key columns."""
-    tokens, width = relative.shape[-1], 2 * reading.keys
-    means = np.empty((*relative.shape[:-2], len(edges)))
+def _stripe(columns: Floats, edges: npt.NDArray[np.int64], first: int, half: int) -> Floats:
+    """Mean over all queries but the keys themselves, and over the key columns, of which `first` is the leftmost."""
+    tokens, width = columns.shape[-2], 2 * half
+    means = np.empty((*columns.shape[:-2], len(edges)))
     for index, edge in enumerate(edges):
-        keys = slice(edge - reading.keys, edge + reading.keys)
-        columns = relative[..., keys]
-        inside = columns[..., keys, :].sum(axis=(-2, -1))
-        means[..., index] = (columns.sum(axis=(-2, -1)) - inside) / ((tokens - width) * width)
+        own = columns[..., edge - half - first : edge + half - first]
+        inside = own[..., edge - half : edge + half, :].sum(axis=(-2, -1))
+        means[..., index] = (own.sum(axis=(-2, -1)) - inside) / ((tokens - width) * width)
     return means
 
 
@@ -123,7 +129,8 @@ def _insulation(relative: Floats, edges: npt.NDArray[np.int64], reading: Reading
         right = slice(edge + margin, edge + margin + arm)
         within = sum(relative[..., side, side][..., others].mean(axis=-1) for side in (left, right))
         across = sum(relative[..., a, b].mean(axis=(-2, -1)) for a, b in ((left, right), (right, left)))
-        ratios[..., index] = within / across
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios[..., index] = within / across
     return ratios
 
 
@@ -168,11 +175,11 @@ def read_window(layers: Iterable[Maps], edges: npt.ArrayLike, reading: Reading) 
     for maps in layers:
         layer = np.zeros(maps.shape[1:])
         for one in maps:
-            values.append(measure(over_expected(one), edges, reading))
+            values.append(measure(one, edges, reading))
             layer += one
-        values.append(measure(over_expected(layer / len(maps)), edges, reading))
+        values.append(measure(layer / len(maps), edges, reading))
         total = total + layer
         heads.append(len(maps))
     mean = total / sum(heads)
-    relative = over_expected(mean)
-    return WindowReading(np.stack([*values, measure(relative, edges, reading)]), mean, relative, tuple(heads))
+    values.append(measure(mean, edges, reading))
+    return WindowReading(np.stack(values), mean, over_expected(mean), tuple(heads))
