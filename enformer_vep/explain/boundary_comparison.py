@@ -139,8 +139,16 @@ def _turned(
 
 def _changes(readings: Readings, boundaries: Floats) -> Floats | None:
     """float64 [2, maps, measures, pairs]: what disrupting motifs changes, and what control edits do."""
-    pairs = [edits - boundaries[None, ..., index] for index, edits in enumerate(readings.edits) if edits is not None]
+    read = [(edits, boundaries[..., index]) for index, edits in enumerate(readings.edits) if edits is not None]
+    pairs = [change(edits, before) for edits, before in read]
     return np.stack(pairs, axis=-1) if pairs else None
+
+
+def change(edits: Floats, before: Floats) -> Floats:
+    """What edits make of a value; NaN where it is infinite before and after."""
+    with np.errstate(invalid="ignore"):
+        changes: Floats = edits - before
+    return changes
 
 
 def _edits(readings: Readings, changes: Floats, at: tuple[int, int]) -> Comparison:

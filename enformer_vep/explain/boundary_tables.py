@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.explain.boundary_comparison import Between, Comparison, of_mean
+from enformer_vep.explain.boundary_comparison import Between, Comparison, change, of_mean
 from enformer_vep.explain.boundary_plan import Kind, Place, Plan
 from enformer_vep.explain.boundary_run import Readings
 from enformer_vep.explain.domains import BoundaryStatus
@@ -98,7 +98,7 @@ def _edit_cells(plan: Plan, readings: Readings, changes: int) -> Iterator[tuple[
             yield ("NA",) * (len(EDIT_COLUMNS) + changes)
             continue
         outcome, edits = next(outcomes)
-        known = np.full((2, len(MEASURES)), math.nan) if edits is None else edits[:, -1] - values[-1]
+        known = np.full((2, len(MEASURES)), math.nan) if edits is None else change(edits[:, -1], values[-1])
         yield (*outcome, *known.T.ravel().tolist())
 
 

@@ -1,5 +1,6 @@
 """A whole comparison on a network that attends as planted sites tell it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,25 @@ def test_tables_have_every_boundary_and_the_caution(finished):
     assert len(rows) == 2 * 2 * 7
     assert rows[6][:4] == ["boundary_matched", STRIPE, "mean", "mean"]
     assert "of 4 heads with Q < 0.05" in describe(results)
+
+
+def test_infinite_values_are_compared_and_have_no_change(finished):
+    """A sharp head may give a whole square no attention at all."""
+    plan, readings, results = finished
+    places = [one.copy() for one in readings.places]
+    edits = [one.copy() for one in readings.edits]
+    places[0][:, 1], edits[0][0, :, 1] = np.inf, np.inf
+    places[2][:, 1] = np.nan
+    sharp = replace(readings, places=places, edits=edits)
+    one, changed = (of_mean(compare(plan, sharp, SETTINGS), between, INSULATION) for between in Between)
+    whole, all_changes = (of_mean(results, between, INSULATION) for between in Between)
+    assert np.isinf(one.first[0])
+    assert (len(one.first), len(one.second)) == (len(whole.first) - 1, len(whole.second))
+    assert np.isfinite(one.p)
+    assert len(changed.first) == len(all_changes.first) - 2
+    first = values_text(plan, sharp, {}).splitlines()
+    cells = dict(zip(first[0].split("\t"), first[1].split("\t"), strict=True))
+    assert (cells["INSULATION"], cells["INSULATION_CHANGE"]) == ("inf", "NA")
 
 
 def test_both_strands_and_shifts_give_the_same_maps_flipped_back(genome):
