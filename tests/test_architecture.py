@@ -70,6 +70,7 @@ DOORS = {
     "pyfaidx": {"genome.fasta"},
     "pybigtools": {"tables.bigwig", "training.coverage"},
     "sklearn": {"eqtl.sklearn_door"},
+    "transformers": {"models.dnabert.bert"},
 }
 
 # Nothing in these loads torch, so that --help and plain file work stay quick.

@@ -32,6 +32,8 @@ def models(paths: tuple[str, ...]) -> None:
     checkpoint (.index)      DeepMind's TensorFlow release, or its directory (needs the extra tensorflow)
     model_human.h5           Basenji2 as published: model_human.h5 and model_mouse.h5 in the storage bucket
                              basenji_barnyard2 (storage.googleapis.com), or as basenji saves it
+    dnabert:directory/       DNABERT, for score alone: config.json, vocab.txt and weights (needs the extra dnabert);
+                             dnabert stands for zhihan1996/DNA_bert_6 in the hub's cache
     """
     click.echo("\t".join(COLUMNS))
     for source in ("enformer", "example", *paths):

@@ -18,6 +18,9 @@ class Status(StrEnum):
     TOO_LONG = "too_long"
     IDENTICAL_ALLELES = "identical_alleles"
     NO_GENE = "no_gene_in_reach"
+    NOT_A_SUBSTITUTION = "not_a_substitution"
+    UNKNOWN_BASES = "unknown_bases"
+    """Too near to a base that is not known; of models that read words of several bases."""
     NOT_FINITE = "not_finite"
     """Of tables that are made of scores: one of these was no number."""
 

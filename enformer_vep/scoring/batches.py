@@ -30,7 +30,7 @@ from enformer_vep.genome.sharing import (
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.refinement import Comparison, agreement
-from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work, grid_of
+from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Suitability, Work, grid_of
 from enformer_vep.scoring.screened import screen_and_refine, screened_alone
 from enformer_vep.settings import PIECE_SIZE, Centre, Engine, Indels, ScoreSettings
 from enformer_vep.tables.row import RunSummary, ScoredVariant
@@ -122,9 +122,16 @@ def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Referenc
 
 
 def check_variants(
-    variants: Iterable[Variant], reference: Reference, geometry: Geometry, settings: ScoreSettings
+    variants: Iterable[Variant],
+    reference: Reference,
+    geometry: Geometry,
+    settings: ScoreSettings,
+    suited: Suitability | None = None,
 ) -> Iterator[Checked]:
-    """Say of every allele whether it can be scored; raises InputError on a wrong REF, when strict."""
+    """Say of every allele whether it can be scored; raises InputError on a wrong REF, when strict.
+
+    `suited` knows what else the model asks of an allele, if anything.
+    """
     placer = make_placer(geometry, settings, reference)
     for variant in variants:
         status = check_variant(variant, reference.genome, geometry.window)
@@ -133,6 +140,8 @@ def check_variants(
                 f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
                 "use the assembly that the VCF was called on, or leave out --strict"
             )
+        if suited is not None and status is Status.OK:
+            status = suited(variant, reference.genome)
         placed = place_variant(variant, placer, reference.genome, settings.indels) if status is Status.OK else ()
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
 
@@ -177,7 +186,7 @@ def make_batches(
 
     Where all of the first piece is done already, an empty batch ends it.
     """
-    checked = check_variants(variants, reference, scorer.geometry, scorer.settings)
+    checked = check_variants(variants, reference, scorer.geometry, scorer.settings, scorer.suited)
     for alleles, ends_piece in _cut(checked, scorer, piece_size):
         if not skipped_batches:
             yield _prepared(alleles, ends_piece, reference.genome, scorer)
