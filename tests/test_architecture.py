@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "figures": {"files"},
+    "compare": {"calibration.additions", "figures", "files", "genome", "tables"},
     "explain": {
         "effects",
         "files",
@@ -77,6 +78,7 @@ DOORS = {
 WITHOUT_TORCH = {
     "calibration",
     "cli",
+    "compare",
     "eqtl",
     "errors",
     "export",

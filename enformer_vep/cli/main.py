@@ -18,6 +18,7 @@ COMMANDS = {
     "score": ("enformer_vep.cli.score", "score"),
     "calibrate": ("enformer_vep.cli.calibrate", "calibrate"),
     "merge": ("enformer_vep.cli.merge", "merge"),
+    "compare": ("enformer_vep.cli.compare", "compare"),
     "export": ("enformer_vep.cli.export", "export"),
     "priors": ("enformer_vep.cli.priors", "priors"),
     "plan": ("enformer_vep.cli.plan", "plan"),
