@@ -56,7 +56,7 @@ def read_track_map(path: Path) -> TrackMap:
                 continue
             if len(names) != _COLUMNS or not all(names):
                 raise InputError(f"{path}, line {number}: write two names with a tab between them")
-            lines.append((number, *names))
+            lines.append((number, names[0], names[1]))
     return TrackMap(path, tuple(lines))
 
 

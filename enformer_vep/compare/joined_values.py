@@ -30,7 +30,7 @@ class JoinedValues:
     def __init__(self, tables: tuple[ScoredTable, ScoredTable], pairs: Sequence[ColumnPair], joined: Joined) -> None:
         self._files = ExitStack()
         shape = len(pairs), len(joined.rows[0])
-        self._values = []
+        self._values: list[Floats] = []
         with ExitStack() as undone:
             undone.push(self._files)
             for side, table in enumerate(tables):

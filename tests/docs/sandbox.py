@@ -80,7 +80,7 @@ def make_files(folder: Path) -> None:
     bgzip(folder / "gencode.gtf.gz", annotation().encode())
     make_model(folder / "model.safetensors", human=NAMED_TRACKS)
     write_basenji2(folder / "basenji2.safetensors")
-    make_bert(folder / "DNA_bert_6", k=3)
+    make_bert(folder / "DNA_bert_6", k=6)
     (folder / "targets_human.txt").write_text(
         targets_text(tuple(NAMED_TRACKS.values()), identifiers=tuple(NAMED_TRACKS))
     )
