@@ -74,4 +74,4 @@ def _scaled(values: npt.NDArray[np.float32]) -> Doubles:
 
 
 def _ranks(values: Doubles) -> Doubles:
-    return pd.Series(values).rank().to_numpy()
+    return pd.Series(values).rank().to_numpy(np.float64)

@@ -109,7 +109,7 @@ def test_ratios_are_those_of_the_definition(run: Command, weights: Weights) -> N
         log_likelihood_ratio(weights, CONTIGS[contig], start, reference, alternate)
         for contig, start, reference, alternate in SCORED
     ]
-    assert np.abs(expected).min() > 0.1
+    assert np.abs(expected).min() > 0.01
     exact = run("--precision", "float64")
     assert exact.table[0] == ["#CHROM", "POS", "ID", "REF", "ALT", "STATUS", "LLR"]
     np.testing.assert_allclose(ratios(exact), expected, rtol=1e-7)
@@ -148,7 +148,7 @@ def test_shards_formats_and_the_summary(run: Command, command: Command, tmp_path
     assert command("merge", *parts, "-o", tmp_path / "merged.tsv.gz").code == 0
     assert (tmp_path / "merged.tsv.gz").read_bytes() == whole.read_bytes()
     assert '"scores": "LLR"' in (tmp_path / "summary.json").read_text()
-    again = run("-o", whole, *options)
+    again = run("-o", parts[0], "--shard", "1/2", *options)
     assert "is complete already" in again.err
 
     rows = list(open_scores(whole).rows())
@@ -160,7 +160,9 @@ def test_shards_formats_and_the_summary(run: Command, command: Command, tmp_path
     assert run("-o", tmp_path / "s.h5").code == 0
     with h5py.File(tmp_path / "s.h5") as file:
         assert file["LLR"].shape == (len(rows), 1)
-    assert command("export", whole, "-o", tmp_path / "s.vcf").code == 0
+    assert command("export", whole, "-o", tmp_path / "exported.vcf").code == 0
+    assert f";LLR={values[2]:.9g}\n" in (tmp_path / "exported.vcf").read_text()
+    assert run("-o", tmp_path / "s.vcf").code == 0
     text = (tmp_path / "s.vcf").read_text()
     assert "##INFO=<ID=LLR,Number=A,Type=Float" in text
     assert f";LLR={values[1]:.9g},{values[2]:.9g}\n" in text
@@ -220,5 +222,8 @@ def test_the_python_interface(folder: Path, weights: Weights) -> None:
         predict(["A" * scorer.geometry.window], scorer)
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bytes(run: Command) -> None:
-    assert run("--devices", "cpu,cpu", "--piece-size", 4).out == run("--piece-size", 4).out
+    both = run("--device", "auto", "--devices", "cpu,cpu", "--piece-size", 4)
+    assert both.code == 0, both.err
+    assert both.out == run("--piece-size", 4).out

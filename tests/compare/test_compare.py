@@ -274,19 +274,16 @@ def test_a_pipe_is_refused(command: Callable[..., Outcome], tmp_path: Path) -> N
     assert "several times: write it to a file first" in refused.err
 
 
-@pytest.mark.parametrize(("rows", "tracks"), [(30, 3), (5200, 40)])
-def test_the_figure(tmp_path: Path, command: Callable[..., Outcome], rows: int, tracks: int) -> None:
+@pytest.mark.parametrize(("rows", "tracks", "name"), [(30, 3, "f.svg"), (5200, 40, "f.png")])
+def test_the_figure(tmp_path: Path, command: Callable[..., Outcome], rows: int, tracks: int, name: str) -> None:
     alleles, values = variants(rows), numbers(rows, tracks, 14)
     values[:, -1] = 0
     columns = [f"SAD_{track}" for track in range(tracks)]
     one = write(tmp_path / "a.tsv", zip(alleles, values, strict=True), columns)
     other = write(tmp_path / "b.tsv", zip(alleles, values + numbers(rows, tracks, 15), strict=True), columns)
-    for name in ("f.svg", "f.png"):
-        outcome = command("compare", one, other, "--figure", tmp_path / name, "-o", tmp_path / "agreement.tsv")
-        assert outcome.code == 0, outcome.err
-        assert (tmp_path / name).stat().st_size > 5000
-    drawn = (tmp_path / "f.svg").read_text()
-    assert "Spearman" in drawn or "<path" in drawn
+    outcome = command("compare", one, other, "--figure", tmp_path / name, "-o", tmp_path / "agreement.tsv")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / name).stat().st_size > 10_000
     refused = command("compare", one, other, "--figure", tmp_path / "f.gif")
     assert refused.code == 2
     assert "figures are written as png, svg, pdf" in refused.err

@@ -100,8 +100,8 @@ def load_masked_model(source: str) -> MaskedModel:
         "shape": hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest(),
         "words": vocabulary.digest,
     }
+    # In place, so that what is one tensor under two names stays one.
     network.load_state_dict(weights, strict=False)
-    network.tie_weights()
     name = source if source == DNABERT else directory.resolve().name
     model = MaskedModel(network.requires_grad_(False).eval(), vocabulary, tokens, name, identity(parts))
     logger.info("model %s: %d-mers, %d tokens, sha256 %s", name, vocabulary.k, tokens, model.sha256)
@@ -175,11 +175,13 @@ def _build(values: Mapping[str, Any], path: Path) -> Any:
     try:
         # The plain form of attention, which every version has.
         config = transformers.BertConfig(**values, attn_implementation="eager")
-        return transformers.BertForMaskedLM(config)
+        network = transformers.BertForMaskedLM(config)
     except (ValueError, TypeError, KeyError, RuntimeError, AssertionError) as error:
         raise ModelError(
             f"{path}: no network has this shape ({error}): use the file that came with the weights"
         ) from error
+    network.tie_weights()
+    return network
 
 
 def _read_weights(network: Any, store: WeightStore) -> dict[str, Tensor]:

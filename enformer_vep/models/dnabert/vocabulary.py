@@ -69,7 +69,8 @@ def read_vocabulary(path: Path) -> Vocabulary:
     if not k or len(kmers) != 4**k or len(tokens) != sum(map(bool, lines)) or any(len(word) != k for word in kmers):
         raise ModelError(f"{path}: {len(kmers)} words of A, C, G and T, the longest of {k} letters: {_OVERLAPPING}")
     words = torch.tensor([tokens["".join(letters)] for letters in itertools.product(_BASES, repeat=k)])
-    return Vocabulary(k, words, *(tokens[mark] for mark in _MARKS), size=max(tokens.values()) + 1)
+    pad, begin, end, mask = (tokens[mark] for mark in _MARKS)
+    return Vocabulary(k, words, pad, begin, end, mask, size=max(tokens.values()) + 1)
 
 
 def kmer_numbers(codes: Tensor, k: int) -> Tensor:
