@@ -74,4 +74,5 @@ def _scaled(values: npt.NDArray[np.float32]) -> Doubles:
 
 
 def _ranks(values: Doubles) -> Doubles:
-    return pd.Series(values).rank().to_numpy(np.float64)
+    ranks: Doubles = np.asarray(pd.Series(values).rank(), np.float64)
+    return ranks
