@@ -22,8 +22,9 @@ from enformer_vep.models.checkpoints import LoadedModel
 from enformer_vep.scoring.assembly import make_scorer, open_model
 from enformer_vep.scoring.batches import score_variants
 from enformer_vep.scoring.checking import Reference, place_variant
+from enformer_vep.scoring.masked_scorer import make_masked_scorer
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.settings import ComputeSettings, ContributionSettings, ScoreSettings
+from enformer_vep.settings import ComputeSettings, ContributionSettings, ScoreSettings, is_masked_model, refuse
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
 
 Floats = npt.NDArray[np.float32]
@@ -53,6 +54,9 @@ def open_scorer(
     settings, compute = settings or ScoreSettings(), compute or ComputeSettings()
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
+    if isinstance(model, str) and is_masked_model(model):
+        refuse([] if targets is None else ["targets"])
+        return make_masked_scorer(model, settings, compute)
     loaded = open_model(model, settings, compute) if isinstance(model, str) else model
     return make_scorer(loaded, settings, compute, targets)
 
@@ -126,6 +130,8 @@ def predict_effect(variant: Variant, genome: Genome, scorer: Scorer) -> tuple[Fl
         InputError: When the variant cannot be scored; the message has the status.
     """
     status = check_variant(variant, genome, scorer.geometry.window)
+    if scorer.suited is not None and status is Status.OK:
+        status = scorer.suited(variant, genome)
     if status is not Status.OK:
         raise InputError(f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate}: {status}")
     placer = OwnWindow(scorer.geometry, scorer.settings.centre_bins, scorer.grid)

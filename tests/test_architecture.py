@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "figures": {"files"},
     "verification": {"effects", "genome.encoding", "models", "settings"},
+    "compare": {"calibration.additions", "figures", "files", "genome", "tables"},
     "explain": {
         "effects",
         "files",
@@ -74,12 +75,14 @@ DOORS = {
     "pyfaidx": {"genome.fasta"},
     "pybigtools": {"tables.bigwig", "training.coverage"},
     "sklearn": {"eqtl.sklearn_door"},
+    "transformers": {"models.dnabert.bert"},
 }
 
 # Nothing in these parts, or modules of parts, loads torch, so that --help and plain file work stay quick.
 WITHOUT_TORCH = {
     "calibration",
     "cli",
+    "compare",
     "eqtl",
     "errors",
     "explain.abc_table",

@@ -71,7 +71,10 @@ def test_the_awkward_records_have_the_status_of_their_name(genome):
         ("contig_without_chr", "ok"),
         ("unknown_contig", "unknown_contig"),
     ]
-    elsewhere = {"no_gene_in_reach", "not_finite", "out_of_reach", "gap", "gene_without_tss"}
+    elsewhere = {
+        "no_gene_in_reach", "not_finite", "out_of_reach", "gap", "gene_without_tss",
+        Status.NOT_A_SUBSTITUTION, Status.UNKNOWN_BASES,
+    }  # fmt: skip
     assert {status for _, status in found} == {status.value for status in Status} - elsewhere
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "attention": ("enformer_vep.cli.attention", "attention"),
     "calibrate": ("enformer_vep.cli.calibrate", "calibrate"),
     "merge": ("enformer_vep.cli.merge", "merge"),
+    "compare": ("enformer_vep.cli.compare", "compare"),
     "export": ("enformer_vep.cli.export", "export"),
     "priors": ("enformer_vep.cli.priors", "priors"),
     "plan": ("enformer_vep.cli.plan", "plan"),

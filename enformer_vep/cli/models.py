@@ -33,6 +33,8 @@ def models(paths: tuple[str, ...]) -> None:
     model_human.h5           Basenji2 as published: model_human.h5 and model_mouse.h5 in the storage bucket
                              basenji_barnyard2 (storage.googleapis.com), or as basenji saves it. No such
                              file says which GELU it was trained with: enformer-vep convert --activation
+    dnabert:directory/       DNABERT, for score alone: config.json, vocab.txt and weights (needs the extra dnabert);
+                             dnabert stands for zhihan1996/DNA_bert_6 in the hub's cache
     """
     click.echo("\t".join(COLUMNS))
     for source in ("enformer", "example", *paths):

@@ -34,6 +34,9 @@ from enformer_vep.settings import (
     Score,
     ScoreRequest,
     ScoreSettings,
+    is_masked_model,
+    masked_request,
+    refuse,
 )
 
 FILE = click.Path(path_type=Path)
@@ -90,7 +93,8 @@ source_options = together(
 input_options = together(
     source_options,
     click.option(
-        "-m", "--model", default="enformer", show_default=True, help="enformer, or a path: see enformer-vep models."
+        "-m", "--model", default="enformer", show_default=True,
+        help="enformer, a path, or dnabert:DIRECTORY: see enformer-vep models.",
     ),
 )  # fmt: skip
 
@@ -225,6 +229,10 @@ def as_request(command: Callable[..., Any]) -> Callable[..., Any]:
         run = _take(ScoreRequest, given)
         genes = _gene_settings(given, "genes" in run)
         _take_refinement(given)
+        is_masked = is_masked_model(run.get("model", ""))
+        if is_masked:
+            # Asked for, even where it is what another model does anyway.
+            refuse([name for name in ("scores", "engine") if given.get(name) is not None])
         asked = {"scores": (Score.SADR if genes else Score.SAD,), **_take(ScoreSettings, given)}
         request = ScoreRequest(
             settings=ScoreSettings(**asked, genes=genes),
@@ -232,7 +240,7 @@ def as_request(command: Callable[..., Any]) -> Callable[..., Any]:
             output=OutputSettings(**_take(OutputSettings, given)),
             **run,
         )
-        return command(request=request, **given)
+        return command(request=masked_request(request) if is_masked else request, **given)
 
     return gathered
 

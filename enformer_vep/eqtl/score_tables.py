@@ -10,7 +10,7 @@ import pandas as pd
 
 from enformer_vep.errors import InputError
 from enformer_vep.tables.reader import ScoredTable, open_scores
-from enformer_vep.tables.row import GENE_ID, VARIANT_CLASS, VARIANT_COLUMNS, WINDOW_START, Layout
+from enformer_vep.tables.row import GENE_ID, VARIANT_CLASS, VARIANT_COLUMNS, WINDOW_START, Layout, column_name
 
 OK = "ok"
 
@@ -61,7 +61,7 @@ class ScoreTables:
     @property
     def columns(self) -> list[str]:
         """Names of the feature columns."""
-        return [f"{self.score}_{track}" for track in self.tracks]
+        return [column_name(self.score, track) for track in self.tracks]
 
     def chunks(self) -> Iterator[ScoreChunk]:
         """Reads the tables, one after the other."""

@@ -15,7 +15,7 @@ from enformer_vep.jobs.run import Progress, prepare_run, write_run
 from enformer_vep.scoring.calibrated import scorer_identity
 from enformer_vep.scoring.inputs import open_source
 from enformer_vep.scoring.scorer import class_of
-from enformer_vep.settings import Engine, ScoreRequest
+from enformer_vep.settings import Engine, ScoreRequest, is_masked_model
 from enformer_vep.tables.row import RunSummary, ScoredVariant
 
 
@@ -56,6 +56,8 @@ def calibrate_file(
     require_writable(destination)
     if request.settings.engine is Engine.ADJOINT:
         raise UsageError("a background is of exact scores, not of those of --engine adjoint: leave --engine out")
+    if is_masked_model(request.model):
+        raise UsageError("score takes no calibration with dnabert: make one of another model")
     with stop_request() as stop:
         source = open_source(request)
         variants = source.variants()

@@ -50,14 +50,12 @@ class Run:
     def provenance(self) -> dict[str, object]:
         """What the run is made with, for the log and `--summary`."""
         request, scorer = self.request, self.scorer
-        settings = scorer.settings.to_dict()
         return {
             "version": __version__,
             "genome": str(request.genome),
             "model": {"name": scorer.model, "sha256": scorer.sha256, "window": scorer.geometry.window},
             "settings": {
-                "bins": settings.pop("centre_bins"),
-                **settings,
+                **scorer.settings.to_dict(),
                 "tracks": len(scorer.tracks),
                 "columns": [block.score for block in scorer.layout.blocks],
                 "batch_size": scorer.batch_size,

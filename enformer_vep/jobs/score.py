@@ -109,7 +109,8 @@ def _check_destinations(request: ScoreRequest) -> None:
 
 def _count(run: Run, variants: Iterator[Variant]) -> RunSummary:
     summary = RunSummary()
-    checked = check_variants(variants, run.source.reference, run.scorer.geometry, run.request.settings)
+    scorer = run.scorer
+    checked = check_variants(variants, run.source.reference, scorer.geometry, run.request.settings, scorer.suited)
     for one in checked:
         summary.count(one.variant, one.status, run.calibrated)
     return summary

@@ -16,6 +16,7 @@ from enformer_vep.models.enformer.config import FULL_WINDOW, EnformerConfig
 from enformer_vep.models.families import FAMILIES, Configuration, Family, find_family
 from enformer_vep.models.layouts import NATIVE, Layout
 from enformer_vep.models.stores import SafetensorsStore, WeightStore, open_store
+from enformer_vep.settings import DNABERT, is_masked_model
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,10 @@ def open_checkpoint(source: str | Path, choice: Choice, *, offline: bool = False
         DependencyError: When reading it needs a package that is not installed.
     """
     name = str(source)
+    if is_masked_model(name):
+        raise ModelError(
+            f"{name}: only enformer-vep score takes {DNABERT}, which predicts no tracks: give another model"
+        )
     if name == hub.OFFICIAL_NAME:
         return replace(_open_hub_layout(hub.official_weights(offline=offline), choice), name=name)
     if name == hub.EXAMPLE_NAME:

@@ -23,10 +23,19 @@ from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.scoring.calibrated import with_calibration
 from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.layout import make_layout, run_notes
+from enformer_vep.scoring.masked_scorer import make_masked_scorer
 from enformer_vep.scoring.scorer import Scorer, grid_of
 from enformer_vep.scoring.screening import require_screenable
 from enformer_vep.scoring.track_tables import track_table
-from enformer_vep.settings import ComputeSettings, Engine, Precision, ScoreRequest, ScoreSettings
+from enformer_vep.settings import (
+    ComputeSettings,
+    Engine,
+    Precision,
+    ScoreRequest,
+    ScoreSettings,
+    is_masked_model,
+    masked_request,
+)
 from enformer_vep.tracks.groups import TrackGroups, load_groups
 from enformer_vep.tracks.selection import select_tracks
 from enformer_vep.tracks.table import TrackTable
@@ -40,6 +49,9 @@ def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
     Raises:
         EnformerVepError: On bad options, weights or calibration.
     """
+    if is_masked_model(request.model):
+        asked = masked_request(request)
+        return make_masked_scorer(asked.model, asked.settings, asked.compute)
     model = open_model(request.model, request.settings, request.compute)
     scorer = make_scorer(model, request.settings, request.compute, request.targets)
     if reference.stretches is not None:

@@ -109,7 +109,7 @@ def make_batches(
 
     Where all of the first piece is done already, an empty batch ends it.
     """
-    checked = check_variants(variants, reference, scorer.geometry, scorer.settings)
+    checked = check_variants(variants, reference, scorer.geometry, scorer.settings, scorer.suited)
     for alleles, ends_piece in _cut(checked, scorer, piece_size, reference.within(scorer.settings)):
         if not skipped_batches:
             yield _prepared(alleles, ends_piece, reference.genome, scorer)

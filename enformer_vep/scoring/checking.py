@@ -12,7 +12,7 @@ from enformer_vep.genome.normalisation import normalise
 from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
 from enformer_vep.genome.stretches import Stretches, StretchWindows
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.scoring.scorer import grid_of
+from enformer_vep.scoring.scorer import Suitability, grid_of
 from enformer_vep.settings import Centre, Indels, ScoreSettings
 
 
@@ -65,9 +65,16 @@ def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Referenc
 
 
 def check_variants(
-    variants: Iterable[Variant], reference: Reference, geometry: Geometry, settings: ScoreSettings
+    variants: Iterable[Variant],
+    reference: Reference,
+    geometry: Geometry,
+    settings: ScoreSettings,
+    suited: Suitability | None = None,
 ) -> Iterator[Checked]:
-    """Say of every allele whether it can be scored; raises InputError on a wrong REF, when strict."""
+    """Say of every allele whether it can be scored; raises InputError on a wrong REF, when strict.
+
+    `suited` knows what else the model asks of an allele, if anything.
+    """
     placer = make_placer(geometry, settings, reference)
     for variant in variants:
         status = check_variant(variant, reference.genome, geometry.window)
@@ -76,6 +83,8 @@ def check_variants(
                 f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
                 "use the assembly that the VCF was called on, or leave out --strict"
             )
+        if suited is not None and status is Status.OK:
+            status = suited(variant, reference.genome)
         placed = place_variant(variant, placer, reference.genome, settings.indels) if status is Status.OK else ()
         yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
 

@@ -27,7 +27,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.normalisation import locate
 from enformer_vep.genome.placing import Placed, Readout
-from enformer_vep.genome.variants import Variant
+from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.windows import AllelePair, allele_pair, right_anchored, window_start
 from enformer_vep.scoring.layout import agreement_blocks
 from enformer_vep.scoring.readout import RowReader
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 _OVERFLOW = "float16 overflowed in a batch of %d %s: repeated in float32"
 
 Floats = npt.NDArray[np.float32]
+
+Suitability = Callable[[Variant, Genome], Status]
+"""Says of an allele that fits its window and the genome whether a model can score it, or why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class Scorer:
         fallback: Makes the predictor that repeats a batch whose arithmetic overflowed; None where it cannot.
         front: What of the network can be computed once per contig; None where nothing can.
         operations: How much there is to compute; None where nobody has counted.
+        suited: What the model asks of an allele beside a window; None for nothing.
     """
 
     model: str
@@ -136,6 +140,7 @@ class Scorer:
     fallback: Callable[[], Predictor] | None = None
     front: Front | None = None
     operations: Operations | None = None
+    suited: Suitability | None = None
 
     @property
     def grid(self) -> WindowGrid | None:

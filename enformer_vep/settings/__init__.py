@@ -2,14 +2,24 @@
 
 from enformer_vep.settings.choices import Centre, Engine, Indels, Precision, Score
 from enformer_vep.settings.contribution_settings import ContributionSettings, Recipe
-from enformer_vep.settings.request import PIECE_SIZE, ComputeSettings, OutputSettings, ScoreRequest
+from enformer_vep.settings.masked_settings import LLR, MaskedSettings, masked_request, refuse
+from enformer_vep.settings.request import (
+    DNABERT,
+    PIECE_SIZE,
+    ComputeSettings,
+    OutputSettings,
+    ScoreRequest,
+    is_masked_model,
+)
 from enformer_vep.settings.saturation_settings import SaturationOutputs, SaturationSettings
 from enformer_vep.settings.score_settings import LEAST_PSEUDOCOUNT, ScoreSettings
 from enformer_vep.settings.selections import AUTOMATIC_REFINEMENT, GeneSettings, Refinement, require_share
 
 __all__ = [
     "AUTOMATIC_REFINEMENT",
+    "DNABERT",
     "LEAST_PSEUDOCOUNT",
+    "LLR",
     "PIECE_SIZE",
     "Centre",
     "ComputeSettings",
@@ -17,6 +27,7 @@ __all__ = [
     "Engine",
     "GeneSettings",
     "Indels",
+    "MaskedSettings",
     "OutputSettings",
     "Precision",
     "Recipe",
@@ -26,5 +37,8 @@ __all__ = [
     "Score",
     "ScoreRequest",
     "ScoreSettings",
+    "is_masked_model",
+    "masked_request",
+    "refuse",
     "require_share",
 ]

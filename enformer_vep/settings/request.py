@@ -10,6 +10,14 @@ from enformer_vep.settings.score_settings import ScoreSettings
 # million records differ by an eighth, large enough for BGZF blocks that compress.
 PIECE_SIZE = 128
 
+DNABERT = "dnabert"
+"""How `--model` names the masked language model; `dnabert:DIRECTORY` says where its files are."""
+
+
+def is_masked_model(model: str) -> bool:
+    """Whether what `--model` takes is a masked language model, which is scored in a way of its own."""
+    return model == DNABERT or model.startswith(f"{DNABERT}:")
+
 
 @dataclass(frozen=True, slots=True)
 class ComputeSettings:

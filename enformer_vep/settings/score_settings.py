@@ -161,8 +161,9 @@ class ScoreSettings:
         return {"refine": str(self.refinement), "refine-sample": f"{100 * self.refinement.sample:g}%"}
 
     def to_dict(self) -> dict[str, object]:
-        """All fields as plain values, ready for JSON."""
-        return {**asdict(self), "centre_bins": self.centre_bins or "all"}
+        """All fields as plain values, ready for JSON, the bins by the name of their option."""
+        fields = asdict(self)
+        return {"bins": fields.pop("centre_bins") or "all", **fields}
 
     def describe_score(self, score: Score) -> str:
         """The formula of a score, with this pseudocount."""

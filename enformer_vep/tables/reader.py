@@ -25,6 +25,7 @@ from enformer_vep.tables.row import (
     ENGINE,
     GENE_ID,
     GENE_NAME,
+    LONE_SCORES,
     MISSING,
     N_TSS,
     TSS_DISTANCE,
@@ -199,7 +200,7 @@ def layout_of(names: Sequence[str], source: str) -> Layout:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"{source} has two columns {twice[0]}; {_ADVICE}")
-    strange = [name for name in values if "_" not in name.strip("_") or name in _CONTEXT]
+    strange = [name for name in values if ("_" not in name.strip("_") and name not in LONE_SCORES) or name in _CONTEXT]
     if strange or not values:
         raise InputError(f"{source} has {strange[0] if strange else 'no column of values'}; {_ADVICE}")
     blocks = [

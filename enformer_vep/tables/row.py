@@ -58,13 +58,22 @@ TSS_DISTANCE = ContextColumn(
 N_TSS = ContextColumn("N_TSS", int, "Number of the gene's transcription start sites that were read out")
 
 
+LONE_SCORES = ("LLR",)
+"""Scores of no track: one column, whose name is theirs alone."""
+
+
+def column_name(score: str, label: str) -> str:
+    """Name of a value column, like "SAD_ENCFF136DBS"; the score alone where there is no label."""
+    return f"{score}_{label}" if label else score
+
+
 @dataclass(frozen=True, slots=True)
 class ValueBlock:
     """The value columns of one score.
 
     Attributes:
         score: Such as "SAD".
-        labels: What the score was taken of: tracks, groups of tracks, or components.
+        labels: What the score was taken of: tracks, groups of tracks, or components; one empty label of `LONE_SCORES`.
         description: What the score is, in one line.
         titles: Descriptions of the labels; empty when there are none.
     """
@@ -76,8 +85,8 @@ class ValueBlock:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names like "SAD_ENCFF136DBS"."""
-        return tuple(f"{self.score}_{label}" for label in self.labels)
+        """Names like "SAD_ENCFF136DBS"; see `column_name`."""
+        return tuple(column_name(self.score, label) for label in self.labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ Made here, once per test session:
     dnase.bw, targets.txt              a made-up track of a part of chr22, if pybigtools is installed
     test.bed, sequences.bed            this part, as a test sequence, and as training and validation sequences
     model.safetensors                  random weights, a 2,048-bp window, real identifiers of tracks
+    basenji2.safetensors               a Basenji2 with random weights and the same window and tracks
+    DNA_bert_6                         a directory with a DNABERT of random weights
 
 Where a block names no model, commands take `model.safetensors`: every option can be set by an environment variable.
 """
@@ -41,6 +43,7 @@ import numpy as np
 from tests.builders import bgzip, index_variants, make_bcf, make_model, targets_text, write_text
 from tests.conftest import REPOSITORY
 from tests.docs import command_server
+from tests.models.tiny_bert import make_bert
 
 EXAMPLE_DATA = REPOSITORY / "example_data"
 LINKED = ("example_data", "tools", "benchmarks", "workflow")
@@ -83,6 +86,8 @@ def make_files(folder: Path) -> None:
     peaks = (f"chr22\t{start}\t{end}\tpeak{number}\n" for number, (start, end) in enumerate(PEAKS))
     (folder / "peaks.bed").write_text("".join(peaks))
     make_model(folder / "model.safetensors", human=NAMED_TRACKS)
+    write_basenji2(folder / "basenji2.safetensors")
+    make_bert(folder / "DNA_bert_6", k=6)
     (folder / "targets_human.txt").write_text(
         targets_text(tuple(NAMED_TRACKS.values()), identifiers=tuple(NAMED_TRACKS))
     )
@@ -168,6 +173,22 @@ def write_measured_pairs(folder: Path) -> None:
                 for row in csv.DictReader(text.splitlines(), delimiter="\t")}  # fmt: skip
     lines = ("\t".join((*place, activity)) + "\n" for place, activity in elements.items())
     (folder / "candidates.tsv").write_text("chrom\tstart\tend\tactivity\n" + "".join(lines))
+
+
+def write_basenji2(path: Path) -> None:
+    import torch
+
+    from enformer_vep.models.basenji2.config import Basenji2Config
+    from enformer_vep.models.basenji2.network import Basenji2
+    from enformer_vep.models.checkpoints import save_model
+
+    config = Basenji2Config(
+        tower_widths=(8,) * 7, narrow_width=4, dilations=(1, 2), final_width=16, target_length=8, window=2048,
+        output_tracks={"human": len(NAMED_TRACKS)},
+    )  # fmt: skip
+    torch.manual_seed(0)
+    table = targets_text(tuple(NAMED_TRACKS.values()), identifiers=tuple(NAMED_TRACKS))
+    save_model(Basenji2(config).eval(), path, {"targets_human": table})
 
 
 def write_coverage(folder: Path) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from enformer_vep.errors import ModelError
 from enformer_vep.models.layouts import Layout, Shape, translate_module
+from enformer_vep.settings import DNABERT
 
 CONFIG_NAME = "config.json"
 WEIGHT_NAMES = ("model.safetensors", "pytorch_model.bin")
@@ -111,5 +112,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot read the model configuration ({error}): copy it again") from error
     if not isinstance(values, dict) or values.get("model_type", "enformer") != "enformer":
-        raise ModelError(f"{path}: not the configuration of an Enformer: use the file that came with the weights")
+        is_bert = isinstance(values, dict) and values.get("model_type") == "bert"
+        remedy = f"give a DNABERT as {DNABERT}:DIRECTORY" if is_bert else "use the file that came with the weights"
+        raise ModelError(f"{path}: not the configuration of an Enformer: {remedy}")
     return {ours: values[theirs] for theirs, ours in _FIELDS.items() if theirs in values}
