@@ -4,8 +4,8 @@
 
 Every engine runs in a process of its own, in turn, `--runs` times over; the table has the median time per alternate,
 the ratio to enformer-pytorch, and the process's peak memory. The model is full-size with random weights (speed does
-not depend on their values), all 5,313 human tracks, float32 unless --precision says otherwise. enformer-pytorch
-needs the extra `parity`; without it its row is left out.
+not depend on their values), all 5,313 human tracks, float32 unless --precision or the name of the engine says
+otherwise. enformer-pytorch needs the extra `parity`; without it its row is left out.
 """
 
 import argparse
@@ -96,7 +96,9 @@ def timed(once: object, device: torch.device) -> float:
 
 def child(name: str, device: torch.device, precision: str) -> None:
     """Run one engine and print a line of JSON."""
-    engine, _, alternates = name.partition(" x ")
+    what, _, own_precision = name.partition(", ")
+    precision = own_precision or precision
+    engine, _, alternates = what.partition(" x ")
     count = int(alternates or 1)
     seconds = run_peer(device, count) if engine == PEER else run_ours(engine, precision, device, count)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -135,7 +137,7 @@ def main() -> None:
     if arguments.child:
         child(arguments.child, torch.device(arguments.device), arguments.precision)
         return
-    names = [PEER, "pair", "delta", "delta x 10"]
+    names = [PEER, "pair", "delta", "delta x 10", "delta, mixed", "delta x 10, mixed"]
     if importlib.util.find_spec("enformer_pytorch") is None:
         names.remove(PEER)
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}

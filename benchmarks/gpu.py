@@ -7,7 +7,8 @@ Measures, with the full-size model (random weights: speed does not depend on the
 the rate of plain matrix products by precision; centred substitutions per second by engine and precision;
 enformer-pytorch beside them (two passes; float32, half, compiled); 64 alternates in one window; the saturation of
 1 kb (3,000 alternates); operations per second as a share of the measured products; milliseconds per stage (CUDA
-events); peak memory. Reading, checking and windowing are not in it: see host.py.
+events); peak memory. Reading, checking and windowing are not in it: see
+host.py. Windows on a grid, sharing and screening: dense.py --device cuda. All of it in one go: on_gpu.sh.
 """
 
 import argparse
@@ -144,7 +145,7 @@ def engines(bench: Bench, peaks: dict[str, float]) -> Iterator[str]:
     portions = automatic_portions(bench.network.footprint, bench.device)
     windows = portions.references
     cases = {"centred": (windows, 1), f"{SHARED} in one window": (1, 6 if bench.tiny else SHARED)}
-    for engine in Engine:
+    for engine in (Engine.PAIR, Engine.DELTA):
         for precision in Precision:
             # float64 is for checking; `mixed` is float32 with two passes.
             if precision is Precision.FLOAT64 or (engine, precision) == (Engine.PAIR, Precision.MIXED):
@@ -278,7 +279,7 @@ def report(bench: Bench) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure, print as it comes, write at the end."""
+    """Measure, print and write as it comes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true")
@@ -292,8 +293,8 @@ def main() -> None:
     for line in report(Bench(device, network, arguments.tiny)):
         print(line, flush=True)
         lines.append(line)
-    if arguments.output:
-        arguments.output.write_text("\n".join(lines) + "\n")
+        if arguments.output:
+            arguments.output.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
 from enformer_vep.models.checkpoints import LoadedModel
 from enformer_vep.scoring.assembly import make_scorer, open_model
-from enformer_vep.scoring.batches import Reference, place_variant, score_variants
+from enformer_vep.scoring.batches import score_variants
+from enformer_vep.scoring.checking import Reference, place_variant
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ComputeSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant

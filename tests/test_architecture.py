@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "eqtl": {"calibration.additions", "files", "genome", "settings", "tables", "tracks"},
     "scoring": {"calibration", "effects", "genome", "models", "settings", "tables.row", "tracks"},
     "figures": {"files"},
+    "verification": {"effects", "genome.encoding", "models", "settings"},
     "explain": {
         "effects",
         "files",

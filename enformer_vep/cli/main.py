@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": ("enformer_vep.cli.plan", "plan"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),
+    "verify": ("enformer_vep.cli.verify", "verify"),
     "download": ("enformer_vep.cli.download", "download"),
     "convert": ("enformer_vep.cli.convert", "convert"),
     "train": ("enformer_vep.cli.train", "train"),
@@ -111,7 +112,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     set_up_logging(0)
     try:
         with stopped_in_order():
-            main.main(arguments, "enformer-vep", standalone_mode=False)
+            # Of a command that ends with `Context.exit` click gives the code back.
+            code: object = main.main(arguments, "enformer-vep", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
@@ -131,7 +133,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         _say(f"error: {error.filename or 'input or output'}: {error.strerror or error}")
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _say(message: str) -> None:

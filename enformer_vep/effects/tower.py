@@ -11,7 +11,7 @@ from torch import Tensor
 from enformer_vep.effects.edits import Edits, affected_tokens, edit_ranges, find_edits, with_margin
 from enformer_vep.effects.effect import Effect, EffectBatch, send
 from enformer_vep.effects.engine import AnyNetwork, NetworkEngine
-from enformer_vep.effects.network import Segment, one_hot
+from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.patches import add_local_changes, find_patches, portions_of
 from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
 from enformer_vep.effects.products import Products
@@ -67,10 +67,6 @@ class TowerEngine(NetworkEngine[AnyNetwork]):
             change: [B, T, C], what the alternates change in them.
             batch: Windows.
         """
-
-    @abstractmethod
-    def _segments_above(self) -> Sequence[Segment]:
-        """Differentiable functions that one after the other turn tokens [1, T, C] into [1, bins, channels]."""
 
     @property
     def device(self) -> torch.device:
@@ -136,7 +132,8 @@ class TowerEngine(NetworkEngine[AnyNetwork]):
     def _convolve(self, batch: EffectBatch) -> tuple[Tensor, Tensor]:
         """Tokens of the reference windows [G, T, C] and what the alternates change in them [B, T, C]."""
         if batch.sites is not None:
-            return self._convolve_sites(batch, batch.sites)
+            tokens = self._site_tokens(batch.sites)
+            return tokens, self._site_changes(batch, batch.sites, tokens)
         edits = find_edits(batch)
         local = (edits.width <= WIDEST_LOCAL_EDIT).nonzero()[:, 0]
         x = one_hot(batch.reference, self._head.dtype).transpose(1, 2)
@@ -155,9 +152,12 @@ class TowerEngine(NetworkEngine[AnyNetwork]):
             self._convolve_moved_side(change[row], batch, row, moved, tokens[batch.owner[row]])
         return tokens, change
 
-    def _convolve_sites(self, batch: EffectBatch, sites: Sites) -> tuple[Tensor, Tensor]:
-        """As `_convolve`, with tokens that are computed once per contig."""
-        tokens = self._buffer.cut(sites, self._precision, self._convolve_codes)
+    def _site_tokens(self, sites: Sites) -> Tensor:
+        """Tokens of the reference windows [G, T, C], which are computed once per contig."""
+        return self._buffer.cut(sites, self._precision, self._convolve_codes)
+
+    def _site_changes(self, batch: EffectBatch, sites: Sites, tokens: Tensor) -> Tensor:
+        """What the alternates of a batch with sites change in the tokens [G, T, C] of its windows: [B, T, C]."""
         change = tokens.new_zeros(len(batch), *tokens.shape[1:])
         wide = [row for row, (start, end) in enumerate(sites.edits) if end - start > WIDEST_LOCAL_EDIT]
         local = [row for row in range(len(batch)) if row not in wide]
@@ -167,7 +167,7 @@ class TowerEngine(NetworkEngine[AnyNetwork]):
         for row in wide:
             reference = tokens[sites.owner[row]]
             self._convolve_moved_side(change[row], batch, row, sites.edits[row], reference)
-        return tokens, change
+        return change
 
     def _convolve_codes(self, codes: Tensor) -> Tensor:
         """Tokens [n, P / width, C] of base codes, uint8 [n, P] on the CPU."""

@@ -85,18 +85,19 @@ def place_in_shared_window(
     return [place_in_window(variant, start, geometry, count) for variant in group]
 
 
-def order_by_window(placed: Sequence[Placed]) -> Iterator[list[int]]:
+def order_by_window(placed: Sequence[Placed], largest: int = LARGEST_GROUP) -> Iterator[list[int]]:
     """Bring placements of one window together.
 
     Args:
         placed: Placements in the order of their rows.
+        largest: How many of one window may stay together.
 
     Yields:
-        Indices into `placed`, at most `LARGEST_GROUP` of one window each, windows in order of appearance.
+        Indices into `placed`, at most `largest` of one window each, windows in order of appearance.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, one in enumerate(placed):
         groups.setdefault((one.variant.contig, one.variant.start + one.shift), []).append(index)
     for group in groups.values():
-        for start in range(0, len(group), LARGEST_GROUP):
-            yield group[start : start + LARGEST_GROUP]
+        for start in range(0, len(group), largest):
+            yield group[start : start + largest]

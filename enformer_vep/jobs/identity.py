@@ -8,8 +8,8 @@ from enformer_vep import __version__
 from enformer_vep.errors import InputError
 from enformer_vep.files import bgzf
 from enformer_vep.genome.regions import Region
-from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import calibration_path
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import ScoreRequest
 from enformer_vep.tables.formats import choose_format

@@ -22,7 +22,7 @@ from enformer_vep.jobs.shards import Shard, parse_shard
 from enformer_vep.resume.journal import Checkpoint, JournalContent, differences, read_journal
 from enformer_vep.resume.names import Names, was_completed
 from enformer_vep.resume.resumable import open_resumable
-from enformer_vep.scoring.batches import check_variants
+from enformer_vep.scoring.checking import check_variants
 from enformer_vep.scoring.inputs import Source, open_source
 from enformer_vep.scoring.refinement import agreement_in_words
 from enformer_vep.settings import ScoreRequest

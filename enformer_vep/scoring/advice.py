@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from enformer_vep.effects.network import Front, Operations
 from enformer_vep.effects.tokens import chunk_tokens
+from enformer_vep.genome.alleles import LONGEST_LOCAL
 from enformer_vep.genome.bins import Geometry
 from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.variants import Variant
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.settings import Centre, Engine, ScoreSettings
+from enformer_vep.settings import Centre, Engine, Indels, ScoreSettings
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def recommend_grid(variants: Iterable[Variant], scorer: Scorer) -> Iterator[Vari
             if len(sample) == SAMPLE:
                 assert front is not None
                 assert operations is not None
-                _recommend(sample, share_of_operations(sample, front, operations, scorer.geometry), scorer.geometry)
+                share = share_of_operations(sample, front, operations, scorer.geometry, scorer.settings.indels)
+                _recommend(sample, share, scorer.geometry)
         yield variant
 
 
@@ -73,7 +75,9 @@ def is_advisable(settings: ScoreSettings) -> bool:
     return not (settings.window_grid or settings.share_windows or by_gene or settings.engine is Engine.PAIR)
 
 
-def share_of_operations(sample: Sequence[Variant], front: Front, operations: Operations, geometry: Geometry) -> float:
+def share_of_operations(
+    sample: Sequence[Variant], front: Front, operations: Operations, geometry: Geometry, indels: Indels
+) -> float:
     """Operations on a grid, relative to a window for every position; heads are left out.
 
     Args:
@@ -81,13 +85,16 @@ def share_of_operations(sample: Sequence[Variant], front: Front, operations: Ope
         front: What is computed once.
         operations: Counted.
         geometry: Window and tokens.
+        indels: Where they leave the flanks.
     """
     grid, tokens = WindowGrid(geometry.window, front.width), geometry.window // front.width
     positions = dict.fromkeys((one.contig, one.position) for one in sample)
     windows = dict.fromkeys((one.contig, grid.around(one.start)) for one in sample)
-    moved = sum(len(one.reference) != len(one.alternate) for one in sample)
-    # Alike in both: every allele's change, and the side that an indel moves.
-    alike = len(sample) * operations.alternate + moved * tokens / 2 * operations.token
+    growths = [abs(len(one.alternate) - len(one.reference)) for one in sample]
+    twice = sum(0 < growth <= LONGEST_LOCAL for growth in growths) if indels is Indels.LOCAL else 0
+    moved = sum(growth > 0 for growth in growths) - twice
+    # Alike in both: every alternate's change (two of a local indel), and the side that another indel moves.
+    alike = (len(sample) + twice) * operations.alternate + moved * tokens / 2 * operations.token
     today = len(positions) * (tokens * operations.token + operations.window)
     chunk = chunk_tokens(front, geometry.window)
     new = sum(_new_bases(windows, geometry.window)) / front.width * (1 + 2 * front.edge / chunk)

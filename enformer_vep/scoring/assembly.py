@@ -20,8 +20,8 @@ from enformer_vep.errors import UsageError
 from enformer_vep.genome.bins import Geometry, plan_bins
 from enformer_vep.genome.windows import centre_index
 from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.scoring.batches import Reference
 from enformer_vep.scoring.calibrated import with_calibration
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.layout import make_layout, run_notes
 from enformer_vep.scoring.scorer import Scorer, grid_of
 from enformer_vep.scoring.screening import require_screenable

@@ -12,14 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from enformer_vep.errors import InputError
 from enformer_vep.genome.alleles import VariantClass
-from enformer_vep.genome.bins import Geometry
-from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.fasta import Genome
-from enformer_vep.genome.genes import GeneIndex
-from enformer_vep.genome.normalisation import normalise
-from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
+from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.sharing import (
     LARGEST_GROUP,
     WindowCounter,
@@ -27,41 +22,14 @@ from enformer_vep.genome.sharing import (
     order_by_window,
     place_in_shared_window,
 )
-from enformer_vep.genome.variants import Status, Variant
+from enformer_vep.genome.variants import Variant
+from enformer_vep.scoring.checking import Checked, Reference, check_variants
 from enformer_vep.scoring.prefetch import ahead
 from enformer_vep.scoring.refinement import Comparison, agreement
-from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work, grid_of
+from enformer_vep.scoring.scorer import Floats, Scorer, Submitted, Work
 from enformer_vep.scoring.screened import screen_and_refine, screened_alone
-from enformer_vep.settings import PIECE_SIZE, Centre, Engine, Indels, ScoreSettings
+from enformer_vep.settings import PIECE_SIZE, Centre, Engine
 from enformer_vep.tables.row import RunSummary, ScoredVariant
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What variants are compared with.
-
-    Attributes:
-        genome: The sequence.
-        genes: Its genes; None for whole windows.
-    """
-
-    genome: Genome
-    genes: GeneIndex | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """An allele that was looked at.
-
-    Attributes:
-        variant: The ALT allele.
-        status: Whether it can be scored.
-        placed: Its windows; none unless it can.
-    """
-
-    variant: Variant
-    status: Status
-    placed: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,42 +75,6 @@ class Table(Protocol):
 
     def end_piece(self) -> None:
         """All rows of a piece were taken."""
-
-
-def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Reference) -> Placer:
-    """Decide by the settings where a variant alone is scored."""
-    grid = grid_of(settings, geometry)
-    if settings.genes is None or reference.genes is None:
-        return OwnWindow(geometry, settings.centre_bins, grid)
-    genes, resolve, bins = reference.genes, reference.genome.resolve, settings.genes.tss_bins
-    if settings.genes.centre is Centre.TSS:
-        shifts = settings.shifts if grid is None else grid.views(settings.shifts)
-        return GeneWindows(geometry, genes, resolve, bins, shifts, grid=grid)
-    return GenesAround(geometry, genes, resolve, bins, grid=grid)
-
-
-def check_variants(
-    variants: Iterable[Variant], reference: Reference, geometry: Geometry, settings: ScoreSettings
-) -> Iterator[Checked]:
-    """Say of every allele whether it can be scored; raises InputError on a wrong REF, when strict."""
-    placer = make_placer(geometry, settings, reference)
-    for variant in variants:
-        status = check_variant(variant, reference.genome, geometry.window)
-        if settings.strict and status is Status.REF_MISMATCH:
-            raise InputError(
-                f"REF {variant.reference} at {variant.contig}:{variant.position} is not what the genome has: "
-                "use the assembly that the VCF was called on, or leave out --strict"
-            )
-        placed = place_variant(variant, placer, reference.genome, settings.indels) if status is Status.OK else ()
-        yield Checked(variant, Status.NO_GENE if status is Status.OK and not placed else status, placed)
-
-
-def place_variant(variant: Variant, placer: Placer, genome: Genome, indels: Indels) -> tuple[Placed, ...]:
-    """Place a variant that can be scored; with `Indels.LOCAL` all that describe one change at one place."""
-    contig = genome.resolve(variant.contig)
-    if indels is not Indels.LOCAL or contig is None:
-        return placer.place(variant)
-    return placer.place(normalise(variant, genome, contig), variant.start)
 
 
 def score_variants(
@@ -275,9 +207,11 @@ def _piece(one: Checked, piece_size: int) -> int:
 
 def _prepared(alleles: Sequence[Checked], ends_piece: bool, genome: Genome, scorer: Scorer) -> Batch:
     placed = _placements(alleles, scorer)
-    windows = list(order_by_window(placed))
     if scorer.settings.engine is Engine.ADJOINT:
+        # On a grid the gradients of a window serve all its alternates, however many: none takes a window's memory.
+        windows = list(order_by_window(placed, len(placed) if scorer.grid else LARGEST_GROUP))
         return Batch(alleles, ends_piece, placed, _screening_portions(windows, placed, genome, scorer))
+    windows = list(order_by_window(placed))
     portions = []
     for start in range(0, len(windows), scorer.batch_size):
         indices = [index for window in windows[start : start + scorer.batch_size] for index in window]

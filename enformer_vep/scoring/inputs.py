@@ -9,7 +9,7 @@ from enformer_vep.genome.regions import Region, parse_region, read_regions_file
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_variants, reads_once
 from enformer_vep.genome.vcf_count import count_every_record, count_records
-from enformer_vep.scoring.batches import Reference
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.settings import ScoreRequest
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from enformer_vep.genome.placing import Placed
+from enformer_vep.genome.sharing import LARGEST_GROUP
 from enformer_vep.scoring.refinement import Comparison, choose, is_sampled
 from enformer_vep.scoring.scorer import Floats, Scorer, Work
 from enformer_vep.settings import Engine
@@ -55,8 +56,9 @@ def screen_and_refine(placed: Sequence[Placed], portions: Sequence[Portion], sco
     chosen, sampled = _select(candidates, placed, values, scorer)
     before = {index: values[index] for index in chosen | sampled}
     for indices, work in screened:
-        rows = [row for row, index in enumerate(indices) if index in before]
-        if rows:
+        every = [row for row, index in enumerate(indices) if index in before]
+        for first in range(0, len(every), LARGEST_GROUP):
+            rows = every[first : first + LARGEST_GROUP]
             again = [indices[row] for row in rows]
             values |= _by_placement(_exact(scorer, work.select(rows)), again, placed)
             engines |= dict.fromkeys(again, Engine.DELTA)

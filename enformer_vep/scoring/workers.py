@@ -18,7 +18,8 @@ from enformer_vep.effects.memory import keep_freed_memory
 from enformer_vep.errors import EnformerVepError
 from enformer_vep.genome.variants import Variant
 from enformer_vep.scoring.assembly import scorer_of
-from enformer_vep.scoring.batches import Reference, ScoredBatch, score_variants
+from enformer_vep.scoring.batches import ScoredBatch, score_variants
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.inputs import open_reference
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.scoring.threads import threads_of_each

@@ -52,6 +52,7 @@ def numbers(cells: list[str]) -> np.ndarray:
         (),
         pytest.param(("--rc", "--shifts=-128,0", "-s", "SAD,MEAN,SADR,SAR"), marks=pytest.mark.slow),
         ("--indels", "stitch"),
+        ("--window-grid",),
     ],
 )
 def test_exact_rows_are_delta_s_to_the_byte_and_the_others_near(score: Command, more: tuple[object, ...]) -> None:

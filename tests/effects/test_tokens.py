@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects import tower
+from enformer_vep.effects import adjoint, tower
 from enformer_vep.effects.effect import Effect, EffectBatch, Portions, make_batch
 from enformer_vep.effects.network import Front, one_hot
 from enformer_vep.effects.pair import PairEngine
@@ -18,7 +18,7 @@ from enformer_vep.effects.tokens import TokenBuffer, bases_beside, chunk_tokens
 from enformer_vep.genome.encoding import UNKNOWN, Codes
 from enformer_vep.genome.windows import AllelePair
 from enformer_vep.models.enformer.config import EnformerConfig
-from enformer_vep.models.enformer.delta.engine import DeltaEngine
+from enformer_vep.models.enformer.delta.engine import AdjointEngine, DeltaEngine
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 from tests.builders import randomise
@@ -127,6 +127,22 @@ def test_wide_local_edits(width: int, position: int, monkeypatch: pytest.MonkeyP
     got = engine_of(network).predict(batch)
     assert_equal_to_rounding(got, PairEngine(network, "human", None, BINS).predict(batch))
     assert got.delta.abs().max() > 0
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_first_order_serves_any_number_of_alternates(layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The changes of a window's alternates are computed a few at a time; gradients once."""
+    monkeypatch.setattr(adjoint, "CHANGES_AT_ONCE", 2)
+    network, contig = network_of(3, layers), Contig(1, 2000)
+    edits = [(640, 650 + 60 * number, 1, [number % 4]) for number in range(7)]
+    batch = contig.batch(network, edits)
+    linear = AdjointEngine(network, "human", None, BINS)
+    outputs = [lambda prediction: prediction[2:, :2].sum(0)]
+    got, expected = (linear.linearise(one, outputs)[0] for one in (batch, replace(batch, sites=None)))
+    assert got.changes.shape == (7, 2)
+    torch.testing.assert_close(got.changes, expected.changes, rtol=1e-9, atol=1e-13)
+    torch.testing.assert_close(got.values, expected.values, rtol=1e-12, atol=0)
+    assert expected.changes.abs().max() > 1e-6
 
 
 def test_an_allele_that_changes_nothing() -> None:

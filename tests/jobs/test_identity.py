@@ -12,7 +12,7 @@ from enformer_vep.calibration import calibration_identity, recorded_settings
 from enformer_vep.calibration.comparison import differences as calibration_differences
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.jobs.identity import run_identity
-from enformer_vep.scoring.batches import Reference
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.layout import run_notes
 from enformer_vep.settings import (
     AUTOMATIC_REFINEMENT,

@@ -12,7 +12,7 @@ from enformer_vep.genome.variants import Variant
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.operations import count_operations
 from enformer_vep.scoring.advice import SAMPLE, share_of_operations, warn_if_unsorted, with_advice
-from enformer_vep.settings import Centre, Engine, GeneSettings, ScoreSettings
+from enformer_vep.settings import Centre, Engine, GeneSettings, Indels, ScoreSettings
 from tests.toys import CountingEngine, toy_scorer
 
 FULL = EnformerConfig()
@@ -27,8 +27,8 @@ def every(step: int, count: int = SAMPLE, alternate: str = "C") -> list[Variant]
     return at(*range(1_000_000, 1_000_000 + step * count, step), alternate=alternate)
 
 
-def share(variants: Sequence[Variant]) -> float:
-    return share_of_operations(variants, FRONT, OPERATIONS, GEOMETRY)
+def share(variants: Sequence[Variant], indels: Indels = Indels.LOCAL) -> float:
+    return share_of_operations(variants, FRONT, OPERATIONS, GEOMETRY, indels)
 
 
 def test_share_by_hand() -> None:
@@ -36,7 +36,14 @@ def test_share_by_hand() -> None:
     assert share(every(150, 4000)) == pytest.approx((OPERATIONS.window + OPERATIONS.alternate) / 3.75e12, abs=0.02)
     assert share(every(30, 4000)) < 0.35
     assert share(every(2_000_000)) > 1
-    assert share(every(150, alternate="CC")) > share(every(150)) + 0.1
+    # Two alternates of a local indel in either way; half a window more of one that moves a flank.
+    window, change = OPERATIONS.window, OPERATIONS.alternate
+    local = share(every(150, 4000, alternate="CC"))
+    assert local == pytest.approx((window + 2 * change) / (3.75e12 + change), abs=0.02)
+    half = (3.75e12 - window - change) / 2
+    moved = pytest.approx((window + change + half) / (3.75e12 + half), abs=0.02)
+    assert share(every(150, 4000, alternate="C" * 66)) == moved
+    assert share(every(150, 4000, alternate="CC"), Indels.STITCH) == moved
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
-from enformer_vep.scoring.batches import Reference, score_variants
+from enformer_vep.scoring.batches import score_variants
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Centre, GeneSettings, Indels, Score, ScoreSettings
 from enformer_vep.tables.row import GENE_ID, GENE_NAME, N_TSS, TSS_DISTANCE, ScoredVariant

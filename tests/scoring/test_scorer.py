@@ -18,7 +18,8 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.models.checkpoints import load_model
-from enformer_vep.scoring.batches import Reference, ScoredBatch, score_variants, write_rows
+from enformer_vep.scoring.batches import ScoredBatch, score_variants, write_rows
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.layout import make_layout
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Precision, Score, ScoreSettings

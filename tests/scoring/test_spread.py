@@ -24,7 +24,8 @@ from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.placing import Placed
 from enformer_vep.genome.variants import Variant
 from enformer_vep.models.checkpoints import LoadedModel, load_model
-from enformer_vep.scoring.batches import Checked, Reference, check_variants, score_variants
+from enformer_vep.scoring.batches import score_variants
+from enformer_vep.scoring.checking import Checked, Reference, check_variants
 from enformer_vep.scoring.readout import read_out
 from enformer_vep.scoring.spread import Spread
 from enformer_vep.settings import Engine, GeneSettings, Indels, Precision, Score, ScoreSettings

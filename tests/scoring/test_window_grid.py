@@ -15,7 +15,8 @@ from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.grid import WindowGrid
 from enformer_vep.genome.variants import Variant
 from enformer_vep.models.checkpoints import LoadedModel
-from enformer_vep.scoring.batches import Reference, score_variants
+from enformer_vep.scoring.batches import score_variants
+from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Centre, Engine, GeneSettings, Indels, Precision, Score, ScoreSettings
 from enformer_vep.tables.row import ScoredVariant

@@ -214,11 +214,8 @@ class Enformer(Network):
     def segments(self, bins: slice | None = None) -> list[Segment]:
         """Every stage and every transformer block is one."""
         turn = partial(torch.transpose, dim0=1, dim1=2)
-        return [turn, *self.stages, turn, *self.segments_above(bins)]
-
-    def segments_above(self, bins: slice | None = None) -> list[Segment]:
-        """Those behind the tower: from [B, T, C] to [B, bins, 2 C]."""
-        return [*self.transformer_blocks[:-1], partial(self._transform_last, bins=bins), self.finish]
+        crop = partial(self._transform_last, bins=bins)
+        return [turn, *self.stages, turn, *self.transformer_blocks[:-1], crop, self.finish]
 
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""

@@ -77,7 +77,7 @@ def trace_attention(
     maps, mixed = [], []
     for rows in portions_of_queries(query.shape[2], query.device):
         logits = content[:, :, rows] @ keys
-        logits += _relative_logits(position[:, :, rows] @ _reached(relative_keys, rows, kept), tokens)
+        logits += _relative_logits(position[:, :, rows] @ reached(relative_keys, rows, kept), tokens)
         weights = torch.softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
         maps.append(Maps(logits, weights))
         mixed.append(weights.to(values) @ values)
@@ -157,7 +157,7 @@ def _logit_change(operands: _Operands, rows: slice, kept: slice | None, products
     query_change, new_query = operands.queries[:, :, rows], operands.new_queries[:, :, rows]
     change = products.matmul(query_change, operands.keys)
     change += products.matmul_right(new_query, operands.key_changes)
-    relative = products.matmul(query_change, _reached(operands.relative_keys, rows, kept))
+    relative = products.matmul(query_change, reached(operands.relative_keys, rows, kept))
     return change.add_(_relative_logits(relative, change.shape[3]))
 
 
@@ -181,7 +181,7 @@ def portions_of_queries(count: int, device: torch.device) -> Iterator[slice]:
     return (slice(first, min(first + step, count)) for first in range(0, count, step))
 
 
-def _reached(relative_keys: Tensor, rows: slice, kept: slice | None) -> Tensor:
+def reached(relative_keys: Tensor, rows: slice, kept: slice | None) -> Tensor:
     """Of relative keys [H, K, 2 T - 1] those that some queries need.
 
     From the distance of the last query to token 0 up to that of the first one to token T - 1.

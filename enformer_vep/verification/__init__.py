@@ -1,0 +1,1 @@
+"""Whether a model gives, here, the numbers that it should."""
