@@ -27,9 +27,9 @@ from enformer_vep.eqtl.negative_tables import labels_text
 from enformer_vep.eqtl.negatives import NegativeInputs, choose_negatives
 from enformer_vep.eqtl.report import spread
 from enformer_vep.eqtl.results import Ranking
-from enformer_vep.eqtl.spelling import gene_without_version
 from enformer_vep.genome.contigs import contig_key
 from enformer_vep.genome.genes import read_genes
+from enformer_vep.genome.spelling import gene_without_version
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_numbers
 
@@ -148,7 +148,7 @@ def rows(simulation: Simulation, settings: EqtlSettings, causal: float) -> Itera
             (result,) = evaluate(load_examples(EqtlInputs((scores,), (labels,)), settings), settings)
             interval = result.advantages[Ranking.BOTH].auroc
             numbers = (*differences(labels), *(spread(result, ranking, "auroc")[0] for ranking in Ranking))
-            cells = (*numbers, interval.difference, interval.low, interval.high)
+            cells = (*numbers, interval.value, interval.low, interval.high)
             negatives = "random" if rule is None else f"matched, --gene {rule}"
             yield (negatives, name, int(result.positive.sum()), *(f"{value:.3f}" for value in cells))
 

@@ -10,12 +10,14 @@ What can be done:
     score           variants into a pandas DataFrame, one row per ALT allele (and gene)
     predict_effect  one variant, bin by bin: reference prediction and difference
     predict         sequences of your own, bin by bin
+    contributions   sequences of your own: what each base contributes to a prediction
     load_model      the network itself, with its configuration and the hash of its weights
 
 What goes in:
     Genome, Variant                  an open FASTA; one ALT allele, its position 1-based
     ScoreSettings, GeneSettings      what to score; how to read out genes
     ComputeSettings                  device, batch size, window
+    ContributionSettings, Recipe     what to explain; the words of --recipe
     Score, Precision, Engine         the words of --scores, --precision and --engine
     Indels, Centre                   the words of --indels and --center
 
@@ -31,7 +33,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from enformer_vep.api import open_scorer, predict, predict_effect, score
+    from enformer_vep.api import contributions, open_scorer, predict, predict_effect, score
     from enformer_vep.effects.predictor import Predictor
     from enformer_vep.genome.fasta import Genome
     from enformer_vep.genome.variants import Status, Variant
@@ -39,10 +41,12 @@ if TYPE_CHECKING:
     from enformer_vep.settings import (
         Centre,
         ComputeSettings,
+        ContributionSettings,
         Engine,
         GeneSettings,
         Indels,
         Precision,
+        Recipe,
         Score,
         ScoreSettings,
     )
@@ -52,16 +56,19 @@ __version__ = "0.1.0"
 __all__ = [
     "Centre",
     "ComputeSettings",
+    "ContributionSettings",
     "Engine",
     "GeneSettings",
     "Genome",
     "Indels",
     "Precision",
     "Predictor",
+    "Recipe",
     "Score",
     "ScoreSettings",
     "Status",
     "Variant",
+    "contributions",
     "load_model",
     "open_scorer",
     "predict",

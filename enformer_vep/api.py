@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.explain.contributor import open_contributor
 from enformer_vep.genome.checks import check_variant
 from enformer_vep.genome.encoding import UNKNOWN, Codes, encode
 from enformer_vep.genome.fasta import Genome
@@ -16,12 +17,13 @@ from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.placing import OwnWindow
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.genome.vcf import read_variants
+from enformer_vep.genome.windows import centre_index
 from enformer_vep.models.checkpoints import LoadedModel
 from enformer_vep.scoring.assembly import make_scorer, open_model
 from enformer_vep.scoring.batches import score_variants
 from enformer_vep.scoring.checking import Reference, place_variant
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.settings import ComputeSettings, ScoreSettings
+from enformer_vep.settings import ComputeSettings, ContributionSettings, ScoreSettings
 from enformer_vep.tables.row import VARIANT_COLUMNS, Layout, ScoredVariant
 
 Floats = npt.NDArray[np.float32]
@@ -162,6 +164,46 @@ def predict(sequences: Sequence[str | bytes | Codes] | Codes, scorer: Scorer) ->
     size, none = scorer.batch_size, np.empty((0, scorer.geometry.bins, tracks), dtype=np.float32)
     batches = (torch.from_numpy(np.stack(codes[first : first + size])) for first in range(0, len(codes), size))
     return np.concatenate([none, *(scorer.predict(batch).float().cpu().numpy() for batch in batches)])
+
+
+def contributions(
+    sequences: Sequence[str | bytes | Codes] | Codes,
+    model: str | LoadedModel = "enformer",
+    settings: ContributionSettings | None = None,
+    compute: ComputeSettings | None = None,
+    targets: Path | None = None,
+) -> Floats:
+    """What each base of sequences of your own contributes to the prediction in their middle.
+
+    Args:
+        sequences: W windows of the model's length, as for `predict`.
+        model: What `--model` takes, or a model already loaded, which stays as and where it is.
+        settings: Tracks or groups (at most 64), bins, recipe, strands.
+        compute: Device, threads, window; default automatic.
+        targets: Track table of a model that carries none.
+
+    Returns:
+        float32 [W, tracks or groups, L], per base and with signs.
+
+    Raises:
+        UsageError: The settings ask for genes, other positions or shifts: what is beside a window is not known here.
+        InputError: A sequence has another length, or something that is no base.
+    """
+    settings, compute = settings or ContributionSettings(), compute or ComputeSettings()
+    if settings.shifts != (0,) or settings.queries or settings.genes:
+        raise UsageError("sequences have no genes, positions or bases beside them: leave out shifts, queries and genes")
+    if isinstance(sequences, str | bytes):
+        raise InputError("a single sequence is given: put it into a list")
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
+    contributor = open_contributor(model, settings, compute, targets)
+    geometry = contributor.plan.in_use
+    wanted = geometry.bins_around(centre_index(geometry.window), settings.centre_bins) or range(geometry.bins)
+    explained = contributor.targets([wanted])
+    windows = [_codes(one, f"sequence {number}", geometry.window) for number, one in enumerate(sequences)]
+    none = np.empty((0, len(explained), geometry.window), dtype=np.float32)
+    results = [contributor.explain(torch.from_numpy(codes), explained).contributions[None] for codes in windows]
+    return np.concatenate([none, *results])
 
 
 def _codes(sequence: object, name: str, window: int) -> Codes:

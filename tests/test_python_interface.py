@@ -143,6 +143,31 @@ def test_an_overflow_is_repeated_in_float32(model: LoadedModel) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
+def test_contributions(model: LoadedModel) -> None:
+    """The gradient of the mean prediction in the middle, of the bases that are there; both strands averaged."""
+    settings = ev.ContributionSettings(tracks="3,1", centre_bins=2, reverse_complement=True)
+    found = ev.contributions(SEQUENCES, model, settings, CPU)
+    assert (found.dtype, found.shape) == (np.float32, (3, 2, WINDOW))
+    x = torch.tensor([[ROWS[letter] for letter in one] for one in SEQUENCES], dtype=torch.float32).requires_grad_()
+    strands = [
+        model.network.activate(model.network.head("human")(model.network.embed(one))) for one in (x, x.flip(1, 2))
+    ]
+    mean = (strands[0] + strands[1].flip(1))[:, 3:5].mean(dim=1) / 2
+    for number, track in enumerate((3, 1)):
+        (gradient,) = torch.autograd.grad(mean[:, track].sum(), x, retain_graph=True)
+        expected = (gradient * x).sum(dim=2).detach().numpy()
+        np.testing.assert_allclose(found[:, number], expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    assert ev.contributions([], model, settings, CPU).shape == (0, 2, WINDOW)
+    calico = ev.ContributionSettings(recipe=ev.Recipe.CALICO, tracks="3", centre_bins=None)
+    assert np.isfinite(ev.contributions(SEQUENCES[:1], model, calico, CPU)).all()
+
+
+@pytest.mark.parametrize("settings", [{"shifts": (1,)}, {"queries": ("chr1:5",)}, {"genes": ev.GeneSettings()}])
+def test_contributions_of_what_is_not_known(model: LoadedModel, settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="sequences have no genes, positions or bases beside them"):
+        ev.contributions(SEQUENCES, model, ev.ContributionSettings(tracks="0", **settings), CPU)
+
+
 class Overflowing:
     def __init__(self, engine: Any) -> None:
         self._engine = engine

@@ -67,7 +67,7 @@ label_options = together(
 def label_settings(options: dict[str, Any]) -> "LabelSettings":
     """How the options say that label tables are read."""
     from enformer_vep.eqtl.eqtl_settings import LabelSettings
-    from enformer_vep.eqtl.label_columns import parse_column
+    from enformer_vep.tables.column_roles import parse_column
 
     columns = tuple(map(parse_column, options["columns"]))
     return LabelSettings(options["positive_pip"], options["negative_pip"], options["tissue"], columns)

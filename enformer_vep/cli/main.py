@@ -16,11 +16,14 @@ from enformer_vep.files.signals import INTERRUPTED, StoppedError, stopped_in_ord
 # Command name to the module and function that hold it: a command's module is imported only to run or list it.
 COMMANDS = {
     "score": ("enformer_vep.cli.score", "score"),
+    "attention": ("enformer_vep.cli.attention", "attention"),
     "calibrate": ("enformer_vep.cli.calibrate", "calibrate"),
     "merge": ("enformer_vep.cli.merge", "merge"),
     "export": ("enformer_vep.cli.export", "export"),
     "priors": ("enformer_vep.cli.priors", "priors"),
     "plan": ("enformer_vep.cli.plan", "plan"),
+    "contributions": ("enformer_vep.cli.contributions", "contributions"),
+    "saturate": ("enformer_vep.cli.saturate", "saturate"),
     "tracks": ("enformer_vep.cli.tracks", "tracks"),
     "models": ("enformer_vep.cli.models", "models"),
     "verify": ("enformer_vep.cli.verify", "verify"),
@@ -29,6 +32,7 @@ COMMANDS = {
     "train": ("enformer_vep.cli.train", "train"),
     "evaluate": ("enformer_vep.cli.evaluate", "evaluate"),
     "eqtl": ("enformer_vep.cli.eqtl", "eqtl"),
+    "enhancers": ("enformer_vep.cli.enhancers", "enhancers"),
     "random-model": ("enformer_vep.cli.random_model", "random_model"),
     "completion": ("enformer_vep.cli.completion", "completion"),
 }

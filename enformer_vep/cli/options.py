@@ -55,6 +55,20 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
+def all_but(options: Decorator, *left_out: str) -> Decorator:
+    """The same options without those of these parameters."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        before = list(getattr(command, "__click_params__", ()))
+        command = options(command)
+        added = command.__click_params__[len(before) :]  # type: ignore[attr-defined]
+        kept = [option for option in added if option.name not in left_out]
+        command.__click_params__ = [*before, *kept]  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
 def _choice(*names: str, kind: type[StrEnum], default: StrEnum | None = None, **more: Any) -> Decorator:
     """An option that takes the values of an enumeration; click's own choice would take its members' names."""
     shown: Mapping[str, Any] = {} if default is None else {"default": default.value, "show_default": True}

@@ -54,13 +54,13 @@ def priors(
     W, the log enrichment per standard deviation of log2 |score|, is found by maximum likelihood, one causal variant per
     locus, with a 95 % interval and a test of W = 0.
     """
-    from enformer_vep.eqtl.label_columns import parse_column
     from enformer_vep.errors import UsageError
     from enformer_vep.export.class_scale import Classes
     from enformer_vep.export.evidence import EvidenceSettings
     from enformer_vep.export.prior_fit import PriorFitRequest, fit_priors
     from enformer_vep.export.recipe import Combine
     from enformer_vep.genome.regions import parse_region, read_regions_file
+    from enformer_vep.tables.column_roles import parse_column
 
     statistics = sumstats or pips
     if statistics is None or (sumstats and pips):

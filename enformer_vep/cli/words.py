@@ -102,5 +102,18 @@ def read_names(text: str) -> tuple[str, ...]:
     return names
 
 
+def read_numbers(text: str) -> tuple[int, ...]:
+    """Read "0,3-5" into 0, 3, 4, 5."""
+    numbers: list[int] = []
+    for word in _split(text):
+        match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", word)
+        if not match or int(match[2] or match[1]) < int(match[1]):
+            raise ValueError(f"cannot read {text!r}: write numbers from 0 and ranges, such as 0,3-5")
+        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+    if not numbers:
+        raise ValueError("no number is given: leave the option out for all")
+    return tuple(numbers)
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(word for word in map(str.strip, text.split(",")) if word)

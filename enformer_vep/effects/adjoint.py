@@ -1,7 +1,6 @@
 """Effects to first order: the gradient of an output is carried down to the tokens, where every change is known."""
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +9,12 @@ from torch import Tensor
 from enformer_vep.effects.effect import EffectBatch
 from enformer_vep.effects.engine import AnyNetwork
 from enformer_vep.effects.linear import Linearised, Objective, pull
+from enformer_vep.effects.network import Segment
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.effects.tower import TowerEngine
 
 CHANGES_AT_ONCE = 16
-"""Alternates; of the full-size Enformer their changes take 150 MB."""
+"""Alternates; of a full-size Enformer their changes take 150 MB."""
 
 
 class Linearising(TowerEngine[AnyNetwork]):
@@ -25,10 +25,6 @@ class Linearising(TowerEngine[AnyNetwork]):
     one backward pass per output and window, however many alternates there are. It ranks effects; it does not replace
     them (docs/performance.md has the measured agreement).
     """
-
-    @abstractmethod
-    def _gradients(self, tokens: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        """Outputs [outputs], and their gradients with respect to the tokens [1, T, C] of a window: [outputs, T, C]."""
 
     def linearise(self, batch: EffectBatch, objectives: Sequence[Objective]) -> list[Linearised]:
         """Linearise outputs of each reference window around it.
@@ -51,30 +47,40 @@ class Linearising(TowerEngine[AnyNetwork]):
             tokens = self._site_tokens(batch.sites)
             values, gradients = self._gradients(tokens, objective)
             # Changes a few at a time: those of one alternate take as much memory as the window's tokens.
-            parts = [
-                batch.select(slice(first, first + CHANGES_AT_ONCE)) for first in range(0, len(batch), CHANGES_AT_ONCE)
-            ]
+            firsts = range(0, len(batch), CHANGES_AT_ONCE)
+            parts = (batch.select(slice(first, first + CHANGES_AT_ONCE)) for first in firsts)
             changes = (self._site_changes(part, part.sites, tokens) for part in parts if part.sites is not None)
             return Linearised(values, torch.cat([_products(change, gradients) for change in changes]))
 
-    def _top(self, finish: Callable[[Tensor], Tensor], x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        """Outputs [outputs], and their gradients with respect to `x` [1, ...], which `finish` makes an embedding of."""
+    def _gradients(self, tokens: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        """Outputs [outputs], and their gradients with respect to the tokens [1, T, C] of a window: [outputs, T, C]."""
+        *below, top = self._segments_above()
+        inputs = [tokens]
+        for segment in below:
+            inputs.append(segment(inputs[-1]))
+        values, gradients = self._top(top, inputs.pop(), objective)
+        for segment in reversed(below):
+            gradients = _through(segment, inputs.pop(), gradients)
+        return values, gradients
+
+    def _top(self, segment: Segment, x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        """Outputs [outputs], and their gradients with respect to the last segment's input, [outputs, ...]."""
         # Nothing that inference mode has made can take part in a gradient: the input is copied out of it.
         with torch.inference_mode(False), torch.enable_grad():
             x = x.clone().requires_grad_()
-            logits = F.linear(finish(x), self._head.weight, self._head.bias)
+            logits = F.linear(segment(x), self._head.weight, self._head.bias)
             values = objective(self._network.activate(logits)[0])
             return values.detach(), pull(values, x, torch.eye(len(values)).to(values))[:, 0]
 
 
-def pull_through(part: Callable[[Tensor], Tensor], x: Tensor, gradients: Tensor) -> Tensor:
-    """Carry gradients [outputs, ...] at the output of a part of the network to its input `x` [1, ...].
+def _through(segment: Segment, x: Tensor, gradients: Tensor) -> Tensor:
+    """Carry gradients [outputs, ...] at a segment's output to its input.
 
-    The part is run again for it, so that memory holds the intermediate values of one part at a time.
+    Segments are run again one at a time, so that memory holds the intermediate values of one.
     """
     with torch.inference_mode(False), torch.enable_grad():
         x = x.clone().requires_grad_()
-        return pull(part(x)[0], x, gradients)[:, 0]
+        return pull(segment(x)[0], x, gradients.clone())[:, 0]
 
 
 def _products(change: Tensor, gradients: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -155,6 +155,25 @@ class Network(nn.Module):
             From [B, L, 4] to [B, bins, channels]; `embed` alone unless a family says more.
         """
         return [partial(self.embed, bins=bins)]
+
+    @property
+    def attention_shape(self) -> tuple[int, int] | None:
+        """Attention layers, and heads of each; None where the family has no attention."""
+        return None
+
+    def attention_layers(self, x: Tensor) -> Iterator[Tensor] | None:
+        """Attention maps, computed a layer at a time as they are asked for; None where the family has no attention.
+
+        Callers want `enformer_vep.explain.attention_maps`, which takes care of gradients and precision.
+
+        Args:
+            x: [B, L, 4], one-hot (see `one_hot`).
+
+        Returns:
+            For each layer [B, heads, T, T], rows are queries and sum to one; T is the window's length over the width
+            of an output bin. A map is the caller's only until the next one is asked for.
+        """
+        return None
 
     def activate(self, logits: Tensor) -> Tensor:
         """The activation behind a head."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from enformer_vep.effects.edits import Edits, affected_tokens, edit_ranges, find_edits, with_margin
 from enformer_vep.effects.effect import Effect, EffectBatch, send
 from enformer_vep.effects.engine import AnyNetwork, NetworkEngine
-from enformer_vep.effects.network import one_hot
+from enformer_vep.effects.network import Segment, one_hot
 from enformer_vep.effects.patches import add_local_changes, find_patches, portions_of
 from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
 from enformer_vep.effects.products import Products
@@ -67,6 +67,10 @@ class TowerEngine(NetworkEngine[AnyNetwork]):
             change: [B, T, C], what the alternates change in them.
             batch: Windows.
         """
+
+    @abstractmethod
+    def _segments_above(self) -> Sequence[Segment]:
+        """Differentiable functions that one after the other turn tokens [1, T, C] into [1, bins, channels]."""
 
     @property
     def device(self) -> torch.device:

@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from enformer_vep.eqtl.cross_validation import predict_held_out
 from enformer_vep.eqtl.labelled_examples import TissueExamples
-from enformer_vep.eqtl.results import Bools, Floats, Ranking
+from enformer_vep.eqtl.results import Ranking
 from enformer_vep.eqtl.sklearn_door import fit_logistic
+from enformer_vep.statistics.metrics import Bools, Floats
 
 _RAREST = 1e-3  # added to a frequency before its logarithm is taken
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.eqtl.eqtl_settings import FoldSettings
-from enformer_vep.eqtl.results import Bools, Floats
+from enformer_vep.statistics.metrics import Bools, Floats
 
 Advance = Callable[[int], object]
 Predict = Callable[[npt.NDArray[np.float32]], Floats]

@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.eqtl import metrics
 from enformer_vep.eqtl.cross_validation import Advance, Predict, predict_held_out, seed_for
 from enformer_vep.eqtl.direction_tracks import SignedTracks
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings, ForestSettings
@@ -14,8 +13,10 @@ from enformer_vep.eqtl.features import robust_mean
 from enformer_vep.eqtl.folds import OK, why_not
 from enformer_vep.eqtl.forest import Forest
 from enformer_vep.eqtl.labelled_examples import TissueExamples
-from enformer_vep.eqtl.results import Bools, DirectionResult
+from enformer_vep.eqtl.results import DirectionResult
 from enformer_vep.eqtl.sklearn_door import draw_folds, grow_forest
+from enformer_vep.statistics import metrics
+from enformer_vep.statistics.metrics import Bools
 
 _SEED = 1
 

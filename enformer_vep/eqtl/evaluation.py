@@ -9,17 +9,18 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.eqtl import metrics
 from enformer_vep.eqtl.baselines import baseline_features, fitted_baselines, held_out_baselines
-from enformer_vep.eqtl.bootstrap import advantage
 from enformer_vep.eqtl.cross_validation import Advance, Predict, predict_held_out, seed_for
 from enformer_vep.eqtl.direction import direction_of_effect
 from enformer_vep.eqtl.direction_tracks import DirectionTracks, table_of_titles
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings
 from enformer_vep.eqtl.folds import OK, check_folds, why_not
 from enformer_vep.eqtl.labelled_examples import Examples, TissueExamples
-from enformer_vep.eqtl.results import Advantage, Bools, DirectionResult, Floats, FoldScore, Ranking, TissueResult
+from enformer_vep.eqtl.results import DirectionResult, FoldScore, Ranking, TissueResult
 from enformer_vep.eqtl.sklearn_door import draw_folds, grow_forest
+from enformer_vep.statistics import metrics
+from enformer_vep.statistics.bootstrap import Advantage, advantage
+from enformer_vep.statistics.metrics import Bools, Floats
 from enformer_vep.tracks.table import TrackTable
 
 logger = logging.getLogger(__name__)

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from enformer_vep.eqtl.folds import OK
-from enformer_vep.eqtl.metrics import auroc, average_precision, curve
 from enformer_vep.eqtl.report import spread
-from enformer_vep.eqtl.results import Advantage, Bools, Floats, Interval, Ranking, TissueResult
+from enformer_vep.eqtl.results import Ranking, TissueResult
 from enformer_vep.errors import DependencyError, InputError
+from enformer_vep.statistics.bootstrap import Advantage, Interval
+from enformer_vep.statistics.metrics import Bools, Floats, auroc, average_precision, curve
 
 _MANY = 12
 _CHANCE = "0.6"
@@ -93,7 +94,7 @@ def _beaten_by(tested: Sequence[TissueResult], ranking: Ranking) -> Advantage | 
 
 
 def _in_words(interval: Interval) -> str:
-    return f"\n(forest {interval.difference:+.2f}, {interval.low:.2f} to {interval.high:.2f})"
+    return f"\n(forest {interval.value:+.2f}, {interval.low:.2f} to {interval.high:.2f})"
 
 
 def _draw_one(

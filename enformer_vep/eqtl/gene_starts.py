@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from enformer_vep.eqtl.spelling import gene_without_version
 from enformer_vep.genome.genes import Gene, GeneIndex
+from enformer_vep.genome.spelling import gene_without_version
 
 
 class GeneDistance(NamedTuple):

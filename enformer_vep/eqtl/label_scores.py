@@ -13,8 +13,8 @@ from enformer_vep.calibration.additions import column_score
 from enformer_vep.eqtl.label_columns import COORDINATES
 from enformer_vep.eqtl.outcomes import NOT_SCORED, Outcome
 from enformer_vep.eqtl.score_tables import OK, ScoreChunk, ScoreTables
-from enformer_vep.eqtl.spelling import gene_without_version
 from enformer_vep.errors import InputError
+from enformer_vep.genome.spelling import gene_without_version
 from enformer_vep.tables.matching import VariantKey, WantedVariants
 from enformer_vep.tables.row import GENE_ID, TSS_DISTANCE, VARIANT_COLUMNS
 

@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 
 from enformer_vep.eqtl.eqtl_settings import LabelSettings
-from enformer_vep.eqtl.label_columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS, find_columns
+from enformer_vep.eqtl.label_columns import ALIASES, COORDINATES, NUMBERED_SET, PER_GENE_GROUPS
 from enformer_vep.eqtl.outcomes import Outcome
-from enformer_vep.eqtl.spelling import gene_without_version, split_variant
-from enformer_vep.eqtl.text_tables import read_text_columns
 from enformer_vep.errors import InputError
+from enformer_vep.genome.spelling import gene_without_version, split_variant
+from enformer_vep.tables.column_roles import find_columns
+from enformer_vep.tables.text_tables import LABEL_WORDS, MISSING, read_text_columns
 
 logger = logging.getLogger(__name__)
 
 NUMBERS = ("pip", "distance", "effect", "label", "frequency")
-_MISSING = {"", "na", "nan", ".", "none", "null"}
-_LABELS = {"true": "1", "yes": "1", "positive": "1", "false": "0", "no": "0", "negative": "0"}
 _SIGNS = {"+": "1", "-": "-1"}
 
 
@@ -57,7 +56,7 @@ def read_lists(positives: Path, negatives: Path, settings: LabelSettings) -> pd.
 def _standard_table(path: Path, settings: LabelSettings) -> pd.DataFrame:
     """One column per role, one row per ALT allele."""
     text = read_text_columns(path)
-    found = find_columns(list(text.columns), settings.columns, source=str(path))
+    found = find_columns(list(text.columns), ALIASES, settings.columns, source=str(path))
     logger.debug("%s: %s", path, ", ".join(f"{role} is {name}" for role, name in found.items()))
     table = pd.DataFrame({"file": str(path), "row": np.arange(1, len(text) + 1)})
     for role in ALIASES:
@@ -103,16 +102,16 @@ def _refuse(bad: pd.Series, table: pd.DataFrame, path: Path, role: str, wanted: 
 
 def _numbers(table: pd.DataFrame, role: str, path: Path) -> pd.Series:
     text = table[role]
-    words = {"label": _LABELS, "effect": _SIGNS}.get(role, {})
+    words = {"label": LABEL_WORDS, "effect": _SIGNS}.get(role, {})
     known = text.str.casefold().map(lambda value: words.get(value, value))
-    missing = known.isin(_MISSING)
+    missing = known.isin(MISSING)
     numbers = pd.to_numeric(known.mask(missing), errors="coerce").astype("float64")
     _refuse(numbers.isna() & ~missing, table, path, role, "a number")
     return numbers
 
 
 def _named(names: pd.Series) -> pd.Series:
-    return names.where(~names.str.casefold().isin(_MISSING), "")
+    return names.where(~names.str.casefold().isin(MISSING), "")
 
 
 def _groups(table: pd.DataFrame, name: str | None, path: Path) -> pd.Series:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from enformer_vep.eqtl.balance import Balance
 from enformer_vep.eqtl.negatives import Negatives
 from enformer_vep.eqtl.pools import Place
-from enformer_vep.eqtl.report import table_text
+from enformer_vep.tables.text_tables import table_text
 
 LABEL_COLUMNS = (
     "#CHROM", "POS", "ID", "REF", "ALT", "tissue", "label", "gene_id", "tss_distance", "maf", "slope", "group",

@@ -11,9 +11,9 @@ from enformer_vep.eqtl.label_columns import COORDINATES
 from enformer_vep.eqtl.negative_settings import GeneRule
 from enformer_vep.eqtl.outcomes import Outcome
 from enformer_vep.eqtl.pools import Place
-from enformer_vep.eqtl.spelling import gene_without_version
 from enformer_vep.genome.alleles import variant_class
 from enformer_vep.genome.checks import check_alleles
+from enformer_vep.genome.spelling import gene_without_version
 from enformer_vep.genome.variants import Status
 from enformer_vep.tables.matching import VariantKey
 

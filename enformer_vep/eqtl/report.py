@@ -1,14 +1,16 @@
 """Results as tab-separated tables and one line of words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from enformer_vep.eqtl import metrics
 from enformer_vep.eqtl.direction_tracks import DirectionTracks
 from enformer_vep.eqtl.folds import OK
-from enformer_vep.eqtl.results import BASELINES, Advantage, Ranking, TissueResult
+from enformer_vep.eqtl.results import BASELINES, Ranking, TissueResult
+from enformer_vep.statistics import metrics
+from enformer_vep.statistics.bootstrap import Advantage
+from enformer_vep.tables.text_tables import table_text
 
 _WORDS = {
     Ranking.DISTANCE: "TSS distance alone:", Ranking.FREQUENCY: "allele frequency alone:", Ranking.BOTH: "both:",
@@ -113,15 +115,4 @@ def _metrics_row(result: TissueResult) -> tuple[object, ...]:
 
 def _advantage(result: TissueResult, ranking: Ranking) -> tuple[float, ...]:
     found = result.advantages.get(ranking, Advantage())
-    return tuple(value for one in (found.auroc, found.auprc) for value in (one.difference, one.low, one.high))
-
-
-def table_text(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
-    """Tab-separated text; numbers with six digits, NA for NaN."""
-    return "".join("\t".join(map(_cell, row)) + "\n" for row in (columns, *rows))
-
-
-def _cell(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return "NA" if np.isnan(value) else f"{value:.6g}"
+    return tuple(value for one in (found.auroc, found.auprc) for value in (one.value, one.low, one.high))

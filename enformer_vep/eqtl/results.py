@@ -5,11 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from enformer_vep.statistics.bootstrap import Advantage
+from enformer_vep.statistics.metrics import Bools, Floats
 
 
 class Ranking(StrEnum):
@@ -51,29 +48,6 @@ class FoldScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure of the forest, held out, minus that of a baseline fitted to the same examples; all folds together.
-
-    Attributes:
-        difference: Above 0 where the forest is better.
-        low: 2.5th percentile over bootstrap samples of groups.
-        high: 97.5th percentile.
-    """
-
-    difference: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Advantage:
-    """The forest over one baseline: in AUROC and in average precision."""
-
-    auroc: Interval = Interval()
-    auprc: Interval = Interval()
-
-
-@dataclass(frozen=True, slots=True)
 class DirectionResult:
     """How well the direction of effect is told, among positives whose effect is known.
 
@@ -112,7 +86,8 @@ class TissueResult:
         folds: One per repeat and fold; empty unless the status is ok.
         held_out: float64 [examples] by ranking, for those that are known: what it gives an example when held out,
             mean over repeats; empty unless ok.
-        advantages: By baseline that is known.
+        advantages: By baseline that is known: the forest, held out, over it, fitted to the same examples; all folds
+            together.
     """
 
     tissue: str

@@ -1,13 +1,12 @@
 """Gradients of predictions with respect to the bases of a window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from enformer_vep.effects.linear import pull
 from enformer_vep.effects.network import Network, Segment, one_hot, placed_on
 from enformer_vep.effects.precision import arithmetic
 from enformer_vep.errors import ModelError, UsageError
@@ -40,12 +39,6 @@ class Target:
         """
         weights = self.weights if partners is None else self.weights[torch.tensor(partners)]
         return Target(weights, [bins - 1 - one for one in self.listed(bins)])
-
-    def moved(self, by: int) -> "Target":
-        """The same target with all bins a number further on; as a list of bins."""
-        if isinstance(self.bins, slice):
-            raise TypeError("bins that are to be moved have to be listed")
-        return replace(self, bins=[one + by for one in self.bins])
 
     def listed(self, bins: int) -> list[int]:
         """Its bins, of a network with so many.
@@ -128,12 +121,51 @@ def differentiate(
     if x.shape[1:] != (window, 4):
         raise ModelError(f"the model reads [B, {window}, 4], not {list(x.shape)}: cut windows of its length")
     device = network.head(organism).weight.device
-    readout = _Readout.of(network, organism, targets)
-    # A network in training gets a copy that has its weights and drops nothing.
-    evaluated = placed_on(network, device)
+    # Nothing that inference mode has made can take part in a gradient.
     with arithmetic(precision, device), torch.inference_mode(False):
-        parts = [_one_window(evaluated, one, readout) for one in x.split(1)]
+        readout = _Readout.of(network, organism, targets)
+        # A network in training gets a copy that has its weights and drops nothing.
+        evaluated = placed_on(network, device)
+        parts = [_one_window(evaluated, one, readout) for one in torch.split(x, 1)]
     return Gradients(torch.stack([one.values for one in parts]), torch.stack([one.inputs for one in parts]))
+
+
+def integrated_gradients(
+    network: Network,
+    organism: str,
+    windows: Tensor,
+    targets: Sequence[Target],
+    precision: Precision = Precision.FLOAT32,
+    steps: int = 32,
+) -> Gradients:
+    """Average gradients along the straight line from no bases (all zeros) to the window.
+
+    Sundararajan et al. 2017, with the middles of equal steps. Multiplied with the input and summed they come to the
+    target minus that of no bases, the nearer the more steps there are.
+
+    Args:
+        network: As for `differentiate`.
+        organism: Which head.
+        windows: uint8 [B, L], base codes.
+        targets: What is differentiated, at least one.
+        precision: As for `differentiate`.
+        steps: Points on the line, each a forward pass and a backward pass for each target.
+
+    Returns:
+        Targets of the windows themselves, and mean gradients.
+    """
+    head = network.head(organism)
+    x = one_hot(windows.to(head.weight.device), head.weight.dtype)
+    total = torch.zeros(len(x), len(targets), *x.shape[1:]).to(x)
+    for step in range(steps):
+        part = differentiate(network, organism, x * ((step + 0.5) / steps), targets, precision)
+        total += part.inputs / steps
+    with arithmetic(precision, x.device):
+        readout, evaluated = _Readout.of(network, organism, targets), placed_on(network, x.device)
+        values = [
+            readout.values(evaluated, evaluated.embed(one, readout.bins), readout.mask) for one in torch.split(x, 1)
+        ]
+    return Gradients(torch.stack(values), total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +205,12 @@ class _Readout:
             mask[number, torch.tensor(some) - bins.start] = weights[number, rows]
         return cls(bins, head.weight.detach()[rows], head.bias.detach()[rows], mask)
 
+    def values(self, network: Network, embedding: Tensor, mask: Tensor) -> Tensor:
+        """Targets [n] of one window's embedding [1, bins, channels], given the mask [n, bins, tracks] of some."""
+        with torch.autocast(embedding.device.type, enabled=False):
+            logits = F.linear(embedding.to(self.weight), self.weight, self.bias)
+            return torch.einsum("wbt,nbt->n", network.activate(logits), mask)
+
 
 def _one_window(network: Network, x: Tensor, readout: _Readout) -> Gradients:
     """Differentiate in one window [1, L, 4]: values [targets] and inputs [targets, L, 4]."""
@@ -180,7 +218,7 @@ def _one_window(network: Network, x: Tensor, readout: _Readout) -> Gradients:
     with torch.no_grad():
         for segment in segments:
             inputs.append(segment(inputs[-1]))
-    parts = [_backward(network, segments, inputs, mask, readout) for mask in readout.mask.split(TARGETS_AT_ONCE)]
+    parts = [_backward(network, segments, inputs, mask, readout) for mask in torch.split(readout.mask, TARGETS_AT_ONCE)]
     return Gradients(torch.cat([one.values for one in parts]), torch.cat([one.inputs for one in parts]))
 
 
@@ -190,11 +228,17 @@ def _backward(
     """Carry some targets' gradients down, given what goes into every segment and what comes out of the last."""
     with torch.enable_grad():
         top = inputs[-1].detach().requires_grad_()
-        with torch.autocast(top.device.type, enabled=False):
-            logits = F.linear(top.to(readout.weight), readout.weight, readout.bias)
-            values = torch.einsum("wbt,nbt->n", network.activate(logits), mask)
-        gradients = pull(values, top, torch.eye(len(values)).to(values))
+        values = readout.values(network, top, mask)
+        gradients = _pull(values, top, torch.eye(len(values)).to(values))
         for segment, below in zip(reversed(segments), reversed(inputs[:-1]), strict=True):
             x = below.detach().requires_grad_()
-            gradients = pull(segment(x), x, gradients)
+            gradients = _pull(segment(x), x, gradients)
     return Gradients(values.detach(), gradients[:, 0])
+
+
+def _pull(output: Tensor, x: Tensor, gradients: Tensor) -> Tensor:
+    """Carry gradients [n, ...] with respect to `output`, which was computed of `x`, to `x`: [n, ...]."""
+    last = len(gradients) - 1
+    return torch.stack(
+        [torch.autograd.grad(output, x, one, retain_graph=number < last)[0] for number, one in enumerate(gradients)]
+    )

@@ -20,6 +20,12 @@ class Status(StrEnum):
     NO_GENE = "no_gene_in_reach"
     NOT_FINITE = "not_finite"
     """Of tables that are made of scores: one of these was no number."""
+    OUT_OF_REACH = "out_of_reach"
+    """Of an element and a gene: no window on the gene holds all of the element."""
+    GAP = "gap"
+    """Of an element: it has bases that are not known."""
+    NO_TSS = "gene_without_tss"
+    """Of an element and a gene: the annotation does not say where the gene's transcription starts."""
 
 
 @dataclass(frozen=True, slots=True)

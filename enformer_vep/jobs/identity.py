@@ -32,7 +32,7 @@ def run_identity(
     compute, layout = request.compute, scorer.layout
     return {
         "version": __version__,
-        "input": fingerprint(Path(request.variants)),
+        "input": fingerprint(Path(request.variants)) if request.variants else "none",
         "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
         # A masked copy counts as the same genome.
         "genome": _digest(f"{name}\t{length}" for name, length in reference.genome.contigs.items()),

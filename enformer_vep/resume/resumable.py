@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Generic
 
 from enformer_vep.files.atomic import explained, take_name
 from enformer_vep.files.sha256 import sha256_of
@@ -24,8 +24,8 @@ from enformer_vep.resume.journal import (
     verify,
 )
 from enformer_vep.resume.names import Names, locked_part
-from enformer_vep.tables.row import RunSummary, ScoredVariant
-from enformer_vep.tables.writers import WriterFactory
+from enformer_vep.tables.line_writer import MakeWriter, Row
+from enformer_vep.tables.row import RunSummary
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class _HashedStream:
         self.size += len(data)
 
 
-class ResumableTable:
+class ResumableTable(Generic[Row]):
     """Takes rows from where the last process stopped (`enformer_vep.scoring.batches.Table`).
 
     Attributes:
@@ -81,7 +81,7 @@ class ResumableTable:
         handle: BinaryIO,
         content: JournalContent,
         computed: Computed,
-        make: WriterFactory,
+        make: MakeWriter[Row],
         stop: StopRequest,
         first_piece: int,
     ) -> None:
@@ -109,7 +109,7 @@ class ResumableTable:
             self._header = self._sink.size
             self._checkpoint()
 
-    def write(self, row: ScoredVariant) -> None:
+    def write(self, row: Row) -> None:
         """Takes one row."""
         self._writer.write(row)
 
@@ -196,12 +196,12 @@ class ResumableTable:
 def open_resumable(
     names: Names,
     content: JournalContent,
-    make: WriterFactory,
+    make: MakeWriter[Row],
     stop: StopRequest,
     *,
     first_piece: int = 0,
     overwrite: bool = False,
-) -> Iterator[ResumableTable]:
+) -> Iterator[ResumableTable[Row]]:
     """Opens a file for as many rows as this process lives to write.
 
     The caller writes the rows from `piece` and `batches` on, then calls `complete` and `take_name`. Whatever

@@ -72,7 +72,8 @@ def recommend_grid(variants: Iterable[Variant], scorer: Scorer) -> Iterator[Vari
 def is_advisable(settings: ScoreSettings) -> bool:
     """Whether a run has a window for every variant, and an engine that could do with fewer convolutions."""
     by_gene = settings.genes is not None and settings.genes.centre is Centre.TSS
-    return not (settings.window_grid or settings.share_windows or by_gene or settings.engine is Engine.PAIR)
+    shares = settings.window_grid or settings.share_windows or by_gene or settings.saturation is not None
+    return not (shares or settings.engine is Engine.PAIR)
 
 
 def share_of_operations(

@@ -42,6 +42,8 @@ def scorer_of(request: ScoreRequest, reference: Reference) -> Scorer:
     """
     model = open_model(request.model, request.settings, request.compute)
     scorer = make_scorer(model, request.settings, request.compute, request.targets)
+    if reference.stretches is not None:
+        reference.stretches.check(scorer.geometry, reference.genome, scorer.shifts)
     if request.calibration is None:
         return scorer
     if scorer.settings.engine is Engine.ADJOINT:

@@ -110,7 +110,7 @@ def make_batches(
     Where all of the first piece is done already, an empty batch ends it.
     """
     checked = check_variants(variants, reference, scorer.geometry, scorer.settings)
-    for alleles, ends_piece in _cut(checked, scorer, piece_size):
+    for alleles, ends_piece in _cut(checked, scorer, piece_size, reference.within(scorer.settings)):
         if not skipped_batches:
             yield _prepared(alleles, ends_piece, reference.genome, scorer)
         elif ends_piece:
@@ -171,14 +171,16 @@ def write_rows(
     summary.screening = agreement(comparisons)
 
 
-def _cut(checked: Iterable[Checked], scorer: Scorer, piece_size: int) -> Iterator[tuple[list[Checked], bool]]:
+def _cut(
+    checked: Iterable[Checked], scorer: Scorer, piece_size: int, shared: int
+) -> Iterator[tuple[list[Checked], bool]]:
     """Cut the stream after every piece, and after every `batch_size` windows; alleles of one window stay together.
 
     A piece that is screened stays whole: what is scored exactly depends on all of it.
 
     Alleles that are scored in the windows of genes meet others of the same gene in larger batches.
     """
-    genes, shared = scorer.settings.genes, scorer.settings.share_windows
+    genes = scorer.settings.genes
     by_gene = genes is not None and genes.centre is Centre.TSS
     whole_pieces = scorer.settings.engine is Engine.ADJOINT
     batch: list[Checked] = []

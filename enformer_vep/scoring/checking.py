@@ -10,6 +10,7 @@ from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex
 from enformer_vep.genome.normalisation import normalise
 from enformer_vep.genome.placing import GenesAround, GeneWindows, OwnWindow, Placed, Placer
+from enformer_vep.genome.stretches import Stretches, StretchWindows
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.scoring.scorer import grid_of
 from enformer_vep.settings import Centre, Indels, ScoreSettings
@@ -22,10 +23,16 @@ class Reference:
     Attributes:
         genome: The sequence.
         genes: Its genes; None for whole windows.
+        stretches: Where all alleles come from, when stretches are saturated; None where they are read.
     """
 
     genome: Genome
     genes: GeneIndex | None = None
+    stretches: Stretches | None = None
+
+    def within(self, settings: ScoreSettings) -> int:
+        """Largest distance in bp between alleles that share a window."""
+        return settings.share_windows if self.stretches is None else self.stretches.longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Checked:
 
 def make_placer(geometry: Geometry, settings: ScoreSettings, reference: Reference) -> Placer:
     """Decide by the settings where a variant alone is scored."""
+    if reference.stretches is not None:
+        return StretchWindows(geometry, reference.stretches, reference.genome, settings.centre_bins)
     grid = grid_of(settings, geometry)
     if settings.genes is None or reference.genes is None:
         return OwnWindow(geometry, settings.centre_bins, grid)

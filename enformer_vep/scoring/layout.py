@@ -36,7 +36,8 @@ def make_layout(
         titles = tuple(table[track].description for track in tracks)
     blocks = value_blocks(settings, labels, titles)
     genes = (GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS) if settings.genes else ()
-    windows = (WINDOW_START,) if settings.share_windows or settings.window_grid else ()
+    shares = settings.share_windows or settings.window_grid or settings.saturation
+    windows = (WINDOW_START,) if shares else ()
     engines = (ENGINE,) if settings.engine is Engine.ADJOINT else ()
     return Layout(blocks, (*genes, *windows, *engines), notes)
 

@@ -63,7 +63,7 @@ class ScoreRequest:
     """A whole run of `enformer-vep score`.
 
     Attributes:
-        variants: Path of a VCF or BCF; "-" for standard input.
+        variants: Path of a VCF or BCF; "-" for standard input; empty where regions are saturated.
         genome: Path of the reference FASTA.
         model: What `--model` takes.
         settings: What to score.

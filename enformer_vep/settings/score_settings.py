@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from enformer_vep.errors import UsageError
 from enformer_vep.settings.choices import Engine, Indels, Precision, Score
+from enformer_vep.settings.saturation_settings import SaturationSettings
 from enformer_vep.settings.selections import REFINEMENT, GeneSettings, Refinement, require_share
 
 # What float32 can divide any prediction by.
@@ -36,6 +37,7 @@ class ScoreSettings:
         shrink: Move every signed score toward 0 by what the spread over views makes of it.
         pseudocount: What scores of log ratios (SADR, SAR, LOGD2) add to both predictions, in the units of the track.
         refinement: What the engine `adjoint` hands on to be scored exactly; other engines have no use for it.
+        saturation: Make the alleles of a stretch instead of reading them; None to read them.
     """
 
     scores: tuple[Score, ...] = (Score.SAD,)
@@ -58,6 +60,7 @@ class ScoreSettings:
     shrink: bool = False
     pseudocount: float = 1.0
     refinement: Refinement = REFINEMENT
+    saturation: SaturationSettings | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -85,7 +88,16 @@ class ScoreSettings:
             raise UsageError("--bins and --genes exclude each other: --tss-bins says which bins of a gene count")
         if self.genes and self.share_windows:
             raise UsageError("--share-windows and --genes exclude each other: --center tss shares windows by itself")
+        self._check_saturation()
         self._check_views()
+
+    def _check_saturation(self) -> None:
+        if self.saturation is None:
+            return
+        if self.genes or self.share_windows or self.window_grid:
+            raise UsageError("a saturated stretch has one window: leave out --genes, --share-windows and --window-grid")
+        if self.saturation.readout is not None and self.centre_bins:
+            raise UsageError("--bins and --readout exclude each other: both say which bins are summed over")
 
     def _check_views(self) -> None:
         asked = (("--spread", self.spread), ("--confident", self.confident is not None), ("--shrink", self.shrink))
@@ -132,6 +144,7 @@ class ScoreSettings:
             "indels": self.indels.value,
             **({"pseudocount": str(self.pseudocount)} if self.pseudocount != 1 else {}),
             **(self.genes.describe() if self.genes else {}),
+            **(self.saturation.describe() if self.saturation else {}),
             "engine": self.engine.value if self.engine else "default",
             **self._describe_refinement(),
             "precision": self.precision.value,

@@ -39,6 +39,50 @@ def write_bigwig(path: Path, lengths: Mapping[str, int], intervals: Iterable[Int
             raise source.error
 
 
+class BigWigCoverage:
+    """Amounts of signal in stretches of a bigWig.
+
+    Args:
+        path: The file.
+        fill: Count a stretch as if its bases without a value had the mean of the others; otherwise they are 0.
+
+    Attributes:
+        lengths: Bp of every contig, as the file names them.
+
+    Raises:
+        DependencyError: pybigtools is not installed.
+        InputError: The file is missing or cannot be read.
+    """
+
+    def __init__(self, path: Path, *, fill: bool) -> None:
+        library = _library()
+        if not path.is_file():
+            raise InputError(f"bigWig file {path} does not exist; check the path")
+        try:
+            self._handle: Any = library.open(str(path))
+            self.lengths: Mapping[str, int] = dict(self._handle.chroms())
+        except Exception as error:  # pybigtools raises types of its own, which differ between its versions
+            raise InputError(f"bigWig file {path} cannot be read ({error}); copy or make it again") from None
+        self._fill = fill
+
+    @property
+    def total(self) -> float:
+        """Amount of the whole file."""
+        return sum(self.amount(contig, 0, length) for contig, length in self.lengths.items())
+
+    def amount(self, contig: str, start: int, end: int) -> float:
+        """Value x bp in [start, end) of a contig of the file, 0-based, start within it."""
+        stop = min(end, self.lengths[contig])
+        total = self._summary(contig, start, stop, "sum")
+        if not self._fill:
+            return total
+        covered = self._summary(contig, start, stop, "bases_covered")
+        return total / covered * (end - start) if covered else 0.0
+
+    def _summary(self, contig: str, start: int, end: int, name: str) -> float:
+        return float(self._handle.values(contig, start, end, 1, summary=name, exact=True, fillna=0)[0])
+
+
 class _Source:
     """Intervals for pybigtools, which prints an error of its source and goes on: so it ends, and keeps the error."""
 
@@ -73,7 +117,5 @@ def _library() -> Any:
     try:
         import pybigtools
     except ImportError:
-        raise DependencyError(
-            "writing bigWig needs pybigtools; install it with: pip install 'enformer-vep[formats]'"
-        ) from None
+        raise DependencyError("bigWig needs pybigtools; install it with: pip install 'enformer-vep[formats]'") from None
     return pybigtools

@@ -22,6 +22,7 @@ from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.tables.formats import PARQUET_SUFFIXES
 from enformer_vep.tables.parquet_reader import Record, read_layout, read_parquet_records
 from enformer_vep.tables.row import (
+    ENGINE,
     GENE_ID,
     GENE_NAME,
     MISSING,
@@ -35,7 +36,9 @@ from enformer_vep.tables.row import (
     ValueBlock,
 )
 
-_CONTEXT = {column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS, VARIANT_CLASS)}
+_CONTEXT = {
+    column.name: column for column in (WINDOW_START, GENE_ID, GENE_NAME, TSS_DISTANCE, N_TSS, VARIANT_CLASS, ENGINE)
+}
 _FIRST = len(VARIANT_COLUMNS)
 _PARQUET_MAGIC = b"PAR1"
 _ADVICE = "give a table written by enformer-vep score"

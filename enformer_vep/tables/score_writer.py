@@ -1,22 +1,17 @@
-"""What the writers of all formats share: BGZF, the index, and what has to be remembered between two processes."""
+"""What the writers of all formats of scored variants share: their columns and the index."""
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 
-from enformer_vep.files.bgzf import EOF_MARKER, BgzfEncoder, ByteSink
+from enformer_vep.files.bgzf import ByteSink
+from enformer_vep.tables.line_writer import LineWriter
 from enformer_vep.tables.row import NO_CONTIGS, Contigs, Layout, ScoredVariant
 from enformer_vep.tables.rowlog import check_row
 from enformer_vep.tables.tabix import TabixIndex
 
 
-class ScoreWriter:
-    """Turns rows, one at a time and in input order, into the bytes of one file; a subclass makes the lines.
-
-    A file is `begin`, pieces of rows, `finish`. Its bytes depend on the rows and on where pieces end, on
-    nothing else. Between two pieces nothing is held back: the bytes so far can be cut off there, and pieces
-    that were written by different processes can be joined. Anywhere else, `state` says what a new writer
-    needs to go on.
+class ScoreWriter(LineWriter[ScoredVariant]):
+    """Writes rows of scored variants in input order; a subclass makes the lines.
 
     Args:
         sink: Takes the file's bytes.
@@ -35,21 +30,10 @@ class ScoreWriter:
         compressed: bool = False,
         index: TabixIndex | None = None,
     ) -> None:
-        self._encoder = BgzfEncoder(sink) if compressed else None
-        self._text: ByteSink = self._encoder or sink
+        super().__init__(sink, compressed=compressed)
         self._layout, self._contigs, self._index = layout, contigs, index
         self._shape = len(layout.values), len(layout.context)
         self._header = self._prepare()
-
-    @property
-    def trailer_bytes(self) -> int:
-        """How many bytes `finish` adds."""
-        return len(EOF_MARKER) if self._encoder else 0
-
-    def begin(self) -> None:
-        """Writes what comes before the first row."""
-        self._text.write(self._header)
-        self.end_piece()
 
     def write(self, row: ScoredVariant) -> None:
         """Writes one row: an ALT allele; its values, if any, are as many as the columns.
@@ -62,17 +46,7 @@ class ScoreWriter:
         check_row(row, *self._shape)
         if self._index is not None:
             self._index.check(row.variant)
-        self._take(row)
-
-    def end_piece(self) -> None:
-        """Hands on what is held back: ends the BGZF block, so that pieces are joined by joining their bytes."""
-        if self._encoder:
-            self._encoder.end_piece()
-
-    def finish(self) -> None:
-        """Writes what comes after the last row."""
-        if self._encoder:
-            self._encoder.finish()
+        super().write(row)
 
     def complete(self, path: Path) -> Path:
         """Makes the index, with all bytes on disk, just before the file takes its name.
@@ -89,26 +63,17 @@ class ScoreWriter:
 
     def state(self) -> dict[str, object]:
         """What is held back, and what the index has to remember: plain JSON values."""
-        state: dict[str, object] = {}
-        if self._encoder and self._encoder.pending:
-            state["pending"] = base64.b85encode(self._encoder.pending).decode()
+        state = super().state()
         if self._index is not None:
             state["order"] = self._index.state()
         return state
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Goes on from a state, in place of `begin`, given the bytes handed on so far."""
-        if self._encoder and "pending" in state:
-            self._encoder.write(base64.b85decode(str(state["pending"])))
+        super().restore(state)
         if self._index is not None:
             self._index.restore(state["order"])
 
     def _prepare(self) -> bytes:
         """Makes ready what lines are made with; gives the header."""
         return b""
-
-    def _take(self, row: ScoredVariant) -> None:
-        self._text.write(self._line(row))
-
-    def _line(self, row: ScoredVariant) -> bytes:
-        raise NotImplementedError

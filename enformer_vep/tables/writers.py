@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 from enformer_vep.errors import UsageError
 from enformer_vep.files.atomic import explained, take_name
@@ -14,6 +15,7 @@ from enformer_vep.tables.bed import BedWriter
 from enformer_vep.tables.converted import Converter, RowLogWriter
 from enformer_vep.tables.formats import Format, FormatChoice, choose_format
 from enformer_vep.tables.hdf5 import require_h5py, write_hdf5
+from enformer_vep.tables.line_writer import LineWriter, MakeWriter, Row
 from enformer_vep.tables.parquet import require_pyarrow, write_parquet
 from enformer_vep.tables.row import NO_CONTIGS, Contigs, Layout
 from enformer_vep.tables.score_writer import ScoreWriter
@@ -53,10 +55,10 @@ WRITERS: dict[Format, FormatWriter] = {
 """Where a format is plugged in, once it has a name (`Format`); one that can be indexed says how in `tabix`."""
 
 
-class OpenTable:
+class OpenTable(Generic[Row]):
     """A writer with the stream that its bytes go to, which is flushed after each batch."""
 
-    def __init__(self, writer: ScoreWriter, flush: Callable[[], None]) -> None:
+    def __init__(self, writer: LineWriter[Row], flush: Callable[[], None]) -> None:
         self.write, self.end_piece, self.end_batch = writer.write, writer.end_piece, flush
 
 
@@ -97,7 +99,7 @@ def choose_writer(
 
 
 @contextmanager
-def open_table(destination: str, make: WriterFactory) -> Iterator[OpenTable]:
+def open_table(destination: str, make: MakeWriter[Row]) -> Iterator[OpenTable[Row]]:
     """Opens a file that is written in one go, its header written.
 
     A clean exit of the `with` block leaves the complete file under its name; any exception leaves nothing
@@ -107,7 +109,7 @@ def open_table(destination: str, make: WriterFactory) -> Iterator[OpenTable]:
         OutputError: The destination cannot be opened, written or completed.
         BrokenPipeError: Nobody reads the other end any more.
     """
-    writers: list[ScoreWriter] = []
+    writers: list[LineWriter[Row]] = []
 
     def complete(path: Path) -> None:
         final = writers[0].complete(path)

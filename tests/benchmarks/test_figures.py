@@ -120,3 +120,21 @@ def test_figures_are_made_from_the_scores(
 ) -> None:
     table = pd.read_csv(RESULTS / scores, sep="\t", comment="#")
     assert script(name).figures(table) == (RESULTS / figures).read_text()
+
+
+def test_enhancer_baselines() -> None:
+    shown = table_after("K562 pairs of Gschwind", REPOSITORY / "docs" / "enhancer-evaluation.md")[1:]
+    header, *lines = (line.split("\t") for line in (RESULTS / "enhancer_baselines.tsv").read_text().splitlines())
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    measured = [row for row in rows if row["RUN"] == "k562, published" and row["PAIRS"] in ("all", "in_reach")]
+    names = ("AUPRC_TRAPEZOID", "PRECISION_AT_70_RECALL", "AUROC")
+    for cells, row in zip(shown, measured, strict=True):
+        assert cells[2] == row["RANKING"]
+        if cells[1]:
+            assert cells[1] == row["POSITIVES"]
+            assert cells[0].split(", ")[1].replace(",", "") == row["COUNT"]
+        value, low, _, high = cells[3].replace("(", "").replace(")", "").split()
+        for figure, part in ((value, ""), (low, "_LOW"), (high, "_HIGH")):
+            assert_shown(figure, row[f"AUPRC{part}"])
+        for figure, name in zip(cells[4:], names, strict=True):
+            assert_shown(figure, row[name])

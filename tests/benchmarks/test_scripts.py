@@ -11,6 +11,7 @@ import torch
 from enformer_vep.calibration import CalibrationFitter, read_calibration, write_calibration
 from enformer_vep.genome.alleles import VariantClass
 from enformer_vep.tables.row import ValueBlock
+from tests.builders import write_text
 
 
 def numbers(path: Path) -> dict[str, list[float]]:
@@ -156,6 +157,25 @@ def test_mage_eqtl(script: Callable[..., ModuleType], tmp_path: Path, capsys: py
     ]
     for way in cells:
         assert (float(way["auroc"]) > 0.9) == (way["keep_together"] == "none")
+
+
+def test_enhancer_baselines(
+    script: Callable[..., ModuleType], tmp_path: Path, data_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file like the benchmark's, of the pairs of chr22 alone."""
+    text = (data_directory / "crispri_chr22.tsv").read_text()
+    places = dict.fromkeys(tuple(line.split("\t")[1:4]) for line in text.splitlines()[1:])
+    regions = "chrom\tstart\tend\tclass\tactivity\n" + "".join("\t".join((*one, "genic", "2")) + "\n" for one in places)
+    for name, content in (("crispri/crispri.hg38.tsv.gz", text), ("abc/regions_dhs_h3k27ac.tsv.gz", regions)):
+        (tmp_path / name).parent.mkdir()
+        write_text(tmp_path / name, content)
+    script("enhancer_baselines", "--data", tmp_path, "--results", tmp_path).main()
+    out = capsys.readouterr().out
+    assert (tmp_path / "enhancer_baselines.tsv").read_text() == out
+    header, *lines = (line.split("\t") for line in out.splitlines())
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    assert [row["RUN"] for row in rows if row["RANKING"] == "ABC"] == ["chr22, tss"] * 3
+    assert {row["COUNT"] for row in rows if row["PAIRS"] == "all"} == {"91"}
 
 
 def test_quantiles(script: Callable[..., ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,3 +177,27 @@ def test_mpra_deletions(script: Callable[..., ModuleType], data: Path, small_mod
     )
     signed = stats.spearmanr(scores["local_SAD"], scores["substitutions_SAD"]).statistic
     assert local["spearman_snv"] == pytest.approx(signed, abs=6e-4)
+
+
+def test_mpra_saturation(script: Callable[..., ModuleType], data: Path, small_model: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figure = data / "figure.png"
+    words = ("--element", "TOY", "--model", small_model, "--results", data)
+    module = script("mpra_saturation", "--data", data, *words)
+    module.main()
+    table = pd.read_csv(data / "mpra_saturation.tsv", sep="\t", comment="#")
+    assert len(table) == 3 * (LAST - FIRST + 1) - 1
+    own = stats.spearmanr(table["predicted"], table["measured"]).statistic
+    assert module.in_words(table).startswith(f"{len(table)} substitutions, Spearman {own:.3f} ")
+
+    side = module.mapped(table, "measured")
+    assert (side.first, len(side.sequence)) == (FIRST, LAST - FIRST + 1)
+    assert np.isnan(side.centred).sum() == 1
+    row = table.iloc[-1]
+    there = table[table["position"] == row["position"]]["measured"]
+    expected = (row["measured"] - there.sum() / 4) / table["measured"].std()
+    assert side.centred[row["position"] - FIRST, "ACGT".index(row["alternate"])] == pytest.approx(expected)
+
+    script("mpra_saturation", *words, "--figure", figure)
+    module.main()
+    assert figure.read_bytes().startswith(b"\x89PNG")

@@ -10,12 +10,14 @@ Made here, once per test session:
     common.vcf.gz                      example_data/locus.vcf.gz
     locus.bim, 1000G.22.bim            example_data/locus.bim
     gencode.gtf.gz                     three genes whose transcription starts lie near variants
+    peaks.bed                          candidate elements near these genes
     targets_human.txt                  the track table of the model
     labelled_scores.tsv.gz             scores of variants on 30 contigs, made up
     more_scores.tsv.gz                 the same
     finemapped.tsv                     labels of these variants: a PIP in two tissues
     frequencies.vcf.gz                 these and two neighbours of each, with AF
     genes.gtf.gz                       the genes of these labels
+    crispri.tsv, candidates.tsv        measured pairs of tests/data, and their elements with an activity
     dnase.bw, targets.txt              a made-up track of a part of chr22, if pybigtools is installed
     test.bed, sequences.bed            this part, as a test sequence, and as training and validation sequences
     model.safetensors                  random weights, a 2,048-bp window, real identifiers of tracks
@@ -42,7 +44,7 @@ from tests.docs import command_server
 
 EXAMPLE_DATA = REPOSITORY / "example_data"
 LINKED = ("example_data", "tools", "benchmarks", "workflow")
-COMMANDS = ("SCORE", "CALIBRATE", "TRACKS", "EVALUATE")
+COMMANDS = ("SCORE", "ATTENTION", "CALIBRATE", "CONTRIBUTIONS", "ENHANCERS", "TRACKS", "EVALUATE", "SATURATE")
 NAMED_TRACKS = {
     "CNhs11841": "CAGE:bronchogenic carcinoma cell line:ChaGo-K-1",
     "CNhs12331": "CAGE:B lymphoblastoid cell line: GM12878 ENCODE, biol_rep1",
@@ -58,6 +60,7 @@ NAMED_TRACKS = {
 GENES = (("GENEA", 19_723_500, 19_724_500, "+"), ("GENEB", 19_700_000, 19_722_700, "-"),
          ("GENEC", 19_693_900, 19_699_000, "+"))  # fmt: skip
 TAGS = 'transcript_type "protein_coding"; tag "basic"; tag "Ensembl_canonical"; tag "MANE_Select";'
+PEAKS = ((19_723_200, 19_723_420), (19_722_900, 19_723_000), (19_693_300, 19_693_700))
 LONGEST_ADDRESS = 100  # of a socket, in letters
 PREDICTED = (19_600_000, 19_640_000)
 
@@ -75,6 +78,8 @@ def make_files(folder: Path) -> None:
     for name in ("locus.bim", "1000G.22.bim"):
         shutil.copy(EXAMPLE_DATA / "locus.bim", folder / name)
     bgzip(folder / "gencode.gtf.gz", annotation().encode())
+    peaks = (f"chr22\t{start}\t{end}\tpeak{number}\n" for number, (start, end) in enumerate(PEAKS))
+    (folder / "peaks.bed").write_text("".join(peaks))
     make_model(folder / "model.safetensors", human=NAMED_TRACKS)
     (folder / "targets_human.txt").write_text(
         targets_text(tuple(NAMED_TRACKS.values()), identifiers=tuple(NAMED_TRACKS))
@@ -84,6 +89,7 @@ def make_files(folder: Path) -> None:
     write_labels(folder / "finemapped.tsv")
     write_frequencies(folder / "frequencies.vcf.gz")
     write_genes(folder / "genes.gtf.gz")
+    write_measured_pairs(folder)
     if importlib.util.find_spec("pybigtools"):
         write_coverage(folder)
 
@@ -151,6 +157,15 @@ def write_genes(path: Path) -> None:
         start = position - 100 * index + 4500
         lines.append(f'{contig}\tX\tgene\t{start}\t{start + 99}\t.\t+\t.\tgene_id "GENE{index}";\n')
     bgzip(path, "".join(lines).encode())
+
+
+def write_measured_pairs(folder: Path) -> None:
+    text = (REPOSITORY / "tests" / "data" / "crispri_chr22.tsv").read_text()
+    (folder / "crispri.tsv").write_text(text)
+    elements = {(row["chrom"], row["start"], row["end"]): row["dhs_rpm"]
+                for row in csv.DictReader(text.splitlines(), delimiter="\t")}  # fmt: skip
+    lines = ("\t".join((*place, activity)) + "\n" for place, activity in elements.items())
+    (folder / "candidates.tsv").write_text("chrom\tstart\tend\tactivity\n" + "".join(lines))
 
 
 def write_coverage(folder: Path) -> None:

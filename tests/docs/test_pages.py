@@ -22,7 +22,8 @@ NARROW = [page for page in PAGES if page.parts[0] not in {"CHANGELOG.md", "bench
 @pytest.mark.parametrize("page", NARROW, ids=str)
 def test_lines_are_no_longer_than_the_limit(page: Path) -> None:
     lines = (REPOSITORY / page).read_text(encoding="utf-8").splitlines()
-    longer = [number for number, line in enumerate(lines, start=1) if len(line) > WIDTH]
+    # A row of a table cannot be broken.
+    longer = [number for number, line in enumerate(lines, start=1) if len(line) > WIDTH and not line.startswith("|")]
     assert not longer, f"{page}: lines longer than {WIDTH}: {longer}"
 
 

@@ -8,17 +8,16 @@ import pytest
 pytest.importorskip("sklearn")
 
 from enformer_vep.eqtl.baselines import baseline_features, fitted_baselines, held_out_baselines
-from enformer_vep.eqtl.bootstrap import advantage, weighted_figures
 from enformer_vep.eqtl.eqtl_settings import EqtlSettings, FoldSettings, ForestSettings, LabelSettings
 from enformer_vep.eqtl.evaluation import evaluate
 from enformer_vep.eqtl.labelled_examples import EqtlInputs, TissueExamples, load_examples
-from enformer_vep.eqtl.metrics import auroc, average_precision
 from enformer_vep.eqtl.negative_settings import NegativeSettings
 from enformer_vep.eqtl.negative_tables import labels_text
 from enformer_vep.eqtl.negatives import NegativeInputs, choose_negatives
 from enformer_vep.eqtl.report import METRIC_COLUMNS, metrics_text
 from enformer_vep.eqtl.results import BASELINES, Ranking
 from enformer_vep.eqtl.sklearn_door import draw_folds
+from enformer_vep.statistics.metrics import auroc
 from tests.eqtl import toy
 from tests.eqtl.panels import random_panel
 
@@ -88,10 +87,10 @@ def test_a_forest_that_knows_more_is_surely_better(tmp_path):
     scores, labels = toy.cohort(tmp_path)
     (result,) = evaluate(load_examples(EqtlInputs((scores,), (labels,)), QUICK), QUICK)
     interval = result.advantages[Ranking.DISTANCE].auroc
-    assert 0.2 < interval.low < interval.difference < interval.high < 0.7
+    assert 0.2 < interval.low < interval.value < interval.high < 0.7
     distance = result.held_out[Ranking.DISTANCE]
     own = result.held_out[Ranking.FOREST]
-    assert interval.difference == pytest.approx(auroc(result.positive, own) - auroc(result.positive, distance))
+    assert interval.value == pytest.approx(auroc(result.positive, own) - auroc(result.positive, distance))
     assert Ranking.FREQUENCY not in result.advantages
     row = dict(zip(*(line.split("\t") for line in metrics_text([result]).splitlines()), strict=True))
     assert tuple(row) == METRIC_COLUMNS
@@ -165,53 +164,3 @@ def test_where_training_has_one_kind_only():
     found = held_out_baselines(one, baseline_features(one), (np.arange(8) < 4).astype(int), 2)
     np.testing.assert_array_equal(found[Ranking.BOTH], np.zeros(8))
     assert set(found) == set(BASELINES)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_weighted_figures_are_those_of_repeated_examples(seed):
-    random = np.random.default_rng(seed)
-    positive, scores = random.random(60) < 0.4, random.integers(0, 12, 60) * 1.0
-    weights = random.integers(0, 4, (5, 60))
-    found = weighted_figures(positive, scores, weights.astype(float))
-    for index, own in enumerate(weights):
-        again = np.repeat(np.arange(60), own)
-        expected = [measure(positive[again], scores[again]) for measure in (auroc, average_precision)]
-        np.testing.assert_allclose(found[:, index], expected)
-    nothing = np.where(positive, 0.0, 1.0)[None]
-    assert np.isnan(weighted_figures(positive, scores, nothing)).all()
-
-
-def delong(positive, own, other):
-    """Difference of two AUROCs of the same examples and its standard error (DeLong et al. 1988)."""
-    placements = []
-    for scores in (own, other):
-        above = scores[positive][:, None] - scores[~positive][None]
-        wins = (above > 0) + (above == 0) / 2
-        placements.append((wins.mean(axis=1), wins.mean(axis=0)))
-    per_positive, per_negative = (a - b for a, b in zip(*placements, strict=True))
-    variance = per_positive.var(ddof=1) / positive.sum() + per_negative.var(ddof=1) / (~positive).sum()
-    return per_positive.mean(), np.sqrt(variance)
-
-
-def test_the_interval_is_that_of_delong_where_examples_are_independent():
-    random = np.random.default_rng(7)
-    positive = random.random(400) < 0.4
-    common = random.normal(size=400)
-    own, other = (common + random.normal(size=400) + shift * positive for shift in (1.2, 0.8))
-    found = advantage(positive, own, other, None, seed=1).auroc
-    difference, error = delong(positive, own, other)
-    assert found.difference == pytest.approx(difference)
-    assert (found.low, found.high) == pytest.approx((difference - 1.96 * error, difference + 1.96 * error), abs=0.012)
-
-
-def test_groups_that_say_the_same_make_it_less_sure():
-    """Twenty copies of every example are no more than one, if they are drawn together."""
-    random = np.random.default_rng(9)
-    positive = random.random(60) < 0.4
-    own, other = random.normal(size=(2, 60)) + np.array([[1.0], [0.2]]) * positive
-    copies = np.repeat(np.arange(60), 20)
-    once = advantage(positive, own, other, None, seed=1)
-    together = advantage(positive[copies], own[copies], other[copies], copies, seed=1)
-    apart = advantage(positive[copies], own[copies], other[copies], None, seed=1)
-    assert (together.auroc.low, together.auroc.high) == pytest.approx((once.auroc.low, once.auroc.high))
-    assert apart.auroc.high - apart.auroc.low < 0.4 * (once.auroc.high - once.auroc.low)

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from enformer_vep.eqtl.eqtl_settings import LabelSettings
-from enformer_vep.eqtl.label_columns import find_columns, parse_column
+from enformer_vep.eqtl.label_columns import ALIASES
 from enformer_vep.eqtl.labels import read_labels, read_lists
-from enformer_vep.eqtl.spelling import gene_without_version, split_variant
 from enformer_vep.errors import InputError, UsageError
 from enformer_vep.genome.contigs import contig_key
+from enformer_vep.genome.spelling import gene_without_version, split_variant
+from enformer_vep.tables.column_roles import find_columns, parse_column
 from tests.builders import make_vcf, write_text
 from tests.eqtl import toy
 
@@ -18,7 +19,7 @@ def read(path, **settings):
 
 
 def test_the_mage_table_is_understood():
-    found = find_columns(MAGE.split())
+    found = find_columns(MAGE.split(), ALIASES, source="labels")
     assert found == {
         "contig": "chrom", "position": "position", "reference": "ref", "alternate": "alt", "id": "rsid",
         "gene": "ensembl_id", "pip": "pip", "distance": "tss_distance", "frequency": "maf",
@@ -26,16 +27,16 @@ def test_the_mage_table_is_understood():
 
 
 def test_names_are_found_in_any_case_and_can_be_chosen():
-    assert find_columns(["PIP", "SNP", "MyPIP"], [("pip", "mypip")])["pip"] == "MyPIP"
+    assert find_columns(["PIP", "SNP", "MyPIP"], ALIASES, [("pip", "mypip")], source="labels")["pip"] == "MyPIP"
 
 
 def test_bad_choices_of_columns():
     with pytest.raises(UsageError, match="no such role"):
-        find_columns(["a"], [("colour", "a")])
+        find_columns(["a"], ALIASES, [("colour", "a")], source="labels")
     with pytest.raises(InputError, match="no column b"):
-        find_columns(["a"], [("pip", "b")])
+        find_columns(["a"], ALIASES, [("pip", "b")], source="labels")
     with pytest.raises(InputError, match="two columns"):
-        find_columns(["pip", "PIP"])
+        find_columns(["pip", "PIP"], ALIASES, source="labels")
     with pytest.raises(UsageError, match="ROLE=NAME"):
         parse_column("pip")
 

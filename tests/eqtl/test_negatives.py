@@ -6,11 +6,11 @@ import pytest
 
 from enformer_vep.eqtl.eqtl_settings import LabelSettings
 from enformer_vep.eqtl.labels import read_labels
-from enformer_vep.eqtl.metrics import auroc
 from enformer_vep.eqtl.negative_settings import GeneRule, NegativeSettings
 from enformer_vep.eqtl.negative_tables import balance_text, labels_text, matches_text, sites_text
 from enformer_vep.eqtl.negatives import NegativeInputs, choose_negatives
 from enformer_vep.errors import InputError, UsageError
+from enformer_vep.statistics.metrics import auroc
 from tests.eqtl.panels import Panel, random_panel
 
 LABELS = LabelSettings()

@@ -5,7 +5,7 @@ Shapes: B batch, L base pairs of the window, C channels, T = L / 128 tokens, N =
 Convolutions work on [B, C, positions], the transformer on [B, T, C].
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import cast
 
@@ -21,6 +21,8 @@ from enformer_vep.models.enformer.operations import count_operations
 from enformer_vep.models.initial_values import TRUNCATION, truncated_normal
 
 NORM_EPSILON = 1e-5
+TOKENS_AT_ONCE = 128
+"""Tokens that `Enformer.convolve_in_parts` computes at a time: a tenth of the memory, and 5 % more to compute."""
 
 
 class ConvBlock(nn.Module):
@@ -134,7 +136,11 @@ class TransformerBlock(nn.Module):
             [B, Q, C], Q the number of wanted tokens.
         """
         attended = self.attention(self.attention_norm(x), kept)
-        x = (x if kept is None else x[:, kept]) + F.dropout(attended, self.dropout, self.training)
+        return self.add(x if kept is None else x[:, kept], attended)
+
+    def add(self, x: Tensor, attended: Tensor) -> Tensor:
+        """What follows attention: its result [B, Q, C] is added to `x` [B, Q, C], then the feed-forward part's."""
+        x = x + F.dropout(attended, self.dropout, self.training)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
@@ -214,8 +220,11 @@ class Enformer(Network):
     def segments(self, bins: slice | None = None) -> list[Segment]:
         """Every stage and every transformer block is one."""
         turn = partial(torch.transpose, dim0=1, dim1=2)
-        crop = partial(self._transform_last, bins=bins)
-        return [turn, *self.stages, turn, *self.transformer_blocks[:-1], crop, self.finish]
+        return [turn, *self.stages, turn, *self.segments_above(bins)]
+
+    def segments_above(self, bins: slice | None = None) -> list[Segment]:
+        """Those behind the tower: from [B, T, C] to [B, bins, 2 C]."""
+        return [*self.transformer_blocks[:-1], partial(self._transform_last, bins=bins), self.finish]
 
     def convolve(self, x: Tensor) -> Tensor:
         """Stem and tower, for any whole number of bins: [B, positions, 4] to [B, positions / 128, C]."""
@@ -223,6 +232,37 @@ class Enformer(Network):
         for stage in self.stages:
             x = stage(x)
         return x.transpose(1, 2)
+
+    def convolve_in_parts(self, x: Tensor) -> Tensor:
+        """As `convolve`, a stretch at a time with its neighbourhood: equal to rounding, in a part of the memory."""
+        width, edge = self.config.bin_width, self.front.edge
+        tokens = x.shape[1] // width
+        parts = []
+        for start in range(0, tokens, TOKENS_AT_ONCE):
+            before, end = max(start - edge, 0), min(start + TOKENS_AT_ONCE, tokens)
+            part = self.convolve(x[:, before * width : (end + edge) * width])
+            parts.append(part[:, start - before : end - before])
+        return torch.cat(parts, dim=1)
+
+    @property
+    def attention_shape(self) -> tuple[int, int]:
+        """Attention layers, and heads of each."""
+        return self.config.transformer_layers, self.config.attention_heads
+
+    def attention_layers(self, x: Tensor) -> Iterator[Tensor]:
+        """Attention maps [B, heads, T, T], a layer at a time: see `Network.attention_layers`."""
+        self.require_window(x)
+        return self._attention_layers(x)
+
+    def _attention_layers(self, x: Tensor) -> Iterator[Tensor]:
+        x = self.convolve_in_parts(x)
+        for number, block in enumerate(self.transformer_blocks, start=1):
+            normalised = block.attention_norm(x)
+            weights = block.attention.weights(normalised)
+            yield weights
+            if number < len(self.blocks):
+                x = block.add(x, block.attention.combine(weights, normalised))
+            del weights
 
     def transform(self, x: Tensor, bins: slice | None = None) -> Tensor:
         """Transformer and crop: [B, T, C] to [B, bins, C]. The last block computes only what is kept."""

@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
+import torch
 from torch import Tensor
 
-from enformer_vep.effects.adjoint import Linearising, pull_through
+from enformer_vep.effects.adjoint import Linearising
 from enformer_vep.effects.effect import Effect, EffectBatch
-from enformer_vep.effects.linear import Objective
+from enformer_vep.effects.network import Segment
 from enformer_vep.effects.stretches import Stage
 from enformer_vep.effects.tower import TowerEngine
 from enformer_vep.models.basenji2.delta.pooled_stages import PooledStage
@@ -32,6 +34,9 @@ class DeltaEngine(TowerEngine[Basenji2]):
 
     def _make_stages(self) -> Sequence[Stage]:
         return [PooledStage(block) for block in self._network.stages]
+
+    def _segments_above(self) -> Sequence[Segment]:
+        return [partial(torch.transpose, dim0=1, dim1=2), *self._network.segments_above(self._bins)]
 
     def _carry(self, tokens: Tensor, change: Tensor, batch: EffectBatch) -> Effect:
         network = self._network
@@ -72,13 +77,3 @@ class DeltaEngine(TowerEngine[Basenji2]):
 
 class AdjointEngine(Linearising[Basenji2], DeltaEngine):
     """As `DeltaEngine`, and to first order above the tower."""
-
-    def _gradients(self, tokens: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        *blocks, finish = self._network.segments_above(self._bins)
-        inputs = [tokens.transpose(1, 2)]
-        for block in blocks:
-            inputs.append(block(inputs[-1]))
-        values, gradients = self._top(finish, inputs.pop(), objective)
-        for block in reversed(blocks):
-            gradients = pull_through(block, inputs.pop(), gradients)
-        return values, gradients.transpose(1, 2)

@@ -8,6 +8,7 @@ from torch import Tensor
 from enformer_vep.effects.adjoint import Linearising
 from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.linear import Objective
+from enformer_vep.effects.network import Segment
 from enformer_vep.effects.stretches import Stage
 from enformer_vep.effects.tower import TowerEngine
 from enformer_vep.models.enformer.delta.attention_change import BlockTrace
@@ -27,6 +28,9 @@ class DeltaEngine(TowerEngine[Enformer]):
 
     def _make_stages(self) -> Sequence[Stage]:
         return [TowerStage(stage) for stage in self._network.stages]
+
+    def _segments_above(self) -> Sequence[Segment]:
+        return self._network.segments_above(self._bins)
 
     def _carry(self, tokens: Tensor, change: Tensor, batch: EffectBatch) -> Effect:
         x, products = tokens, self.products
@@ -55,16 +59,15 @@ class AdjointEngine(Linearising[Enformer], DeltaEngine):
     """As `DeltaEngine`, and to first order above the convolutions."""
 
     def _gradients(self, tokens: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        """As the base class does it, with the gradients of transformer blocks written out (`pullback`)."""
         traces, kept = list[BlockTrace](), self._network.kept_tokens(self._bins)
         blocks, x = self._network.transformer_blocks, tokens
         for block in blocks:
             traces.append(trace_block(block, x, kept if block is blocks[-1] else None))
             x = traces[-1].output
-        values, gradients = self._top(self._network.finish, x if blocks else x[:, kept], objective)
         if not blocks:
-            everywhere = gradients.new_zeros(len(gradients), *tokens.shape[1:])
-            everywhere[:, kept] = gradients
-            return values, everywhere
+            return super()._gradients(tokens, objective)
+        values, gradients = self._top(self._network.finish, x, objective)
         for block in reversed(blocks):
             # A gradient at a time: memory holds the maps of one beside the traces, which go as they are used.
             trace = traces.pop()

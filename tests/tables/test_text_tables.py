@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from enformer_vep.eqtl.score_tables import open_tables
-from enformer_vep.eqtl.text_tables import read_text_columns
 from enformer_vep.errors import InputError
+from enformer_vep.tables import text_tables
+from enformer_vep.tables.text_tables import read_text_columns
 from tests.builders import write_text
 from tests.eqtl import toy
 
@@ -89,3 +90,37 @@ def test_short_rows_are_filled_and_blank_ones_passed_over(tmp_path):
     for name, mark in (("l.csv", ","), ("l.tsv", "\t")):
         path = write_text(tmp_path / name, mark.join("abc") + "\n1\n\n" + mark.join("123") + "\n")
         assert read_text_columns(path).to_numpy().tolist() == [["1", "", ""], ["1", "2", "3"]]
+
+
+@pytest.mark.parametrize("mark", ["\t", ","])
+def test_rows_that_are_not_kept_leave_the_numbers_of_others(tmp_path, monkeypatch, mark):
+    """Over several chunks: rows are numbered as in the file, and errors name that number."""
+    monkeypatch.setattr(text_tables, "_CHUNK", 3)
+    rows = [f"{'ab'[row % 2]}{mark}{row if row != 7 else 'x'}\n" for row in range(10)]
+    path = write_text(tmp_path / "t.txt", f"name{mark}value\n" + "".join(rows))
+    table = read_text_columns(path, keep=lambda table: table["name"] == "b")
+    assert table.index.tolist() == [1, 3, 5, 7, 9]
+    for read in (text_tables.read_numbers, text_tables.read_positions):
+        with pytest.raises(InputError, match="row 8: value x is not a"):
+            read(table["value"], path, "value")
+        assert read(table["value"].drop(7), path, "value").tolist() == [1, 3, 5, 9]
+    assert read_text_columns(path, keep=lambda table: table["name"] == "c").empty
+
+
+def test_missing_numbers(tmp_path):
+    column = read_text_columns(write_text(tmp_path / "t.tsv", "a\tb\n1.5\t0\nNA\t0\n\t0\n -2e3\t0\n"))["a"]
+    np.testing.assert_array_equal(text_tables.read_numbers(column, tmp_path, "a"), [1.5, np.nan, np.nan, -2000])
+
+
+def test_bed_is_told_from_a_table_by_its_numbers(tmp_path):
+    names = ("chrom", "start", "end")
+    bed = read_text_columns(write_text(tmp_path / "a.bed", "# x\nchr1\t5\t9\tn\t.\nchr1\t6\t9\t\t.\n"), names)
+    assert bed.columns.tolist() == [*names, "column_4", "column_5"]
+    assert bed["column_4"].tolist() == ["n", ""]
+    table = read_text_columns(write_text(tmp_path / "b.tsv", "#chrom\tend\tstart\nchr1\t5\t9\n"), names)
+    assert table.columns.tolist() == ["#chrom", "end", "start"]
+    assert len(read_text_columns(tmp_path / "a.bed", ("chrom",))) == 2
+
+
+def test_numbers_are_written_with_six_digits():
+    assert text_tables.table_text(("A", "B"), [(1, 0.123456789), ("x", float("nan"))]) == "A\tB\n1\t0.123457\nx\tNA\n"

@@ -8,6 +8,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+RECALL = 0.7
+"""At which precision is compared, as benchmarks of enhancer-gene predictions do (Gschwind et al. 2025)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -74,6 +77,29 @@ def average_precision(positive: Bools, scores: npt.ArrayLike) -> float:
     counts = curve(positive, scores)
     gained = np.diff(counts.true_positives, prepend=0.0)
     return float(np.sum(gained * counts.precision) / counts.true_positives[-1])
+
+
+def precision_recall_area(positive: Bools, scores: npt.ArrayLike) -> float:
+    """Area under the precision-recall curve by trapezoids, without artificial ends.
+
+    As the CRISPR benchmark of enhancer-gene predictions does it (EngreitzLab/CRISPR_comparison): from the first
+    threshold, not from recall 0, and without the last, which calls everything positive and which a ranking with many
+    scores missing reaches in one straight line. Trapezoids interpolate between precisions, and so differ from
+    `average_precision`. NaN without a positive or without a negative.
+    """
+    if positive.all() or not positive.any():
+        return float("nan")
+    counts = curve(positive, scores)
+    recall = counts.true_positive_rate[1:]
+    return float(np.trapezoid(counts.precision[:-1], recall[:-1]))
+
+
+def precision_at_recall(positive: Bools, scores: npt.ArrayLike, recall: float = RECALL) -> float:
+    """Precision at the highest threshold with at least this recall; NaN without a positive or without a negative."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    counts = curve(positive, scores)
+    return float(counts.precision[np.argmax(counts.true_positive_rate[1:] >= recall)])
 
 
 def sign_accuracy(up: Bools, scores: npt.ArrayLike) -> float:

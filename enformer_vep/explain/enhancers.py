@@ -1,0 +1,167 @@
+"""One run of `enformer-vep enhancers`, from file names to a finished table."""
+
+import hashlib
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from enformer_vep import __version__
+from enformer_vep.errors import UsageError
+from enformer_vep.explain.elements import GenePairs, plan_pairs, read_wanted_pairs
+from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
+from enformer_vep.explain.pair_table import PairWriter, choose_table_format
+from enformer_vep.files.signals import stop_request
+from enformer_vep.files.summary import write_summary
+from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
+from enformer_vep.genome.fasta import Genome
+from enformer_vep.genome.genes import GeneIndex, read_genes
+from enformer_vep.genome.variants import Status
+from enformer_vep.jobs.identity import fingerprint
+from enformer_vep.jobs.shards import Shard, parse_shard
+from enformer_vep.jobs.unit_tables import Progress, UnitTable
+from enformer_vep.scoring.assembly import open_model
+from enformer_vep.scoring.threads import threads_of_each, use_threads
+from enformer_vep.settings.explain_enhancers import EnhancerRequest
+from enformer_vep.tables.row import RunSummary
+
+logger = logging.getLogger(__name__)
+
+
+def score_elements(request: EnhancerRequest, progress: Progress) -> RunSummary:
+    """Read elements and genes, pair them, score, write.
+
+    Cheap checks come first: elements, genome and options fail before weights are loaded. A run that writes a file and
+    was interrupted goes on where it stopped.
+
+    Raises:
+        EnformerVepError: On bad input, options, weights or an unwritable destination; `StoppedError` when a signal
+            asked for the end.
+    """
+    with stop_request() as stop:
+        request, shard = _resolve_shard(request)
+        _check_destinations(request)
+        wanted = read_wanted_pairs(request.elements)
+        genome, settings = Genome(request.genome), request.settings
+        genes = read_genes(
+            request.genes, genome.resolve, types=settings.genes.types, transcripts=settings.genes.transcripts
+        )
+        threads = use_threads(request.compute.threads)
+        model = open_model(request.model, settings.score, request.compute)
+        scorer = make_pair_scorer(model, genome, settings, request.compute, request.targets)
+        groups = plan_pairs(wanted, genome, genes, scorer.reach)
+        began = time.perf_counter()
+        if request.dry_run:
+            summary = RunSummary(Counter(status for group in groups for status in group.statuses))
+        else:
+            logger.info("computing with %s", threads.describe())
+            choice = choose_table_format(request.output.destination, request.output.format)
+            table = UnitTable(
+                units=groups,
+                rows=scorer.rows,
+                make=partial(PairWriter, columns=scorer.columns, compressed=choice.compressed),
+                identity=_identity(request, genome, genes, scorer),
+                computed=_computed(scorer),
+                shard=shard,
+                progress=progress,
+                stop=stop,
+                statuses=lambda group: group.statuses,
+            )
+            summary = table.write(request.output)
+        summary.seconds = time.perf_counter() - began
+    _report(summary, groups, request.dry_run)
+    if request.output.summary:
+        write_summary(str(request.output.summary), {**_provenance(request, scorer), **_account(summary)})
+    return summary
+
+
+def _resolve_shard(request: EnhancerRequest) -> tuple[EnhancerRequest, Shard | None]:
+    choose_table_format(request.output.destination, request.output.format)
+    if request.shard is None:
+        return request, None
+    shard = parse_shard(request.shard, os.environ)
+    destination = request.output.destination.replace("{shard}", str(shard.number))
+    if is_stream(destination):
+        raise UsageError("--shard needs -o FILE")
+    return replace(request, shard=str(shard), output=replace(request.output, destination=destination)), shard
+
+
+def _check_destinations(request: EnhancerRequest) -> None:
+    output = request.output
+    destinations = [output.destination, *([str(output.summary)] if output.summary else [])]
+    inputs = {Path(name).resolve() for name in (request.elements, request.genome, request.model, request.genes)}
+    for destination in destinations:
+        require_writable(destination)
+        if destination != STANDARD_OUTPUT and Path(destination).resolve() in inputs:
+            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
+    if len(set(destinations)) < len(destinations):
+        raise UsageError(f"-o and --summary both write to {output.destination}: choose two names")
+
+
+def _identity(request: EnhancerRequest, genome: Genome, genes: GeneIndex, scorer: PairScorer) -> dict[str, object]:
+    """Everything that fixes the bytes of the table, see `enformer_vep.jobs.identity`."""
+    return {
+        "version": __version__,
+        "input": fingerprint(request.elements),
+        "genome": _digest(f"{name}\t{length}" for name, length in genome.contigs.items()),
+        "genes": genes.fingerprint,
+        "model": scorer.scorer.sha256,
+        "window": scorer.window,
+        **scorer.settings.describe(),
+        "columns": _digest((*scorer.columns, *map(":".join, scorer.scorer.layout.notes))),
+        "shard": request.shard or "none",
+        "format": str(choose_table_format(request.output.destination, request.output.format)),
+    }
+
+
+def _digest(lines: Iterator[str] | Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _computed(scorer: PairScorer) -> dict[str, object]:
+    """What changes last digits beside what makes a run this one."""
+    on_cpu = scorer.device.type == "cpu"
+    threads = {"threads": threads_of_each(0)} if on_cpu else {}
+    return {"batch-size": 1, "device": scorer.scorer.predictor.device_name, **threads}
+
+
+def _provenance(request: EnhancerRequest, scorer: PairScorer) -> dict[str, object]:
+    model = {"name": scorer.scorer.model, "sha256": scorer.scorer.sha256, "window": scorer.window}
+    return {
+        "version": __version__,
+        "genome": str(request.genome),
+        "genes": str(request.genes),
+        "elements": str(request.elements),
+        "model": model,
+        "settings": {**scorer.settings.describe(), "tracks": len(scorer.scorer.tracks)},
+        "columns": list(scorer.columns),
+        "device": scorer.scorer.predictor.device_name,
+    }
+
+
+def _account(summary: RunSummary) -> dict[str, object]:
+    by_status = {status.value: summary.counts[status] for status in Status if summary.counts[status]}
+    return {
+        "pairs": summary.counts.total(),
+        "scored": summary.counts[Status.OK],
+        "by_status": by_status,
+        "seconds": round(summary.seconds, 3),
+    }
+
+
+def _report(summary: RunSummary, groups: Sequence[GenePairs], dry_run: bool) -> None:
+    counts = summary.counts
+    reasons = [f"{counts[one]} {one}" for one in Status if one is not Status.OK and counts[one]]
+    genes = sum(any(pair.status is Status.OK for pair in group.pairs) for group in groups)
+    logger.info(
+        "%d of %d pairs %s%s%s",
+        counts[Status.OK],
+        counts.total(),
+        "can be scored" if dry_run else "scored",
+        f" (not: {', '.join(reasons)})" if reasons else "",
+        f", in windows of {genes} genes" if dry_run else f" in {summary.seconds:.1f} s",
+    )

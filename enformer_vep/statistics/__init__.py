@@ -1,0 +1,1 @@
+"""Figures of a ranking, and how sure they are: functions on arrays."""
