@@ -33,6 +33,7 @@ COMMANDS = {
     "evaluate": ("enformer_vep.cli.evaluate", "evaluate"),
     "eqtl": ("enformer_vep.cli.eqtl", "eqtl"),
     "enhancers": ("enformer_vep.cli.enhancers", "enhancers"),
+    "boundaries": ("enformer_vep.cli.boundaries", "boundaries"),
     "random-model": ("enformer_vep.cli.random_model", "random_model"),
     "completion": ("enformer_vep.cli.completion", "completion"),
 }

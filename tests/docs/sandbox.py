@@ -44,7 +44,9 @@ from tests.docs import command_server
 
 EXAMPLE_DATA = REPOSITORY / "example_data"
 LINKED = ("example_data", "tools", "benchmarks", "workflow")
-COMMANDS = ("SCORE", "ATTENTION", "CALIBRATE", "CONTRIBUTIONS", "ENHANCERS", "TRACKS", "EVALUATE", "SATURATE")
+COMMANDS = (
+    "SCORE", "ATTENTION", "BOUNDARIES", "CALIBRATE", "CONTRIBUTIONS", "ENHANCERS", "TRACKS", "EVALUATE", "SATURATE",
+)  # fmt: skip
 NAMED_TRACKS = {
     "CNhs11841": "CAGE:bronchogenic carcinoma cell line:ChaGo-K-1",
     "CNhs12331": "CAGE:B lymphoblastoid cell line: GM12878 ENCODE, biol_rep1",
