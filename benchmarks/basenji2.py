@@ -122,7 +122,10 @@ def run(name: str, device: torch.device, tiny: bool) -> dict[str, float]:
 
 
 def counted(network: Network, engine: Engine, count: int) -> float:
-    """Operations per alternate by the formulas, heads included; what the tower does around a variant is left out."""
+    """Operations per alternate by the formulas, all heads of all bins included.
+
+    What the tower computes around a variant is little, and left out.
+    """
     operations, front, output = network.operations, network.front, network.output
     assert operations is not None
     assert front is not None

@@ -110,8 +110,9 @@ def test_delta_gives_what_two_passes_give(score: Command, options: tuple[str, ..
         np.testing.assert_allclose(delta[name], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max(), err_msg=name)
 
 
-def test_screening(score: Command, tmp_path: Path) -> None:
-    words = ("-s", "SAD,SADR", "-t", "0,2", "--share-windows", 300, "--piece-size", 40)
+@pytest.mark.parametrize("grid", [(), ("--window-grid",)])
+def test_screening(score: Command, tmp_path: Path, grid: tuple[str, ...]) -> None:
+    words = ("-s", "SAD,SADR", "-t", "0,2", "--share-windows", 300, "--piece-size", 40, *grid)
     screened = score(*words, "--engine", "adjoint", "--refine", 2)
     exact = score(*words, "--summary", tmp_path / "summary.json")
     engines = [row[screened.table[0].index("ENGINE")] for row in screened.table[1:]]

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects import chunks, tower
+from enformer_vep.effects import adjoint, chunks, tower
 from enformer_vep.effects.edits import affected_tokens, find_edits
 from enformer_vep.effects.effect import Effect, EffectBatch, Portions
 from enformer_vep.effects.network import Front, one_hot
@@ -243,6 +243,17 @@ def test_first_order_changes_are_directional_derivatives(dilations: tuple[int, .
     torch.testing.assert_close(linearised.changes, (ahead - behind) / (2 * step), rtol=1e-7, atol=1e-12)
     predicted = PairEngine(network, "human", None, bins).predict_windows(BATCH.reference)
     torch.testing.assert_close(linearised.values, sums(predicted[0]))
+
+
+def test_first_order_serves_any_number_of_alternates_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adjoint, "CHANGES_AT_ONCE", 2)
+    network, contig = grid_network(3), GridContig(1, 2000)
+    batch = contig.batch(network, [(640, 650 + 60 * number, 1, [number % 4]) for number in range(7)])
+    linear = AdjointEngine(network, "human", None, slice(0, 20))
+    got, expected = (linear.linearise(one, [sums])[0] for one in (batch, replace(batch, sites=None)))
+    assert got.changes.shape == (7, 2)
+    torch.testing.assert_close(got.changes, expected.changes, rtol=1e-9, atol=1e-13)
+    assert expected.changes.abs().max() > 1e-6
 
 
 def test_first_order_tends_to_delta_as_the_change_shrinks() -> None:
