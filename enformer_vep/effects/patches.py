@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from enformer_vep.effects.changed_stretches import Stage, Stretch
 from enformer_vep.effects.edits import affected_tokens, with_margin
 from enformer_vep.effects.effect import EffectBatch, send
 from enformer_vep.effects.network import Front, one_hot
 from enformer_vep.effects.products import Products
 from enformer_vep.effects.sites import Sites
-from enformer_vep.effects.stretches import Stage, Stretch
 
 
 @dataclass(frozen=True, slots=True)

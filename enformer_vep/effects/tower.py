@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from enformer_vep.effects.changed_stretches import Stage, Stretch
 from enformer_vep.effects.edits import Edits, affected_tokens, edit_ranges, find_edits, with_margin
 from enformer_vep.effects.effect import Effect, EffectBatch, send
 from enformer_vep.effects.engine import AnyNetwork, NetworkEngine
@@ -16,7 +17,6 @@ from enformer_vep.effects.patches import add_local_changes, find_patches, portio
 from enformer_vep.effects.precision import SIXTEEN_BIT, arithmetic
 from enformer_vep.effects.products import Products
 from enformer_vep.effects.sites import Sites
-from enformer_vep.effects.stretches import Stage, Stretch
 from enformer_vep.effects.tokens import TokenBuffer
 from enformer_vep.settings import Precision
 

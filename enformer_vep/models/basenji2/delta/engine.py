@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from enformer_vep.effects.adjoint import Linearising
+from enformer_vep.effects.changed_stretches import Stage
 from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.network import Segment
-from enformer_vep.effects.stretches import Stage
 from enformer_vep.effects.tower import TowerEngine
 from enformer_vep.models.basenji2.delta.pooled_stages import PooledStage
 from enformer_vep.models.basenji2.delta.trunk_changes import (

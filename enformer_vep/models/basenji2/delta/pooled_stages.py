@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from enformer_vep.effects.activations import gelu, tanh_gelu
+from enformer_vep.effects.changed_stretches import Stretch, frame, reached_pairs
 from enformer_vep.effects.chunks import Padding, halved_in_chunks
 from enformer_vep.effects.differences import (
     batch_norm_slope,
@@ -20,7 +21,6 @@ from enformer_vep.effects.differences import (
     tanh_gelu_difference,
 )
 from enformer_vep.effects.products import Products
-from enformer_vep.effects.stretches import Stretch, frame, reached_pairs
 from enformer_vep.models.basenji2.network import Block
 
 _DIFFERENCES: dict[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]] = {
@@ -31,7 +31,7 @@ _DIFFERENCES: dict[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor
 
 @dataclass(frozen=True, slots=True)
 class PooledStage:
-    """A block of stem or tower, in eval mode, and its pooling (`enformer_vep.effects.stretches.Stage`)."""
+    """A block of stem or tower, in eval mode, and its pooling (`enformer_vep.effects.changed_stretches.Stage`)."""
 
     block: Block
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from enformer_vep.effects.adjoint import Linearising
+from enformer_vep.effects.changed_stretches import Stage
 from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.linear import Objective
 from enformer_vep.effects.network import Segment
-from enformer_vep.effects.stretches import Stage
 from enformer_vep.effects.tower import TowerEngine
 from enformer_vep.models.enformer.delta.attention_change import BlockTrace
 from enformer_vep.models.enformer.delta.local import TowerStage

@@ -1,4 +1,4 @@
-"""The change of an Enformer stage's output, computed only where there is one: see `enformer_vep.effects.stretches`."""
+"""The change of an Enformer stage's output, only where there is one: see `enformer_vep.effects.changed_stretches`."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from enformer_vep.effects.activations import gelu
+from enformer_vep.effects.changed_stretches import Framed, Stretch, frame, reached_pairs
 from enformer_vep.effects.differences import batch_norm_slope, gelu_difference, pool_difference
 from enformer_vep.effects.products import Products
-from enformer_vep.effects.stretches import Framed, Stretch, frame, reached_pairs
 from enformer_vep.models.enformer.delta.reference import convolve_stage
 from enformer_vep.models.enformer.network import ConvBlock, ConvStage
 
 
 @dataclass(frozen=True, slots=True)
 class TowerStage:
-    """A stage of stem or tower, in eval mode (`enformer_vep.effects.stretches.Stage`)."""
+    """A stage of stem or tower, in eval mode (`enformer_vep.effects.changed_stretches.Stage`)."""
 
     stage: ConvStage
 
