@@ -12,7 +12,8 @@ from pathlib import Path
 
 from enformer_vep import __version__
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.elements import GenePairs, plan_pairs, read_wanted_pairs
+from enformer_vep.explain.element_files import read_wanted_pairs
+from enformer_vep.explain.elements import GenePairs, plan_pairs
 from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
 from enformer_vep.explain.pair_table import PairWriter, choose_table_format
 from enformer_vep.files.signals import stop_request

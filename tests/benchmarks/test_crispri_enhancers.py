@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.benchmarks.test_figures import RESULTS
+from tests.benchmarks.test_figures import RESULTS, table_after
 from tests.builders import bgzip, make_fasta, random_sequence
+from tests.conftest import REPOSITORY
 
 pytest.importorskip("sklearn")
 
@@ -17,6 +18,14 @@ pytest.importorskip("sklearn")
 def test_figures_are_those_of_the_scores(script: Callable[..., ModuleType]) -> None:
     table = pd.read_csv(RESULTS / "crispri_enhancer_scores.tsv", sep="\t")
     assert script("crispri_enhancers").figures(table) == (RESULTS / "crispri_enhancers.tsv").read_text()
+
+
+def test_figures_in_the_documentation_are_these() -> None:
+    measured = pd.read_csv(RESULTS / "crispri_enhancers.tsv", sep="\t", dtype=str).set_index("score")
+    shown = table_after("benchmarks/results/crispri_enhancers.tsv", REPOSITORY / "docs/enhancers.md")[1:]
+    assert len(shown) > 5
+    for score, *figures in shown:
+        assert figures == measured.loc[score, ["auprc", "auroc"]].tolist()
 
 
 def test_it_runs(

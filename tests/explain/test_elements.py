@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from enformer_vep.errors import InputError
-from enformer_vep.explain.elements import Element, Reach, WantedPair, plan_pairs, read_wanted_pairs
+from enformer_vep.explain.element_files import read_wanted_pairs
+from enformer_vep.explain.elements import Element, Reach, WantedPair, plan_pairs
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import Gene, GeneIndex
 from enformer_vep.genome.variants import Status
