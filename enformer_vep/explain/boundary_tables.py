@@ -130,14 +130,15 @@ def describe(results: Sequence[Comparison]) -> str:
     heads = [
         other for other in results if other.between is one.between and other.measure == INSULATION and other.is_head
     ]
-    below = sum(other.q < 0.05 for other in heads)
-    turned = sum(other.shift_q < 0.05 for other in heads)
-    return (
+    words = (
         f"insulation of mean attention: {len(one.first)} boundaries, {len(one.second)} windows elsewhere, "
-        f"rank-biserial {one.rank_biserial:+.2f}, P {one.p:.2g} "
-        f"(labels turned: {one.shift_rank_biserial:+.2f}, P {one.shift_p:.2g}); "
-        f"{below} of {len(heads)} heads with Q < 0.05 ({turned} with labels turned)"
+        f"rank-biserial {one.rank_biserial:+.2f}, P {one.p:.2g}; "
+        f"Q < 0.05 in {sum(other.q < 0.05 for other in heads)} of {len(heads)} heads"
     )
+    if math.isnan(one.shift_p):
+        return words
+    found = sum(other.shift_q < 0.05 for other in heads)
+    return f"{words}; labels turned: {one.shift_rank_biserial:+.2f}, P {one.shift_p:.2g}, Q < 0.05 in {found}"
 
 
 def _text(notes: Mapping[str, object], columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:

@@ -1,5 +1,6 @@
 """A whole comparison on a network that attends as planted sites tell it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,7 +137,10 @@ def test_tables_have_every_boundary_and_the_caution(finished):
     ]
     assert len(rows) == 2 * 2 * 7
     assert rows[6][:4] == ["boundary_matched", STRIPE, "mean", "mean"]
-    assert "of 4 heads with Q < 0.05" in describe(results)
+    words = (
+        r"rank-biserial \+1.00, P [\d.e-]+; Q < 0.05 in 1 of 4 heads; labels turned: \+[01].\d\d, P .*, Q < 0.05 in 1$"
+    )
+    assert re.search(words, describe(results))
 
 
 def test_infinite_values_are_compared_and_have_no_change(finished):
@@ -296,6 +300,7 @@ def test_results_without_tiles_have_no_turned_labels(genome, boundaries):
     result = of_mean(compare(plan, readings, settings), Between.PLACES, INSULATION)
     assert result is not None
     assert np.isnan(result.shift_p)
+    assert "turned" not in describe([result])
     assert readings.tiles == []
 
 
