@@ -48,9 +48,9 @@ def compare(
     """
     from enformer_vep.cli.eqtl_options import check_writable, write
     from enformer_vep.compare.table_comparison import COLUMNS, compare_tables
-    from enformer_vep.tables.text_tables import table_text
     from enformer_vep.figures.drawing import figure_format, save_figure
     from enformer_vep.files.summary import write_summary
+    from enformer_vep.tables.text_tables import table_text
 
     check_writable([output], disagreements, figure, summary)
     if figure is not None:
