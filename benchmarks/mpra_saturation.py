@@ -5,7 +5,8 @@
 With --data, every base of the GP1BB promoter (variants/kircher_mpra.GP1BB.hg38.tsv of Kircher et al. 2019) is changed
 in one window (genome/hg38.subset.fa.gz), which takes minutes, and `results/mpra_saturation.tsv` is written: for each
 substitution with 10 or more barcodes the measured effect (log2 fold change) and the predicted one (SADR over the four
-bins in the middle, of the mean of the DNase tracks; `--engine adjoint` for all to first order). What is printed, and drawn, is made from that file alone: Spearman's
+bins in the middle, of the mean of the DNase tracks; `--engine adjoint` for all to
+first order). What is printed, and drawn, is made from that file alone: Spearman's
 correlation, and the share of rotations of the predictions along the promoter that reach it (benchmarks/dependence.py).
 """
 
