@@ -1,5 +1,6 @@
 """Motifs from a MEME file, and where a sequence matches them."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ def _background(lines: Sequence[str], path: Path) -> Floats:
 
 def _motifs(lines: Sequence[str], background: Floats, path: Path) -> Iterator[Motif]:
     starts = [number for number, line in enumerate(lines) if line.split()[:1] == ["MOTIF"]]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(lines)]):
         names = lines[start].split()[1:]
         where = f"{path}, line {start + 1}"
         if not names:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -183,7 +183,7 @@ def saturate_around(
             f"{variant.contig}:{variant.position} {variant.reference}>{variant.alternate} cannot be saturated around: "
             f"{found.alleles[0].status}"
         )
-    return pair
+    return replace(pair, variant=variant)
 
 
 def gather(rows: Iterable[ScoredVariant], layout: Layout) -> Saturations:

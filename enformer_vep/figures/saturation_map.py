@@ -23,6 +23,9 @@ _INCHES = 0.115
 _LOGO, _MAP, _BAND = 1.25, 0.75, 0.17
 """Heights in inches of a logo, of a heat map, and of a row of motifs."""
 
+_LEFT, _RIGHT, _TOP, _BETWEEN_LINES, _NARROWEST = 0.75, 1.2, 0.65, 0.5, 3.0
+"""Inches around the panels."""
+
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -82,29 +85,30 @@ def draw_saturation(stretches: Sequence[MappedStretch], label: str, title: str =
     rows = [_rows_of_bands(one.bands) for one in stretches]
     levels = max([max(some, default=-1) + 1 for some in rows])
     heights = [_LOGO, *([_BAND * levels + 0.08] if levels else []), _MAP]
-    width = min(longest, _LINE) * _INCHES * len(stretches) + 1.6
-    figure = new_figure(max(width, 5.0), lines * (sum(heights) + 0.55) + 0.9)
-    grid = figure.add_gridspec(lines, len(stretches))
+    width = max(min(longest, _LINE) * _INCHES, _NARROWEST)
+    height = sum(heights) + _BETWEEN_LINES
+    size = (len(stretches) * (width + _LEFT) + _RIGHT, lines * height + _TOP)
+    figure = new_figure(*size)
+    # In inches: letters of all lines are alike, however many lines and columns there are.
+    figure.set_layout_engine("none")
     scale, image = _scale(stretches), None
     for column, one in enumerate(stretches):
-        for line in range(lines):
-            inner = grid[line, column].subgridspec(len(heights), 1, height_ratios=heights, hspace=0)
-            panels = [figure.add_subplot(inner[row]) for row in range(len(heights))]
-            begin = line * _LINE
-            end = min(begin + _LINE, len(one.sequence))
-            if begin >= end:
-                for panel in panels:
-                    panel.set_axis_off()
-                continue
-            image = _draw_line(panels, one, rows[column], (begin, end), scale)
+        left = _LEFT + column * (width + _LEFT)
+        for line in range(-(-len(one.sequence) // _LINE)):
+            top, panels = size[1] - _TOP - line * height, []
+            for each in heights:
+                top -= each
+                panels.append(figure.add_axes((left / size[0], top / size[1], width / size[0], each / size[1])))
+            part = (line * _LINE, min((line + 1) * _LINE, len(one.sequence)))
+            image = _draw_line(panels, one, rows[column], part, scale)
             if line == 0:
                 panels[0].set_title(one.title, fontsize="medium")
-            if column == 0:
-                panels[0].set_ylabel("base\nthat is there", fontsize="small")
     if title:
-        figure.suptitle(title, fontsize="medium")
+        figure.suptitle(title, fontsize="medium", y=1 - 0.15 / size[1])
     assert image is not None
-    figure.colorbar(image, ax=figure.axes, label=label, aspect=30, shrink=min(1.0, 4.0 / figure.get_figheight()))
+    bar = min(3.0, height - _BETWEEN_LINES)
+    place = ((size[0] - _RIGHT + 0.2) / size[0], 1 - (_TOP + bar) / size[1], 0.15 / size[0], bar / size[1])
+    figure.colorbar(image, cax=figure.add_axes(place)).set_label(label, fontsize="small")
     return figure
 
 

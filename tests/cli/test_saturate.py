@@ -71,13 +71,15 @@ def test_a_region_and_everything_that_is_made_of_it(
     assert (effects[np.arange(40), own] == 0).all()
     with pybigtools.open(str(tmp_path / "b.SAD_TRACK3.min.bw")) as file:
         others = np.where(np.eye(4, dtype=bool)[own], np.inf, effects[:, :, 1])
-        np.testing.assert_array_equal(np.array(list(file.values("chr1", 4000, 4040)), dtype=np.float32), others.min(1))
+        np.testing.assert_array_equal(
+            np.array(list(file.values("chr1", 4000, 4040, fillna=None)), dtype=np.float32), others.min(1)
+        )
     with pybigtools.open(str(tmp_path / "b.SAD_TRACK0.mean.bw")) as file:
-        mean = np.array(list(file.values("chr1", 4000, 4040)), dtype=np.float32)
+        mean = np.array(list(file.values("chr1", 4000, 4040, fillna=None)), dtype=np.float32)
         np.testing.assert_allclose(mean, -effects[:, :, 0].mean(axis=1), rtol=1e-5, atol=1e-9)
         assert file.chroms()["chr1"] == CONTIGS["chr1"]
     with pybigtools.open(str(tmp_path / "b.SAD_TRACK0.max.bw")) as file:
-        assert max(file.values("chr1", 4000, 4040)) == effects[:, :, 0].max()
+        assert max(file.values("chr1", 4000, 4040, fillna=None)) == effects[:, :, 0].max()
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     matches = table_of((tmp_path / "m.tsv").read_text())
     for match in matches:

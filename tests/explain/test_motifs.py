@@ -25,7 +25,7 @@ T 0.28
 
 """
 SHORT = """MOTIF M1 GATA
-letter-probability matrix: alength= 4 w= 5 nsites= 12 E= 1e-5
+letter-probability matrix: alength= 4 w= 5 nsites= 100 E= 1e-5
  0.05 0.05 0.85 0.05
  0.90 0.02 0.04 0.04
  0.00 0.00 0.00 1.00
@@ -35,7 +35,7 @@ URL https://example.org/M1
 
 """
 LONG = """MOTIF M2
-letter-probability matrix: alength= 4 w= 8 nsites= 40 E= 0
+letter-probability matrix: alength= 4 w= 8 nsites= 100 E= 0
 
  0.1 0.7 0.1 0.1
  0.1 0.7 0.1 0.1
@@ -55,10 +55,11 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_what_biopython_reads(tmp_path: Path) -> None:
-    """Its parser, and its log-odds with the same pseudocount."""
+    """Its parser (which makes whole counts of probabilities), and its log-odds with the same pseudocount."""
     ours = read_meme(written(tmp_path, HEAD + SHORT + LONG))
     theirs = biopython.parse(
-        io.StringIO(HEAD.replace("0.22\nT", "0.22 T") + SHORT.replace("\t", " ") + LONG), "minimal"
+        io.StringIO(HEAD.replace("0.22\nT", "0.22 T") + SHORT.replace("\t", " ") + LONG.replace("\n\n", "\n")),
+        "minimal",
     )
     assert [one.identifier for one in ours] == ["M1", "M2"]
     assert [one.alternative for one in ours] == ["GATA", ""]
@@ -77,20 +78,19 @@ def test_what_biopython_reads(tmp_path: Path) -> None:
 def test_matches_are_biopython_s_of_both_strands(tmp_path: Path) -> None:
     for mine in read_meme(written(tmp_path, HEAD + SHORT + LONG)):
         text = random_sequence(np.random.default_rng(4), 2000)
-        hits = scan(text, [mine], 0.004)
+        hits = scan(text, [mine], 0.05)
         odds = biopython.matrix.PositionSpecificScoringMatrix(
             "ACGT", dict(zip("ACGT", mine.log_odds().T.tolist(), strict=True))
         )
         # Of scores that are not within rounding of the threshold.
         least = min(hit.score for hit in hits)
         found = {
-            (place % len(text), "-" if place < 0 else "+", round(float(score), 3))
+            (place % len(text), "-" if place < 0 else "+"): float(score)
             for place, score in odds.search(text, threshold=least + 0.05)
         }
-        assert found
-        near = {(hit.start, hit.strand, round(hit.score, 3)) for hit in hits if hit.score >= least + 0.05}
-        assert {(place, strand) for place, strand, _ in near} == {(place, strand) for place, strand, _ in found}
-        assert {one[2] for one in near} == pytest.approx({one[2] for one in found}, abs=2e-3) or near == found
+        near = {(hit.start, hit.strand): hit.score for hit in hits if hit.score >= least + 0.05}
+        assert len(near) > 10
+        assert near == pytest.approx(found, abs=1e-4)
 
 
 @pytest.mark.parametrize("text", [SHORT, LONG])
@@ -123,7 +123,7 @@ def test_share_of_random_places_that_match(tmp_path: Path) -> None:
     motif = read_meme(written(tmp_path, HEAD + LONG))[0]
     text = np.random.default_rng(3).choice(np.frombuffer(b"ACGT", np.uint8), 200_000, p=motif.background).tobytes()
     hits = scan(text, [motif], 0.001)
-    assert len(hits) / (2 * (len(text) - 7)) == pytest.approx(0.001, rel=0.15)
+    assert len(hits) / (2 * (len(text) - 7)) == pytest.approx(max(hit.p_value for hit in hits), rel=0.15)
     assert {hit.strand for hit in hits} == {"+", "-"}
 
 
@@ -159,7 +159,7 @@ def test_without_background_and_sites(tmp_path: Path) -> None:
         (HEAD + SHORT.replace("w= 5", "w= 6"), "5 of w= 6 positions"),
         (HEAD + SHORT.replace("0.90", "0.50"), "line 14: .*four probabilities"),
         (HEAD + SHORT.replace("0.90", "1.e.0"), "line 14: .*four probabilities"),
-        (HEAD + SHORT.replace("nsites= 12", "nsites= many"), "no number"),
+        (HEAD + SHORT.replace("nsites= 100", "nsites= many"), "no number"),
         (HEAD + "MOTIF M1\nletter-probability matrix: w= 0\nURL x\n", "matrix is empty"),
     ],
 )
