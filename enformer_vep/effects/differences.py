@@ -79,7 +79,9 @@ def layer_norm_difference(x: Tensor, change: Tensor, weight: Tensor, epsilon: fl
     return moved.div_(new_deviation).sub_(centred.mul_(shrink)).mul_(weight)
 
 
-def softmax_difference(weights: Tensor, change: Tensor, logits: Callable[[Rows], Tensor]) -> Tensor:
+def softmax_difference(
+    weights: Tensor, change: Tensor, logits: Callable[[Rows], Tensor], deferred: list[Tensor] | None = None
+) -> Tensor:
     """Change of a softmax over the last axis when its logits change.
 
     With p the softmax before and E = sum_j p_j expm1(d_j): p'_i - p_i = p_i (expm1(d_i) - E) / (1 + E).
@@ -91,11 +93,18 @@ def softmax_difference(weights: Tensor, change: Tensor, logits: Callable[[Rows],
         weights: p, [..., T]; rows sum to one.
         change: Change of the logits, [..., T].
         logits: Gives the logits before, [n, T], of rows by their indices; called for those that need it.
+        deferred: Takes a bool tensor that says whether any row needs it, instead of looking: a GPU would have to be
+            waited for. Where it is true the result is of no use.
 
     Returns:
         [..., T]; rows sum to zero.
     """
     centred = change - (weights * change).sum(-1, keepdim=True)
+    if deferred is not None:
+        deferred.append((centred > LARGEST_GAIN).any())
+        growth = centred.expm1_()
+        total = (weights * growth).sum(-1, keepdim=True)
+        return growth.sub_(total).mul_(weights).div_(1 + total)
     rows = (centred.amax(-1) > LARGEST_GAIN).nonzero(as_tuple=True)
     # Attention maps are the largest thing there is: as few new ones as possible.
     growth = centred.clamp_(max=LARGEST_GAIN).expm1_() if len(rows[0]) else centred.expm1_()

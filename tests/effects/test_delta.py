@@ -95,6 +95,21 @@ def test_a_few_queries_at_a_time(batch: EffectBatch, step: int, first_bin: int, 
         compare(small_network(5).double(), batch, slice(first_bin, 52), 1e-10)
 
 
+@pytest.mark.parametrize("gain", [LARGEST_GAIN, 1e-6])
+def test_a_gpu_is_asked_once_whether_any_attention_needs_another_form(gain: float) -> None:
+    """And then computes again as a CPU does at once: the same bits, with and without large gains."""
+    batch, network = substitutions(6), small_network(2)
+    with patch.object(differences, "LARGEST_GAIN", gain):
+        expected = DeltaEngine(network, "human", None, slice(0, 52)).predict(batch)
+        with (
+            patch.object(DeltaEngine, "_defers", True),
+            patch.object(DeltaEngine, "_propagate", autospec=True, side_effect=DeltaEngine._propagate) as propagate,
+        ):
+            got = DeltaEngine(network, "human", None, slice(0, 52)).predict(batch)
+    assert propagate.call_count == (1 if gain == LARGEST_GAIN else 2)
+    assert torch.equal(got.delta, expected.delta)
+
+
 def test_each_alternate_by_itself_gives_what_the_batch_gives() -> None:
     batch, network = substitutions(6), small_network(2).double()
     together = DeltaEngine(network, "human", None, slice(0, 52)).predict(batch)

@@ -108,7 +108,12 @@ class _Operands:
 
 
 def attention_change(
-    attention: RelativeAttention, trace: BlockTrace, moved: Tensor, owner: Tensor, products: Products
+    attention: RelativeAttention,
+    trace: BlockTrace,
+    moved: Tensor,
+    owner: Tensor,
+    products: Products,
+    deferred: list[Tensor] | None = None,
 ) -> Tensor:
     """Change of what attention returns.
 
@@ -118,6 +123,7 @@ def attention_change(
         moved: [B, T, C], change of the layer's input.
         owner: int64 [B].
         products: Arithmetic of the change.
+        deferred: See `enformer_vep.effects.differences.softmax_difference`.
 
     Returns:
         [B, Q, C].
@@ -127,7 +133,7 @@ def attention_change(
     portions = portions_of_queries(operands.queries.shape[2], moved.device)
     for rows, maps in zip(portions, trace.maps, strict=True):
         change = _logit_change(operands, rows, trace.kept, products)
-        parts.append(_mixed_change(maps, owner, operands, change, products))
+        parts.append(_mixed_change(maps, owner, operands, change, products, deferred))
     return products.linear(merge_heads(torch.cat(parts, dim=2)), attention.output.weight)
 
 
@@ -161,7 +167,14 @@ def _logit_change(operands: _Operands, rows: slice, kept: slice | None, products
     return change.add_(_relative_logits(relative, change.shape[3]))
 
 
-def _mixed_change(maps: Maps, owner: Tensor, operands: _Operands, logit_change: Tensor, products: Products) -> Tensor:
+def _mixed_change(
+    maps: Maps,
+    owner: Tensor,
+    operands: _Operands,
+    logit_change: Tensor,
+    products: Products,
+    deferred: list[Tensor] | None,
+) -> Tensor:
     """Change of the mixed values of some queries, [B, H, rows, V]."""
     weights = owned(maps.weights, owner)
 
@@ -169,7 +182,7 @@ def _mixed_change(maps: Maps, owner: Tensor, operands: _Operands, logit_change: 
         alternate, head, query = those
         return maps.logits[owner[alternate], head, query]
 
-    weights_change = softmax_difference(weights, logit_change, logits)
+    weights_change = softmax_difference(weights, logit_change, logits, deferred)
     mixed_change = products.matmul(weights_change, operands.values)
     mixed_change += products.matmul_right(weights, operands.value_changes)
     return mixed_change

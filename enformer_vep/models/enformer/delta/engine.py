@@ -32,13 +32,29 @@ class DeltaEngine(TowerEngine[Enformer]):
     def _segments_above(self) -> Sequence[Segment]:
         return self._network.segments_above(self._bins)
 
+    @property
+    def _defers(self) -> bool:
+        """Whether to ask once, at the end, if any attention needed another form: a GPU is not waited for in between."""
+        return self._head.device.type == "cuda"
+
     def _carry(self, tokens: Tensor, change: Tensor, batch: EffectBatch) -> Effect:
+        if not self._defers:
+            return self._propagate(tokens, change, batch)
+        deferred: list[Tensor] = []
+        effect = self._propagate(tokens, change, batch, deferred)
+        if deferred and bool(torch.stack(deferred).any()):
+            return self._propagate(tokens, change, batch)
+        return effect
+
+    def _propagate(
+        self, tokens: Tensor, change: Tensor, batch: EffectBatch, deferred: list[Tensor] | None = None
+    ) -> Effect:
         x, products = tokens, self.products
         blocks, kept = self._network.transformer_blocks, self._network.kept_tokens(self._bins)
         for block in blocks:
             trace = trace_block(block, x, kept if block is blocks[-1] else None)
             parts = [
-                propagate_block(block, trace, change[rows], batch.owner[rows], products)
+                propagate_block(block, trace, change[rows], batch.owner[rows], products, deferred)
                 for rows in self._rows(len(batch))
             ]
             x, change = trace.output, torch.cat(parts)

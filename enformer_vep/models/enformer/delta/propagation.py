@@ -54,7 +54,12 @@ def trace_block(block: TransformerBlock, x: Tensor, kept: slice | None = None) -
 
 
 def propagate_block(
-    block: TransformerBlock, trace: BlockTrace, change: Tensor, owner: Tensor, products: Products
+    block: TransformerBlock,
+    trace: BlockTrace,
+    change: Tensor,
+    owner: Tensor,
+    products: Products,
+    deferred: list[Tensor] | None = None,
 ) -> Tensor:
     """Carry changes through a transformer block.
 
@@ -64,13 +69,14 @@ def propagate_block(
         change: [B, T, C], change of the block's input.
         owner: int64 [B].
         products: Arithmetic of the change.
+        deferred: See `enformer_vep.effects.differences.softmax_difference`.
 
     Returns:
         [B, Q, C], change of the block's output.
     """
     norm, layer = block.attention_norm, block.feed_forward
     moved = layer_norm_difference(owned(trace.x, owner), change, norm.weight, norm.eps)
-    change = _keep(change, trace.kept) + attention_change(block.attention, trace, moved, owner, products)
+    change = _keep(change, trace.kept) + attention_change(block.attention, trace, moved, owner, products, deferred)
     norm = block.feed_forward_norm
     moved = layer_norm_difference(owned(trace.middle, owner), change, norm.weight, norm.eps)
     hidden_change = products.linear(moved, layer.expand.weight)
