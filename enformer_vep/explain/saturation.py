@@ -69,7 +69,8 @@ class Saturation:
         """What the base that is there adds, beside the mean of all four: float32 [P, C]; NaN where it is N."""
         own = self._is_own()
         chosen = np.where(own[:, :, None], self.centred, 0).sum(axis=1)
-        return np.where(np.asarray(own.any(axis=1))[:, None], chosen, np.nan).astype(np.float32)
+        known = np.asarray(own.any(axis=1))
+        return np.where(known[:, None], chosen, np.nan).astype(np.float32)
 
     @property
     def lowest(self) -> Floats:

@@ -1,5 +1,6 @@
 """Saturated stretches as pictures: a logo of the bases that are there, a heat map of all four, motifs between them."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +24,7 @@ _INCHES = 0.115
 _LOGO, _MAP, _BAND = 1.25, 0.75, 0.17
 """Heights in inches of a logo, of a heat map, and of a row of motifs."""
 
-_LEFT, _RIGHT, _TOP, _BETWEEN_LINES, _NARROWEST = 0.75, 1.2, 0.65, 0.5, 3.0
+_LEFT, _RIGHT, _TOP, _BETWEEN_LINES, _NARROWEST = 0.75, 1.5, 0.65, 0.5, 3.0
 """Inches around the panels."""
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -91,7 +92,8 @@ def draw_saturation(stretches: Sequence[MappedStretch], label: str, title: str =
     figure = new_figure(*size)
     # In inches: letters of all lines are alike, however many lines and columns there are.
     figure.set_layout_engine("none")
-    scale, image = _scale(stretches), None
+    scale = _scale(stretches)
+    image: Any = None
     for column, one in enumerate(stretches):
         left = _LEFT + column * (width + _LEFT)
         for line in range(-(-len(one.sequence) // _LINE)):
@@ -108,7 +110,7 @@ def draw_saturation(stretches: Sequence[MappedStretch], label: str, title: str =
     assert image is not None
     bar = min(3.0, height - _BETWEEN_LINES)
     place = ((size[0] - _RIGHT + 0.2) / size[0], 1 - (_TOP + bar) / size[1], 0.15 / size[0], bar / size[1])
-    figure.colorbar(image, cax=figure.add_axes(place)).set_label(label, fontsize="small")
+    figure.colorbar(image, cax=figure.add_axes(place)).set_label(textwrap.fill(label, 30), fontsize="small")
     return figure
 
 

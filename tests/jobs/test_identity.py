@@ -19,6 +19,7 @@ from enformer_vep.settings import (
     Engine,
     GeneSettings,
     Refinement,
+    SaturationSettings,
     Score,
     ScoreRequest,
     ScoreSettings,
@@ -61,13 +62,16 @@ def test_every_setting_is_described() -> None:
         "share_windows": "share-windows",
         "window_grid": "window-grid",
     }
-    by_columns = {"tracks", "groups", "genes"}
+    by_columns, by_own_fields = {"tracks", "groups", "genes"}, {"saturation"}
     assert ScoreSettings(scores=(Score.SADR,), pseudocount=0.1).describe()["pseudocount"] == "0.1"
     of_views = ScoreSettings(reverse_complement=True, spread=True, confident=0.9, shrink=True).describe()
     assert (of_views["spread"], of_views["confident"], of_views["shrink"]) == (True, "0.9", True)
     unless_usual = {"pseudocount", "refinement", "spread", "confident", "shrink"}
     described = {options.get(field.name, field.name) for field in fields(ScoreSettings)} - by_columns - unless_usual
-    assert described == set(OPTIONS + GRID_OPTIONS)
+    assert described - by_own_fields == set(OPTIONS + GRID_OPTIONS)
+    assert set(SaturationSettings().describe()) == {field.name for field in fields(SaturationSettings)}
+    saturated = ScoreSettings(engine=Engine.DELTA, saturation=SaturationSettings(deletions=2, readout="chr1:5-9"))
+    assert saturated.describe() == SETTINGS.describe() | {"deletions": 2, "flank": 50, "readout": "chr1:5-9"}
     gene_options = {"tss_bins": "tss-bins", "centre": "center"}
     assert {gene_options.get(f.name, f.name) for f in fields(GeneSettings)} - {"types"} == set(GENE_OPTIONS)
 
