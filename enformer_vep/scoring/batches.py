@@ -210,8 +210,8 @@ def _piece(one: Checked, piece_size: int) -> int:
 def _prepared(alleles: Sequence[Checked], ends_piece: bool, genome: Genome, scorer: Scorer) -> Batch:
     placed = _placements(alleles, scorer)
     if scorer.settings.engine is Engine.ADJOINT:
-        # On a grid the gradients of a window serve all its alternates, however many: none takes a window's memory.
-        windows = list(order_by_window(placed, len(placed) if scorer.grid else LARGEST_GROUP))
+        # With tokens at hand the gradients of a window serve all its alternates: none takes a window's memory.
+        windows = list(order_by_window(placed, len(placed) if scorer.shares_tokens else LARGEST_GROUP))
         return Batch(alleles, ends_piece, placed, _screening_portions(windows, placed, genome, scorer))
     windows = list(order_by_window(placed))
     portions = []

@@ -143,6 +143,14 @@ class Scorer:
     suited: Suitability | None = None
 
     @property
+    def shares_tokens(self) -> bool:
+        """Whether what the network computes of each base is kept from window to window.
+
+        Where windows lie on a grid, and where all changes of a stretch have one window.
+        """
+        return self.front is not None and (self.grid is not None or self.settings.saturation is not None)
+
+    @property
     def grid(self) -> WindowGrid | None:
         """Where windows may begin; None for anywhere."""
         return grid_of(self.settings, self.geometry)
@@ -280,7 +288,7 @@ class Scorer:
 
     def _batch(self, placed: Sequence[Placed], view: Sequence[Alternates], genome: Genome, shift: int) -> EffectBatch:
         pairs = [pair for alternates in view for pair in alternates.pairs]
-        if self.grid is None or self.front is None:
+        if self.front is None or not self.shares_tokens:
             return make_batch(pairs)
         places = [
             Place(genome.resolve(one.variant.contig) or "", one.window_start(self.geometry.window) + shift)
