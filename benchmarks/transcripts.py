@@ -28,7 +28,7 @@ from enformer_vep.genome.genes import read_genes
 from enformer_vep.genome.placing import Placed, Placer, Readout
 from enformer_vep.genome.variants import Variant
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.scoring.batches import Reference, make_placer
+from enformer_vep.scoring.checking import Reference, make_placer
 from enformer_vep.scoring.scorer import Scorer
 from enformer_vep.settings import Centre, GeneSettings, Score, ScoreSettings
 

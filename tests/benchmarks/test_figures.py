@@ -47,17 +47,20 @@ def assert_shown(shown: str, measured: str) -> None:
 
 
 def test_speed() -> None:
-    shown = table_after("(`results/engines_cpu.tsv`)")[1:]
-    measured = results("engines_cpu.tsv")
-    assert [row[0].split(",")[0].split(" ")[0] for row in shown] == [
-        "enformer-pytorch",
-        "pair",
-        "delta",
-        "delta",
-    ]
-    for ours, theirs in zip(shown, measured, strict=True):
-        for cell, figure in zip(ours[1:], theirs[1:], strict=True):
-            assert_shown(cell.removesuffix(" GB"), figure)
+    shown = table_after("`results/engines_cpu.tsv`")[1:]
+    measured = {row[0]: row for row in results("engines_cpu.tsv")}
+    names = ["pair", "delta", "delta, mixed", "delta x 10", "delta x 10, mixed"]
+    assert [row[0].split(",")[0] for row in shown] == ["pair", "delta", "delta", "delta", "delta"]
+    for (_, speed, memory), name in zip(shown, names, strict=True):
+        assert_shown(speed, measured[name][2])
+        assert_shown(memory.removesuffix(" GB"), measured[name][3])
+
+
+def test_speed_in_a_dense_stretch() -> None:
+    shown = table_after("`benchmarks/results/dense_cpu.tsv`", REPOSITORY / "docs" / "performance.md")[1:]
+    measured = [row[3] for row in results("dense_cpu.tsv")[1:]]
+    for (*_, speed), figure in zip(shown, measured, strict=True):
+        assert_shown(speed, figure)
 
 
 def test_operations() -> None:
