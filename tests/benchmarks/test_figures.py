@@ -63,6 +63,13 @@ def test_speed_in_a_dense_stretch() -> None:
         assert_shown(speed, figure)
 
 
+def test_agreement_of_windows() -> None:
+    shown = table_after("`benchmarks/results/grid_agreement.tsv`", REPOSITORY / "docs" / "scoring.md")[1:]
+    for (_, _, *cells), (_, _, *figures) in zip(shown, results("grid_agreement.tsv"), strict=True):
+        for cell, figure in zip(cells, figures, strict=True):
+            assert_shown(cell, figure)
+
+
 def test_operations() -> None:
     shown, measured = table_after("(`results/operations.tsv`")[1:], results("operations.tsv")
     for ours, theirs in zip(shown, measured, strict=True):
