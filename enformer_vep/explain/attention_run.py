@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,13 +34,13 @@ from enformer_vep.explain.attention_windows import (
 )
 from enformer_vep.files.signals import StopRequest, stop_request
 from enformer_vep.files.summary import write_summary
-from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
+from enformer_vep.files.writing import STANDARD_OUTPUT, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.regions import parse_region, read_regions_file
 from enformer_vep.genome.variants import Status
 from enformer_vep.genome.vcf import read_variants
-from enformer_vep.jobs.shards import Shard, parse_shard
+from enformer_vep.jobs.shards import Shard, take_shard
 from enformer_vep.jobs.unit_tables import Progress, UnitTable
 from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.scoring.threads import threads_of_each, use_threads
@@ -93,11 +92,8 @@ def _resolve_shard(request: AttentionRequest) -> tuple[AttentionRequest, Shard |
         return request, None
     if request.outputs.are_any or not request.table:
         raise UsageError("--shard is for the table alone: leave out --npz, --cool, --bigwig and --figure")
-    shard = parse_shard(request.shard, os.environ)
-    destination = request.output.destination.replace("{shard}", str(shard.number))
-    if is_stream(destination):
-        raise UsageError("--shard needs -o FILE")
-    return replace(request, shard=str(shard), output=replace(request.output, destination=destination)), shard
+    shard, output = take_shard(request.shard, request.output)
+    return replace(request, shard=str(shard), output=output), shard
 
 
 def _check_request(request: AttentionRequest) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,12 +17,12 @@ from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
 from enformer_vep.explain.pair_table import PairWriter, choose_table_format
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.summary import write_summary
-from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
+from enformer_vep.files.writing import STANDARD_OUTPUT, require_writable
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.variants import Status
 from enformer_vep.jobs.identity import fingerprint
-from enformer_vep.jobs.shards import Shard, parse_shard
+from enformer_vep.jobs.shards import Shard, take_shard
 from enformer_vep.jobs.unit_tables import Progress, UnitTable
 from enformer_vep.scoring.assembly import open_model
 from enformer_vep.scoring.threads import threads_of_each, use_threads
@@ -84,11 +83,8 @@ def _resolve_shard(request: EnhancerRequest) -> tuple[EnhancerRequest, Shard | N
     choose_table_format(request.output.destination, request.output.format)
     if request.shard is None:
         return request, None
-    shard = parse_shard(request.shard, os.environ)
-    destination = request.output.destination.replace("{shard}", str(shard.number))
-    if is_stream(destination):
-        raise UsageError("--shard needs -o FILE")
-    return replace(request, shard=str(shard), output=replace(request.output, destination=destination)), shard
+    shard, output = take_shard(request.shard, request.output)
+    return replace(request, shard=str(shard), output=output), shard
 
 
 def _check_destinations(request: EnhancerRequest) -> None:

@@ -1,10 +1,13 @@
 """Contiguous blocks of the input, one for each task of an array job."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from enformer_vep.errors import UsageError
+from enformer_vep.files.writing import is_stream
+from enformer_vep.settings import OutputSettings
 
 # Scheduler, the variable with the task's number, and those with the first task's number, the number of tasks
 # and the step between numbers, where the scheduler tells. PBS_ARRAY_INDEX is PBS Pro's, PBS_ARRAYID Torque's.
@@ -52,6 +55,15 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     if not 1 <= shard.number <= shard.count:
         raise UsageError(f"--shard {text}: there is no shard {shard}; numbers go from 1 to the count")
     return shard
+
+
+def take_shard(text: str, output: OutputSettings) -> tuple[Shard, OutputSettings]:
+    """What `--shard` asks for, and the output with the shard's number in its name; UsageError without a file."""
+    shard = parse_shard(text, os.environ)
+    destination = output.destination.replace("{shard}", str(shard.number))
+    if is_stream(destination):
+        raise UsageError("--shard needs -o FILE")
+    return shard, replace(output, destination=destination)
 
 
 def _from_environment(count: int | None, environment: Mapping[str, str]) -> Shard:
