@@ -63,6 +63,12 @@ def test_speed_in_a_dense_stretch() -> None:
         assert_shown(speed, figure)
 
 
+def test_speed_of_basenji2() -> None:
+    shown = table_after("`benchmarks/results/basenji2.tsv`", REPOSITORY / "docs" / "models.md")[1:]
+    for (_, speed), row in zip(shown, results("basenji2.tsv"), strict=True):
+        assert_shown(speed, row[2])
+
+
 def test_agreement_of_windows() -> None:
     shown = table_after("`benchmarks/results/grid_agreement.tsv`", REPOSITORY / "docs" / "scoring.md")[1:]
     for (_, _, *cells), (_, _, *figures) in zip(shown, results("grid_agreement.tsv"), strict=True):
