@@ -30,7 +30,7 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> ev.Genome:
 
 def scorer_of(model: Path, engine: Engine, scores: tuple[Score, ...] = (Score.SAD, Score.REF)) -> Scorer:
     settings = ScoreSettings(
-        scores, tracks="0,3", engine=engine, precision=Precision.FLOAT64, reverse_complement=True, shifts=(-43, 0),
+        scores, tracks="0,3", engine=engine, precision=Precision.FLOAT64, reverse_complement=True, shifts=(-43,),
         refinement=Refinement(share=0.1, sample=0.1), saturation=SaturationSettings(deletions=1),
     )  # fmt: skip
     return ev.open_scorer(str(model), settings, ev.ComputeSettings(device="cpu"))
