@@ -5,7 +5,7 @@
 
 Measures, with the full-size model (random weights: speed does not depend on their values) and all human tracks:
 the rate of plain matrix products by precision; centred substitutions per second by engine and precision;
-enformer-pytorch beside them (two passes; float32, half, compiled); 64 alternates in one window; the saturation of
+enformer-pytorch beside them (two passes; float32, TF32, half, compiled); 64 alternates in one window; the saturation of
 1 kb (3,000 alternates); operations per second as a share of the measured products; milliseconds per stage (CUDA
 events); peak memory. Reading, checking and windowing are not in it: see
 host.py. Windows on a grid, sharing and screening: dense.py --device cuda. All of it in one go: on_gpu.sh.
@@ -182,7 +182,7 @@ def peers(bench: Bench) -> Iterator[str]:
     heads = dict(bench.network.config.output_tracks)
     model = Peer(PeerConfig(output_heads=heads, **{"use_tf_gamma": True, **shape})).eval().to(bench.device)
     batch = substitutions(bench, 1, 1)
-    settings = [("float32", None, False), ("bf16", torch.bfloat16, False)]
+    settings = [("float32", None, False), ("tf32", None, False), ("bf16", torch.bfloat16, False)]
     if not bench.tiny:
         settings += [
             ("fp16", torch.float16, False),
@@ -190,6 +190,8 @@ def peers(bench: Bench) -> Iterator[str]:
             ("fp16, compiled", torch.float16, True),
         ]
     for name, half, compiled in settings:
+        # By default torch rounds to TF32 in convolutions alone: neither the one nor the other.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
         network = torch.compile(model) if compiled else model
         run = functools.partial(two_passes, network, batch.to(bench.device), half)
         yield row(f"enformer-pytorch {name}", 1 / bench.seconds(run), float("nan"), bench.peak_memory())

@@ -37,8 +37,20 @@ class MemoryGuard:
         return self._in_parts(self._engine.predict_windows, codes, _halves, _joined)
 
     def linearise(self, batch: EffectBatch, objectives: Sequence[Objective]) -> list[Linearised]:
-        """As the engine, which has to be one that can; it takes a window at a time as it is."""
-        return cast(LinearEngine, self._engine).linearise(batch, objectives)
+        """As the engine, which has to be one that can; it takes a window at a time as it is.
+
+        Raises:
+            EnformerVepError: When the gradients of a window do not fit.
+        """
+        try:
+            return cast(LinearEngine, self._engine).linearise(batch, objectives)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise EnformerVepError(
+                "the gradients of one window do not fit into memory: name fewer tracks with --tracks, average them "
+                "with --groups, use a smaller --window, or --device cpu instead of a GPU"
+            ) from None
 
     def _in_parts(
         self,

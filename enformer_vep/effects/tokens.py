@@ -18,6 +18,9 @@ on tokens outside the window when a single one is wanted."""
 WINDOWS_KEPT = 2
 """Enough for windows around the transcription starts of every gene that has a variant in its window."""
 
+TRACKS_KEPT = 48
+"""Enough for four phases with three shifts on both strands in two precisions; 0.5 to 1 GB of a full-size Enformer."""
+
 Convolve = Callable[[Tensor], Tensor]
 """From base codes, uint8 [n, P] on the CPU, to tokens [n, P / width, C] on the device; padded with zeros."""
 
@@ -40,7 +43,8 @@ class TokenBuffer:
 
     Tokens come in chunks at fixed places of the contig, always convolved alone and with the same margins: their bytes
     depend neither on which window asked first nor on what else is kept. Memory is flat: of each strand and phase the
-    chunks that were used last are kept, enough for `WINDOWS_KEPT` windows.
+    chunks that were used last are kept, enough for `WINDOWS_KEPT` windows; and of strands and phases the `TRACKS_KEPT`
+    that were used last, since windows off a grid (saturated stretches) may have any phase.
 
     Args:
         front: The part of the network that yields tokens.
@@ -50,7 +54,7 @@ class TokenBuffer:
     def __init__(self, front: Front, window: int) -> None:
         self._front, self._tokens, self._chunk = front, window // front.width, chunk_tokens(front, window)
         self._capacity = WINDOWS_KEPT * (self._tokens // self._chunk + 2)
-        self._tracks: dict[_Track, OrderedDict[_Chunk, Tensor]] = {}
+        self._tracks: OrderedDict[_Track, OrderedDict[_Chunk, Tensor]] = OrderedDict()
 
     def cut(self, sites: Sites, kind: Hashable, convolve: Convolve) -> Tensor:
         """Give the tokens of reference windows.
@@ -81,7 +85,7 @@ class TokenBuffer:
         width, size = self._front.width, self._chunk
         first, phase = divmod(place.start, width)
         last = first + self._tokens
-        track = self._tracks.setdefault((kind, place.is_reverse, phase), OrderedDict())
+        track = self._track(kind, place.is_reverse, phase)
         parts = []
         for number in range(first // size, (last - 1) // size + 1):
             chunk = track.pop((place.contig, number), None)
@@ -95,6 +99,17 @@ class TokenBuffer:
         while len(track) > self._capacity:
             track.popitem(last=False)
         return torch.cat(parts)
+
+    def _track(self, kind: Hashable, is_reverse: bool, phase: int) -> OrderedDict[_Chunk, Tensor]:
+        """The chunks of one kind, strand and phase."""
+        name = (kind, is_reverse, phase)
+        track = self._tracks.pop(name, None)
+        if track is None:
+            track = OrderedDict()
+        self._tracks[name] = track
+        while len(self._tracks) > TRACKS_KEPT:
+            self._tracks.popitem(last=False)
+        return track
 
     def _compute(self, codes: Codes, convolve: Convolve) -> Tensor:
         edge = self._front.edge

@@ -17,7 +17,7 @@ from enformer_vep.genome.variants import Variant
 from enformer_vep.scoring.batches import score_variants
 from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.scorer import Scorer
-from enformer_vep.settings import Score
+from enformer_vep.settings import SaturationSettings, Score
 from enformer_vep.tables.row import Layout, ScoredVariant
 
 BASES = "ACGT"
@@ -150,7 +150,8 @@ def saturate(
         readout: Sum scores over the bins that overlap this region instead.
 
     Raises:
-        EnformerVepError: The region is not on the genome or too long, or the readout is not predicted.
+        EnformerVepError: The region is not on the genome or too long, the readout is not predicted, or the scorer's
+            settings say where windows lie.
     """
     return _saturated(stretches_of([_region(region)], genome), genome, scorer, deletions, readout).stretches[0]
 
@@ -251,6 +252,8 @@ def _saturated(
     target = None if readout is None else _region(readout)
     if target is not None and scorer.settings.centre_bins is not None:
         raise UsageError("readout and the scorer's centre_bins exclude each other: both say which bins are summed over")
+    # As for the command: refuses settings that would place windows elsewhere, and has tokens shared.
+    scorer = replace(scorer, settings=replace(scorer.settings, saturation=SaturationSettings(deletions)))
     stretches = Stretches(tuple(parts), deletions, target)
     reference = Reference(with_backgrounds(genome, parts), stretches=stretches)
     stretches.check(scorer.geometry, reference.genome, scorer.shifts)

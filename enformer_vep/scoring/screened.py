@@ -111,6 +111,10 @@ def _compare(
 
 
 def screened_alone(placed: Sequence[Placed], window: Sequence[int]) -> list[list[int]]:
-    """Part the placements of a window into those that can be screened and the others; none is empty."""
-    parts = [[index for index in window if is_screenable(placed[index]) is kind] for kind in (True, False)]
-    return [part for part in parts if part]
+    """Part the placements of a window into those that can be screened and the others; none is empty.
+
+    The others are scored exactly, at most `LARGEST_GROUP` at once; a screen bounds its memory itself.
+    """
+    screenable, others = ([index for index in window if is_screenable(placed[index]) is kind] for kind in (True, False))
+    exact = [others[first : first + LARGEST_GROUP] for first in range(0, len(others), LARGEST_GROUP)]
+    return [screenable, *exact] if screenable else exact

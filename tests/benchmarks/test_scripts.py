@@ -34,6 +34,7 @@ def test_gpu_runs_every_path_without_one(
     assert table["delta mixed, centred"]
     assert any(name.startswith("saturation of 12 alternates") for name in table)
     assert any(name.startswith("enformer-pytorch") for name in table)
+    assert ("enformer-pytorch float32" in table) is ("enformer-pytorch tf32" in table)
     assert len([name for name in table if name.startswith("convolution stage")]) == 7
     assert all(np.isfinite(row).all() and min(row, default=1) > 0 for row in table.values())
     assert "nan" not in capsys.readouterr().out

@@ -9,8 +9,11 @@ from torch import Tensor
 from enformer_vep.effects.effect import EffectBatch
 from enformer_vep.effects.linear import Objective
 from enformer_vep.effects.predictor import Predictor
+from enformer_vep.models.enformer.delta import engine
+from enformer_vep.models.enformer.delta.attention_change import BlockTrace
 from enformer_vep.models.enformer.delta.engine import AdjointEngine, DeltaEngine
-from enformer_vep.models.enformer.network import Enformer
+from enformer_vep.models.enformer.delta.pullback import pull_block
+from enformer_vep.models.enformer.network import Enformer, TransformerBlock
 from tests.effects.test_delta import small_network, substitutions
 
 BINS = slice(7, 40)
@@ -23,15 +26,15 @@ def sums(prediction: Tensor) -> Tensor:
 
 def scaled(kind: type[DeltaEngine], network: Enformer, size: float, bins: slice = BINS) -> DeltaEngine:
     """An engine in which alternates change the tokens by so much of what they do."""
-    engine = kind(network, "human", None, bins)
-    convolve: Callable[[EffectBatch], tuple[Tensor, Tensor]] = engine._convolve
+    made = kind(network, "human", None, bins)
+    convolve: Callable[[EffectBatch], tuple[Tensor, Tensor]] = made._convolve
 
     def shrunk(batch: EffectBatch) -> tuple[Tensor, Tensor]:
         tokens, change = convolve(batch)
         return tokens, change * size
 
-    engine._convolve = shrunk  # type: ignore[method-assign]
-    return engine
+    made._convolve = shrunk  # type: ignore[method-assign]
+    return made
 
 
 def delta_sums(engine: DeltaEngine, batch: EffectBatch) -> Tensor:
@@ -90,3 +93,17 @@ def test_views_are_averaged_as_effects_are_window_by_window() -> None:
     torch.testing.assert_close(second.changes, 2 * expected[2:, 1:], rtol=1e-7, atol=1e-12)
     torch.testing.assert_close(first.values, sums(ahead.reference[0]))
     torch.testing.assert_close(second.values, 2 * sums(ahead.reference[2])[1:])
+
+
+def test_of_attention_only_the_maps_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all blocks at the same time: with their logits they would take twice the memory."""
+    pulled = list[int]()
+
+    def pull(block: TransformerBlock, trace: BlockTrace, gradients: Tensor) -> Tensor:
+        assert all(maps.logits is None for maps in trace.maps)
+        pulled.append(len(trace.maps))
+        return pull_block(block, trace, gradients)
+
+    monkeypatch.setattr(engine, "pull_block", pull)
+    AdjointEngine(small_network(3), "human", None, BINS).linearise(substitutions(2), [sums])
+    assert pulled == [1] * 4

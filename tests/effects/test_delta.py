@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from enformer_vep.effects import chunks, differences
 from enformer_vep.effects.differences import LARGEST_GAIN
 from enformer_vep.effects.edits import affected_tokens, find_edits
-from enformer_vep.effects.effect import Effect, EffectBatch
+from enformer_vep.effects.effect import Effect, EffectBatch, Portions
 from enformer_vep.effects.network import one_hot
 from enformer_vep.effects.pair import PairEngine
+from enformer_vep.effects.products import Products
 from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.delta import attention_change, reference
 from enformer_vep.models.enformer.delta.engine import DeltaEngine
@@ -145,6 +146,28 @@ def test_precisions_keep_small_effects(precision: Precision, tolerance: float) -
     got = sad(DeltaEngine(network, "human", None, slice(0, 52), precision).predict(batch))
     expected = sad(PairEngine(network.double(), "human", None, slice(0, 52)).predict(batch))
     assert ((got - expected).norm() / expected.norm()).item() < tolerance
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("precision", [Precision.MIXED, Precision.FLOAT16, Precision.BFLOAT16, Precision.TF32])
+def test_as_on_a_gpu_with_several_windows(layers: int, precision: Precision) -> None:
+    """Types of a GPU, all queries at once, portions of several windows, an odd number of bins and alternates."""
+    network, one = small_network(5, layers), substitutions(5)
+    reference = torch.cat([one.reference, one.reference.flip(1), one.reference.roll(300, 1)])
+    alternate = torch.cat([one.alternate[:2], one.alternate[2:3].flip(1), one.alternate[3:].roll(300, 1)])
+    batch = EffectBatch(reference, alternate, torch.tensor([0, 0, 1, 2, 2]))
+    bins, tolerance = slice(3, 50), 2e-1 if precision is Precision.BFLOAT16 else 3e-2
+    for strand in (batch, batch.reverse_complement()):
+        with (
+            patch.object(DeltaEngine, "_defers", True),
+            patch.object(DeltaEngine, "products", Products.of(precision, torch.device("cuda"))),
+            patch.object(attention_change, "QUERIES_AT_ONCE", 1000),
+        ):
+            got = DeltaEngine(network, "human", None, bins, precision, Portions(2, 3)).predict(strand)
+        expected = PairEngine(small_network(5, layers).double(), "human", None, bins).predict(strand)
+        assert got.delta.shape == expected.delta.shape == (5, 47, 3)
+        for found, true in zip(got.delta, expected.delta, strict=True):
+            assert (found - true).norm() <= tolerance * true.norm()
 
 
 def test_edits_by_hand() -> None:

@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ import torch
 from enformer_vep.effects.devices import automatic_batch_size, resolve_device
 from enformer_vep.effects.effect import Effect, EffectBatch
 from enformer_vep.effects.guards import MemoryGuard
+from enformer_vep.effects.linear import Linearised, Objective
 from enformer_vep.effects.network import Footprint
 from enformer_vep.errors import EnformerVepError, UsageError
 from tests.toys import CountingEngine
@@ -63,6 +65,15 @@ def test_memory_of_a_cpu_is_told_from_other_errors(words: str, expected: type[Ex
 
     with pytest.raises(expected):
         MemoryGuard(FailingEngine()).predict(random_batch(3))
+
+
+def test_gradients_that_do_not_fit_are_an_error_with_a_remedy() -> None:
+    class Linear(CountingEngine):
+        def linearise(self, batch: EffectBatch, objectives: Sequence[Objective]) -> list[Linearised]:
+            raise torch.OutOfMemoryError("toy")
+
+    with pytest.raises(EnformerVepError, match="--tracks"):
+        MemoryGuard(Linear()).linearise(random_batch(1), [torch.sum])
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", "mps", "cpu:x"])

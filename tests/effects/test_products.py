@@ -66,3 +66,28 @@ def test_float16_on_a_cpu_is_the_product_that_torch_has_for_it() -> None:
 def test_mixed_takes_the_better_type_where_both_are_fast() -> None:
     operands = {name: Products.of(Precision.MIXED, torch.device(name)).operand for name in ("cpu", "cuda")}
     assert operands == {"cpu": torch.bfloat16, "cuda": torch.float16}
+
+
+@pytest.mark.parametrize("operand", [None, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e9])
+def test_a_change_may_stand_on_the_right(operand: torch.dtype | None, size: float) -> None:
+    """Columns of unlike sizes keep their digits; operands that were converted before are as good."""
+    generator = torch.Generator().manual_seed(12)
+    change = torch.randn(2, 3, 17, 5, generator=generator) * torch.tensor([1.0, 1e-3, 1e-7, 0.0, 1.0]) * size
+    other = torch.rand(2, 3, 9, 17, generator=generator)
+    products, expected = Products(operand), other.double() @ change.double()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=operand is not None):
+        plain = products.matmul_right(other, change)
+        prepared = products.matmul_right(products.right(other), products.left(change))
+    assert plain.dtype == torch.float32
+    assert torch.equal(plain, prepared)
+    error = (plain - expected).norm(dim=-2) / expected.norm(dim=-2).clamp(min=1e-300)
+    assert error.max() < {None: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}[operand]
+    assert (plain[..., 3] == 0).all()
+
+
+def test_float64_stays_float64() -> None:
+    change, other = torch.rand(2, 4, 6, dtype=torch.float64), torch.rand(2, 6, 3, dtype=torch.float64)
+    products = Products.of(Precision.FLOAT64, torch.device("cuda"))
+    assert products.matmul(products.left(change), products.right(other)).dtype == torch.float64
+    assert torch.equal(products.matmul_right(change, other), change @ other)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enformer_vep.effects import adjoint, tower
+from enformer_vep.effects import adjoint, tokens, tower
 from enformer_vep.effects.effect import Effect, EffectBatch, Portions, make_batch
 from enformer_vep.effects.network import Front, one_hot
 from enformer_vep.effects.pair import PairEngine
@@ -205,14 +205,37 @@ def test_every_base_is_convolved_once_as_windows_go_by() -> None:
 def test_a_window_that_comes_back_late_is_computed_again() -> None:
     network, contig = network_of(5), Contig(3, 20_000)
     buffer, counted = TokenBuffer(network.front, WINDOW), Convolving(network)
-    tokens = []
+    cuts = []
     for start in (0, 8000, 16_000, 0):
         sites = contig.batch(network, [(start, start + 250, 1, [0])]).sites
         assert sites is not None
         before = counted.bases
-        tokens.append(buffer.cut(sites, 0, counted))
+        cuts.append(buffer.cut(sites, 0, counted))
         assert counted.bases - before > WINDOW
-    assert torch.equal(tokens[0], tokens[3])
+    assert torch.equal(cuts[0], cuts[3])
+
+
+def test_windows_of_any_phase_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of saturated stretches lie on no grid; those asked for last are kept."""
+    monkeypatch.setattr(tokens, "TRACKS_KEPT", 4)
+    network, contig = network_of(5), Contig(3, 2000)
+    buffer, counted = TokenBuffer(network.front, WINDOW), Convolving(network)
+
+    def cut(start: int) -> int:
+        sites, before = contig.batch(network, [(start, start + 250, 1, [0])]).sites, counted.bases
+        assert sites is not None
+        for one in (sites, sites.reverse_complement()):
+            buffer.cut(one, 0, counted)
+        return counted.bases - before
+
+    first = cut(600)
+    ends = cut(600)
+    assert ends < first - 2 * WINDOW
+    for start in range(601, 600 + WIDTH):
+        assert cut(start) > ends
+        assert len(buffer._tracks) <= 4
+    assert cut(start) == cut(start - 1) == ends
+    assert cut(600) == first
 
 
 def test_kinds_and_strands_are_kept_apart() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from enformer_vep.genome.regions import Region
 from enformer_vep.genome.stretches import Stretch, Stretches
 from enformer_vep.models.checkpoints import load_model
 from enformer_vep.models.enformer import attention
+from enformer_vep.models.enformer.delta.engine import AdjointEngine
 from enformer_vep.scoring.batches import score_variants
 from enformer_vep.scoring.checking import Reference
 from enformer_vep.scoring.scorer import Scorer
@@ -265,3 +267,26 @@ def test_windows_are_shared(genome: ev.Genome) -> None:
     scorer = toy_scorer(engine, Geometry(64, 0, 4, 16), ScoreSettings((Score.SAD,)), 1)
     saturate("chr1:3001-3030", genome, scorer)
     assert engine.sizes == [64, 26]
+
+
+@pytest.mark.parametrize("more", [{"share_windows": 1000}, {"window_grid": True}])
+def test_settings_that_place_windows_are_refused(
+    genome: ev.Genome, small_model: Path, more: dict[str, int | bool]
+) -> None:
+    """They would have their way: windows elsewhere, and a readout that nobody reads."""
+    scorer = ev.open_scorer(str(small_model), ScoreSettings((Score.SAD,), tracks="0", **more), CPU)
+    with pytest.raises(UsageError, match="--share-windows"):
+        saturate("chr1:3001-3001", genome, scorer, readout="chr1:3001-3100")
+
+
+def test_one_gradient_serves_a_piece(genome: ev.Genome, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ScoreSettings((Score.SAD,), tracks="0", engine=Engine.ADJOINT, refinement=Refinement(share=0, sample=0))
+    scorer, gradients, counted = ev.open_scorer(str(small_model), settings, CPU), AdjointEngine._gradients, list[int]()
+
+    def count(*given: Any) -> Any:
+        counted.append(1)
+        return gradients(*given)
+
+    monkeypatch.setattr(AdjointEngine, "_gradients", count)
+    saturate("chr1:3001-3030", genome, scorer)
+    assert len(counted) == 1

@@ -79,7 +79,7 @@ class AdjointEngine(Linearising[Enformer], DeltaEngine):
         traces, kept = list[BlockTrace](), self._network.kept_tokens(self._bins)
         blocks, x = self._network.transformer_blocks, tokens
         for block in blocks:
-            traces.append(trace_block(block, x, kept if block is blocks[-1] else None))
+            traces.append(trace_block(block, x, kept if block is blocks[-1] else None).for_gradients())
             x = traces[-1].output
         if not blocks:
             return super()._gradients(tokens, objective)
