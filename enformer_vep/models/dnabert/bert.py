@@ -41,7 +41,7 @@ _WHOLE = (
     "type_vocab_size",
     "pad_token_id",
 )
-_OTHER = {"hidden_act": str, "layer_norm_eps": float, "tie_word_embeddings": bool}
+_OTHER: Mapping[str, type] = {"hidden_act": str, "layer_norm_eps": float, "tie_word_embeddings": bool}
 # Of other heads that a checkpoint may have, and constants that old versions of transformers stored.
 _UNUSED = ("bert.pooler.", "cls.seq_relationship.", "bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 _OUTPUT = "cls.predictions.decoder."
@@ -141,7 +141,7 @@ def read_shape(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {name} is {shape.get(name)!r}, not a whole number: copy the file again")
     others = {name: values[name] for name in _OTHER if name in values}
     for name, value in others.items():
-        if type(value) is not _OTHER[name] or (name == "layer_norm_eps" and value <= 0):
+        if type(value) is not _OTHER[name] or (isinstance(value, float) and value <= 0):
             raise ModelError(f"{path}: {name} cannot be {value!r}: use the file that came with the weights")
     return shape | others
 
