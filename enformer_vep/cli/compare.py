@@ -52,7 +52,7 @@ def compare(
     from enformer_vep.files.summary import write_summary
     from enformer_vep.tables.text_tables import table_text
 
-    check_writable([output], disagreements, figure, summary)
+    check_writable([output], disagreements, figure, summary, inputs=(table_a, table_b, track_map))
     if figure is not None:
         figure_format(figure)
     found = compare_tables(table_a, table_b, columns, track_map, top)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from enformer_vep.cli.options import FILE
+from enformer_vep.cli.options import FILE, model_to_write
 
 DTYPES = ("float32", "float16", "bfloat16")
 
 
 @click.command()
 @click.argument("source")
-@click.argument("output", type=FILE)
+@click.argument("output", type=FILE, callback=model_to_write)
 @click.option(
     "--dtype",
     type=click.Choice(DTYPES),
@@ -52,9 +52,11 @@ def convert(
     """
     import torch
 
+    from enformer_vep.files.writing import require_apart
     from enformer_vep.models.checkpoints import load_model, save_model
     from enformer_vep.scoring.track_tables import track_table
 
+    require_apart([str(output)], [source, *(path for path in (targets_human, targets_mouse) if path)])
     organisms = (organism,) if organism in {"human", "mouse"} else None
     model = load_model(source, organisms, window, target_length=target_length, activation=activation)
     tables = {"human": targets_human, "mouse": targets_mouse}

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from enformer_vep.cli.eqtl_options import check_writable, write
+from enformer_vep.cli.eqtl_options import check_writable, input_files, write
 from enformer_vep.cli.options import FILE
 from enformer_vep.cli.words import read_by, read_names
 from enformer_vep.errors import UsageError
@@ -70,7 +70,7 @@ def abc(elements: Path, output: str, **options: Any) -> None:
     enformer-vep enhancers abc peaks.bed --genes gencode.gtf.gz --accessibility dnase.bam --h3k27ac h3k27ac.bw \\
         --quantiles EnhancersQNormRef.K562.txt -o abc.tsv.gz
     """
-    check_writable([output])
+    check_writable([output], inputs=(elements, *input_files(options)))
     from enformer_vep.explain.abc_table import AbcCounts, AbcModel, abc_lines
     from enformer_vep.explain.candidate_elements import promoters_of, read_candidates, read_target_genes
     from enformer_vep.explain.contact_map import read_contact_map

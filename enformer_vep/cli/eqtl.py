@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from enformer_vep.cli.eqtl_negatives import negatives
-from enformer_vep.cli.eqtl_options import check_writable, label_options, label_settings, write
+from enformer_vep.cli.eqtl_options import check_writable, input_files, label_options, label_settings, write
 from enformer_vep.cli.options import FILE
 from enformer_vep.cli.progress import progress_bar
 from enformer_vep.errors import InputError
@@ -90,7 +90,8 @@ def evaluate(
     enformer-vep eqtl evaluate scores.tsv.gz --labels finemapped.tsv --figure auroc.png > metrics.tsv
     enformer-vep eqtl evaluate scores.tsv.gz --positives causal.vcf --negatives matched.vcf
     """
-    check_writable([output], figure, fold_table, direction_table, options["accounting"])
+    accounting = options["accounting"]
+    check_writable([output], figure, fold_table, direction_table, accounting, inputs=input_files(options))
     from enformer_vep.eqtl import evaluation, report
     from enformer_vep.tracks.table import TrackTable
 
@@ -121,7 +122,7 @@ def fit(output: str, provenance: Path | None, **options: Any) -> None:
     \b
     enformer-vep eqtl fit scores.tsv.gz --labels finemapped.tsv -o eqtl.safetensors
     """
-    check_writable([output], options["accounting"])
+    check_writable([output], options["accounting"], inputs=(*input_files(options), provenance))
     from enformer_vep.eqtl import fitting
     from enformer_vep.eqtl.model_file import to_bytes
 
@@ -150,7 +151,7 @@ def predict(classifiers: Path, scores: tuple[Path, ...], output: str) -> None:
     \b
     enformer-vep eqtl predict eqtl.safetensors scores.tsv.gz > causal.tsv
     """
-    check_writable([output])
+    check_writable([output], inputs=(classifiers, *scores))
     from enformer_vep.eqtl.model_file import read_models
     from enformer_vep.eqtl.prediction import check_fit, predict_lines
     from enformer_vep.eqtl.score_tables import open_tables

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from enformer_vep.cli.eqtl_options import check_writable, label_settings, table_options, write
+from enformer_vep.cli.eqtl_options import check_writable, input_files, label_settings, table_options, write
 from enformer_vep.cli.options import FILE
 from enformer_vep.cli.progress import progress_bar
 from enformer_vep.cli.words import read_by, read_names
@@ -72,7 +72,7 @@ def negatives(output: str, sites: Path | None, balance: Path | None, accounting:
     enformer-vep score sites.vcf.gz -f hg38.fa -o scores.tsv.gz
     enformer-vep eqtl evaluate scores.tsv.gz --labels labels.tsv > metrics.tsv
     """
-    check_writable([output], sites, balance, accounting)
+    check_writable([output], sites, balance, accounting, inputs=input_files(options))
     from enformer_vep.eqtl import negative_tables
     from enformer_vep.eqtl.negative_settings import GeneRule, NegativeSettings
     from enformer_vep.eqtl.negatives import NegativeInputs, choose_negatives

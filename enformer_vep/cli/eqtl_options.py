@@ -1,6 +1,6 @@
 """What the commands of `enformer-vep eqtl` have in common: options of label tables, and writing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +73,21 @@ def label_settings(options: dict[str, Any]) -> "LabelSettings":
     return LabelSettings(options["positive_pip"], options["negative_pip"], options["tissue"], columns)
 
 
-def check_writable(destinations: list[str], *files: Path | None) -> None:
-    """Raises before anything is computed where a result could not be written."""
-    from enformer_vep.files.writing import require_writable
+def check_writable(destinations: list[str], *files: Path | None, inputs: Iterable[str | Path | None]) -> None:
+    """Raises before anything is computed where a result could not be written, or would be over one of `inputs`."""
+    from enformer_vep.files.writing import require_apart, require_writable
 
-    for destination in (*destinations, *(str(file) for file in files if file is not None)):
-        require_writable(destination)
+    names = [*destinations, *(str(file) for file in files if file is not None)]
+    require_apart(names, [name for name in inputs if name is not None])
+    for name in names:
+        require_writable(name)
+
+
+def input_files(options: Mapping[str, object]) -> Iterator[Path]:
+    """The paths among the values of options, but for that of --accounting, which is written."""
+    for name, value in options.items():
+        values = value if isinstance(value, tuple) else (value,)
+        yield from (one for one in values if isinstance(one, Path) and name != "accounting")
 
 
 def write(pieces: Iterable[str | bytes], destination: str) -> None:

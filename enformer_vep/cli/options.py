@@ -47,6 +47,13 @@ SCORES_HELP = "Comma-separated, or all. Default: SAD; SADR, the log2 fold change
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def model_to_write(_: click.Context, __: click.Parameter, path: Path) -> Path:
+    """Refuses names under which the program would not find its own model again."""
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path}: models are written as .safetensors: end the name with that")
+    return path
+
+
 def together(*options: Decorator) -> Decorator:
     """Several options as one decorator, in the order in which --help shows them."""
 

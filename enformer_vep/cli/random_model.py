@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from enformer_vep.cli.options import FILE, Decorator, together
+from enformer_vep.cli.options import FILE, Decorator, model_to_write, together
 from enformer_vep.errors import UsageError
 
 
@@ -13,7 +13,7 @@ def _number(flag: str, field: str, default: int, about: str) -> Decorator:
 
 
 @click.command("random-model")
-@click.argument("output", type=FILE)
+@click.argument("output", type=FILE, callback=model_to_write)
 @together(
     _number("--channels", "channels", 96, "Width of the transformer; published: 1536."),
     _number("--layers", "transformer_layers", 2, "Transformer blocks; published: 11."),

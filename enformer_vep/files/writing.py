@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from enformer_vep.errors import OutputError
+from enformer_vep.errors import OutputError, UsageError
 from enformer_vep.files.atomic import complete_or_absent, explained
 
 STANDARD_OUTPUT = "-"
@@ -65,6 +65,24 @@ def require_writable(destination: str) -> None:
     elif not is_stream(destination):
         with suppress(_OnlyLooking), complete_or_absent(destination):
             raise _OnlyLooking
+
+
+def require_apart(destinations: Sequence[str], inputs: Collection[str | Path]) -> None:
+    """Refuse destinations that would be written over an input, or over one another; devices can be named twice.
+
+    Raises:
+        UsageError: Names the destination.
+    """
+    read, written = {Path(name).resolve() for name in inputs}, set()
+    for destination in destinations:
+        if destination != STANDARD_OUTPUT and is_stream(destination):
+            continue
+        target = STANDARD_OUTPUT if destination == STANDARD_OUTPUT else Path(destination).resolve()
+        if target in read:
+            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
+        if target in written:
+            raise UsageError(f"two outputs are written to {destination}: choose two names")
+        written.add(target)
 
 
 class _OnlyLooking(Exception):  # noqa: N818 (nothing went wrong)

@@ -24,6 +24,7 @@ from enformer_vep.models.digest import digest_parts, identity, part_of
 from enformer_vep.models.families import FAMILIES, Configuration, Family, family_of
 from enformer_vep.models.layouts import Shape
 from enformer_vep.models.sources import METADATA_KEY, Checkpoint, Choice, open_checkpoint
+from enformer_vep.models.stores import require_finite
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def load_model(
     target_length: int | None = None,
     activation: str | None = None,
     offline: bool = False,
+    finite: bool = True,
 ) -> LoadedModel:
     """Load a model.
 
@@ -73,6 +75,7 @@ def load_model(
         target_length: Bins to predict, if not what the model says; -1 for no crop.
         activation: Which GELU a Basenji2 has, if not what the model says.
         offline: Use what is on this machine, never the network.
+        finite: Refuse weights that are not all finite numbers.
 
     Raises:
         ModelError: When the weights are missing, damaged or do not fit.
@@ -86,6 +89,8 @@ def load_model(
     network = build_on_meta(checkpoint.family, checkpoint.config, wanted)
     state = {name: _read(checkpoint, name, shape) for name, shape in tensor_shapes(network).items()}
     sha256 = identity(_digest(checkpoint, shapes, state))
+    if finite:
+        require_finite(checkpoint.store.path, state)
     _assign(network, state)
     logger.info("model %s: %d parameters, sha256 %s", checkpoint.name, count_parameters(shapes), sha256)
     metadata = dict(checkpoint.metadata)

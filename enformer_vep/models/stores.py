@@ -30,6 +30,14 @@ class WeightStore(Protocol):
         ...
 
 
+def require_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are not all numbers, which would make scores that are none; raises ModelError."""
+    bad = [name for name, tensor in weights.items() if not bool(torch.isfinite(tensor).all())]
+    if bad:
+        more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
+        raise ModelError(f"{path}: {bad[0]}{more} not finite (NaN or infinite): copy or convert the weights again")
+
+
 class SafetensorsStore:
     """A .safetensors file; raises ModelError when it is not complete.
 

@@ -44,13 +44,16 @@ def within(name: str, error: float, limit: float, meaning: str) -> Check:
 
 
 def relative_error(got: object, expected: object) -> float:
-    """Norm of the difference over the norm of what is expected; infinite for another shape."""
+    """Norm of the difference over the norm of what is expected; infinite for another shape, or where 0 is expected."""
     import numpy as np
 
     left, right = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if left.shape != right.shape:
         return math.inf
-    return float(np.linalg.norm(left - right) / np.linalg.norm(right))
+    difference, size = np.linalg.norm(left - right), np.linalg.norm(right)
+    if size == 0:
+        return math.inf if difference != 0 else 0.0
+    return float(difference / size)
 
 
 def report_json(checks: Iterable[Check], **about: object) -> str:

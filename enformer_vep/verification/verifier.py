@@ -59,10 +59,12 @@ def verify(
 
 
 def _weights(network: Network) -> Check:
-    """Whether all are numbers."""
+    """Whether all are numbers, and not all of them 0."""
     tensors = [*network.named_parameters(), *network.named_buffers()]
     bad = [name for name, tensor in tensors if not bool(torch.isfinite(tensor).all())]
     count = sum(parameter.numel() for parameter in network.parameters())
+    if not any(bool(parameter.any()) for parameter in network.parameters()):
+        return Check("weights", Verdict.FAILED, f"{count:,} numbers, all 0", "an empty model: download it again")
     if not bad:
         return Check("weights", Verdict.PASSED, f"{count:,} numbers, all finite")
     return Check("weights", Verdict.FAILED, f"not finite: {', '.join(bad[:3])}", "a damaged file: download it again")

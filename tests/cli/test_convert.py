@@ -54,10 +54,10 @@ def test_target_length(command: Callable, tiny_directory: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nowhere", "out"), "nowhere: no such model"),
-        (("{tiny}", "absent/out"), "make the folder first"),
-        (("{tiny}", "out", "--targets-human", "nowhere"), "cannot read the track table"),
-        (("{tiny}", "out", "--window", "1000"), "multiple of 256 bp"),
+        (("nowhere", "out.safetensors"), "nowhere: no such model"),
+        (("{tiny}", "absent/out.safetensors"), "make the folder first"),
+        (("{tiny}", "out.safetensors", "--targets-human", "nowhere"), "cannot read the track table"),
+        (("{tiny}", "out.safetensors", "--window", "1000"), "multiple of 256 bp"),
     ],
 )
 def test_one_line_errors(
@@ -73,4 +73,25 @@ def test_one_line_errors(
     assert outcome.code == 1
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_is_not_written_over(command: Callable, tiny_directory: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    assert command("convert", tiny_directory, model, "--window", WINDOW).code == 0
+    before = model.read_bytes()
+    outcome = command("convert", model, model, "--dtype", "float16")
+    assert outcome.code == 2
+    assert "is an input of this run" in outcome.err
+    assert model.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["-", "model", "model.h5"])
+def test_a_name_that_the_program_would_not_read(
+    command: Callable, tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = command("convert", tiny_directory, name, "--window", WINDOW)
+    assert outcome.code == 2
+    assert "end the name with that" in outcome.err
     assert list(tmp_path.iterdir()) == []

@@ -18,8 +18,8 @@ def test_small_model(command: Callable, tmp_path: Path) -> None:
 
 def test_the_seed_makes_the_file(command: Callable, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        command("random-model", tmp_path / name, "--window", 3072, "--seed", seed)
-    first, again, other = ((tmp_path / name).read_bytes() for name in "abc")
+        command("random-model", tmp_path / f"{name}.safetensors", "--window", 3072, "--seed", seed)
+    first, again, other = ((tmp_path / f"{name}.safetensors").read_bytes() for name in "abc")
     assert first == again != other
 
 
@@ -34,3 +34,10 @@ def test_no_head_at_all(command: Callable, tmp_path: Path) -> None:
     outcome = command("random-model", tmp_path / "toy.safetensors", "--tracks", 0)
     assert outcome.code == 2
     assert "--tracks" in outcome.err
+
+
+def test_a_name_that_the_program_would_not_read(command: Callable, tmp_path: Path) -> None:
+    outcome = command("random-model", tmp_path / "toy", "--window", 3072)
+    assert outcome.code == 2
+    assert "end the name with that" in outcome.err
+    assert list(tmp_path.iterdir()) == []

@@ -47,3 +47,15 @@ def test_too_few_variants(command: Command, small_model: Path, count: int) -> No
     outcome = command("verify", small_model, "--variants", count)
     assert outcome.code == 2
     assert "3 or more" in outcome.err
+
+
+def test_a_model_of_zeros(command: Command, small_model: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.safetensors"
+    loaded = load_model(small_model, organisms=None)
+    for parameter in loaded.network.parameters():
+        parameter.data.zero_()
+    save_model(loaded.network, empty, {})
+    outcome = command("verify", empty, "--device", "cpu", "-q")
+    assert outcome.code == 1
+    assert "failed\tweights" in outcome.out
+    assert outcome.err == ""

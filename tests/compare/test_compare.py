@@ -287,3 +287,32 @@ def test_the_figure(tmp_path: Path, command: Callable[..., Outcome], rows: int, 
     refused = command("compare", one, other, "--figure", tmp_path / "f.gif")
     assert refused.code == 2
     assert "figures are written as png, svg, pdf" in refused.err
+
+
+@pytest.mark.parametrize("words", [("-o", "a.tsv.gz"), ("--summary", "./b.tsv"), ("--map", "m.tsv", "-o", "m.tsv")])
+def test_an_input_is_not_written_over(
+    pair: tuple[Path, Path, Values, Values],
+    command: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(pair[0].parent)
+    Path("m.tsv").write_text("SAD_x\tSAD_x\n")
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    outcome = command("compare", "a.tsv.gz", "b.tsv", *words)
+    assert outcome.code == 2
+    assert "is an input of this run" in outcome.err
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize("options", [("-o", "--summary"), ("--disagreements", "--figure")])
+@pytest.mark.parametrize("name", ["x.png", "./x.png"])
+def test_two_outputs_of_one_name(
+    pair: tuple[Path, Path, Values, Values], command: Callable[..., Outcome], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, options: tuple[str, str], name: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    outcome = command("compare", *pair[:2], options[0], "x.png", options[1], name)
+    assert outcome.code == 2
+    assert "two outputs are written to" in outcome.err
+    assert not Path("x.png").exists()

@@ -1,5 +1,6 @@
 """Basenji2 against basenji's own code."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,57 @@ def test_damaged_files(tiny_file: Path, tmp_path: Path, damage: Callable[[h5py.F
         damage(file)
     with pytest.raises(ModelError, match=message):
         load_model(path, None)
+
+
+def configured(kind: str, **values: object) -> Callable[[dict[str, Any]], None]:
+    """Changes settings of all layers of a kind; None takes them away."""
+
+    def change(layer: dict[str, Any]) -> None:
+        if layer["class_name"] == kind:
+            kept = {**layer["config"], **values}
+            layer["config"] = {name: value for name, value in kept.items() if value is not None}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (configured("BatchNormalization", epsilon=1e-5), "BatchNorm with an epsilon of 1e-05"),
+        (configured("Dense", activation="linear"), "a head with the activation linear"),
+        (lambda layer: layer.update({"class_name": layer["class_name"].replace("GELU", "ReLU")}), "a layer ReLU"),
+        (configured("InputLayer", batch_input_shape=None, batch_shape=[None, 16384, 4]), "not as Keras 2 writes them"),
+        (configured("InputLayer", batch_input_shape=[None, None, 4]), "for one length of sequence"),
+        (configured("InputLayer", batch_input_shape="x"), "not as Keras 2 writes them"),
+        (configured("Conv1D", filters=None), "KeyError: 'filters'"),
+        (configured("Conv1D", kernel_size=15), "not as Keras 2 writes them"),
+        (configured("Cropping1D", cropping=[1, 2, 3]), "not as Keras 2 writes them"),
+    ],
+)
+def test_settings_that_are_not_basenji2_s(
+    tiny_file: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    path = tmp_path / "other.h5"
+    path.write_bytes(tiny_file.read_bytes())
+    with h5py.File(path, "a") as file:
+        model = json.loads(file.attrs["model_config"])
+        for layer in model["config"]["layers"]:
+            change(layer)
+        file.attrs["model_config"] = json.dumps(model)
+    with pytest.raises(ModelError, match=message) as error:
+        load_model(path, None)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_epsilon_as_the_nearest_float32(tiny_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "same.h5"
+    path.write_bytes(tiny_file.read_bytes())
+    with h5py.File(path, "a") as file:
+        text = file.attrs["model_config"]
+        assert '"epsilon": 0.001,' in text
+        file.attrs["model_config"] = text.replace('"epsilon": 0.001,', f'"epsilon": {float(np.float32(0.001))!r},')
+    assert load_model(path, None).sha256 == load_model(tiny_file, None).sha256
 
 
 def test_what_is_no_hdf5(tmp_path: Path) -> None:

@@ -361,3 +361,19 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written(tiny: LoadedModel, tmp
 def test_file_is_as_readable_as_others(native: Path, tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     assert native.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_weights_that_are_no_numbers(tiny: LoadedModel, tmp_path: Path) -> None:
+    network = load_model(save_under(tiny, tmp_path / "a.safetensors"), None).network
+    next(network.parameters()).view(-1)[0] = torch.nan
+    network.head("human").bias[0] = torch.inf
+    damaged = tmp_path / "b.safetensors"
+    save_model(network, damaged)
+    with pytest.raises(ModelError, match=r"stem\.conv\.weight and 1 more tensors not finite"):
+        load_model(damaged, None)
+    assert load_model(damaged, None, finite=False).config == tiny.config
+
+
+def save_under(model: LoadedModel, path: Path) -> Path:
+    save_model(model.network, path)
+    return path

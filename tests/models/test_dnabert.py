@@ -76,6 +76,12 @@ def with_more(path: Path) -> None:
     save_weights(path / "model.safetensors", random_weights(69, 40, 0) | {"classifier.weight": np.zeros((2, 16))})
 
 
+def with_nan(path: Path) -> None:
+    weights = random_weights(69, 40, 0)
+    weights["bert.encoder.layer.1.output.dense.bias"][0] = np.nan
+    save_weights(path / "model.safetensors", weights)
+
+
 def of_fewer_positions(path: Path) -> None:
     save_weights(path / "model.safetensors", random_weights(69, 39, 0))
 
@@ -108,6 +114,11 @@ def without_file(name: str) -> Callable[[Path], None]:
         (configured(hidden_size="16"), "hidden_size is '16', not a whole number"),
         (configured(num_attention_heads=3), "no network has this shape"),
         (configured(hidden_act="tangent"), "no network has this shape"),
+        (configured(hidden_act=["gelu"]), "hidden_act cannot be ['gelu']"),
+        (configured(layer_norm_eps=None), "layer_norm_eps cannot be None"),
+        (configured(layer_norm_eps=-1.0), "layer_norm_eps cannot be -1.0"),
+        (configured(tie_word_embeddings="no"), "tie_word_embeddings cannot be 'no'"),
+        (with_nan, "bert.encoder.layer.1.output.dense.bias not finite"),
         (configured(vocab_size=68), "69 words in vocab.txt, and 68 in config.json"),
         (configured(max_position_embeddings=9), "9 positions are too few for 3-mers"),
         (worded(words(3)[:-1]), "63 words of A, C, G and T, the longest of 3 letters"),

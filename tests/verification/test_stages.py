@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ from enformer_vep.models.enformer.config import EnformerConfig
 from enformer_vep.models.enformer.network import Enformer
 from enformer_vep.settings import Precision
 from enformer_vep.verification import basenji2_stages, enformer_stages
-from enformer_vep.verification.check import Verdict
+from enformer_vep.verification.check import Verdict, relative_error
 from enformer_vep.verification.stage import Stage
 from tests.builders import randomise
 
@@ -223,3 +224,9 @@ def test_the_other_activation_is_another_model() -> None:
     some = basenji2("tanh")
     object.__setattr__(some.config, "activation", "sigmoid")
     assert failed(some)
+
+
+def test_an_error_where_nothing_is_expected() -> None:
+    assert relative_error(np.zeros(3), np.zeros(3)) == 0
+    assert relative_error(np.full(3, 1e-9), np.zeros(3)) == np.inf
+    assert np.isnan(relative_error(np.array([np.nan]), np.ones(1)))

@@ -6,6 +6,7 @@ custom layer that computes it says nothing of which GELU it is.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from enformer_vep.errors import DependencyError, ModelError
 from enformer_vep.models.basenji2.config import Basenji2Config
+from enformer_vep.models.basenji2.network import NORM_EPSILON
 from enformer_vep.models.layouts import Layout, Shape
 
 PUBLISHED_TRACKS = {5313: "human", 1643: "mouse"}
@@ -24,6 +26,7 @@ PUBLISHED_TRACKS = {5313: "human", 1643: "mouse"}
 
 _LEAVES = {"weight": "kernel", "bias": "bias"}
 _NORM_LEAVES = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+_OTHER_ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU")
 _KINDS = ("conv1d", "batch_normalization", "dense")
 
 
@@ -68,8 +71,34 @@ def deduce_config(store: KerasStore) -> dict[str, Any]:
     """Read keyword arguments of `Basenji2Config` off a file, all but the activation.
 
     Raises:
-        ModelError: When its layers are not those of a Basenji2.
+        ModelError: When its layers are not those of a Basenji2, or their settings cannot be understood.
     """
+    try:
+        _require_arithmetic(store)
+        return _config_of(store)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise ModelError(
+            f"{store.path}: settings of its layers are not as Keras 2 writes them ({type(error).__name__}: {error}): "
+            "save the model with the Keras that basenji uses, for one length of sequence"
+        ) from error
+
+
+def _require_arithmetic(store: KerasStore) -> None:
+    """Refuse what has the same weights as a Basenji2 and computes something else with them."""
+    for kind, settings in store.layers:
+        # Some versions write the nearest float32.
+        if kind == "BatchNormalization" and not math.isclose(settings["epsilon"], NORM_EPSILON, rel_tol=1e-6):
+            found = f"BatchNorm with an epsilon of {settings['epsilon']}, where Basenji2 has {NORM_EPSILON}"
+        elif kind == "Dense" and settings["activation"] != "softplus":
+            found = f"a head with the activation {settings['activation']}, where Basenji2 has softplus"
+        elif kind in _OTHER_ACTIVATIONS:
+            found = f"a layer {kind}, where Basenji2 has GELU"
+        else:
+            continue
+        raise ModelError(f"{store.path}: {found}: give another model")
+
+
+def _config_of(store: KerasStore) -> dict[str, Any]:
     layers = store.layers
     convolutions = [settings for kind, settings in layers if kind == "Conv1D"]
     pools = sum(kind == "MaxPooling1D" for kind, _ in layers)

@@ -19,7 +19,7 @@ from enformer_vep.models.digest import digest_parts, identity
 from enformer_vep.models.dnabert.vocabulary import Vocabulary, read_vocabulary
 from enformer_vep.models.enformer.huggingface import CONFIG_NAME, WEIGHT_NAMES
 from enformer_vep.models.layouts import Shape
-from enformer_vep.models.stores import WeightStore, open_store
+from enformer_vep.models.stores import WeightStore, open_store, require_finite
 from enformer_vep.settings import DNABERT
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ _WHOLE = (
     "type_vocab_size",
     "pad_token_id",
 )
-_OTHER = ("hidden_act", "layer_norm_eps", "tie_word_embeddings")
+_OTHER: Mapping[str, type] = {"hidden_act": str, "layer_norm_eps": float, "tie_word_embeddings": bool}
 # Of other heads that a checkpoint may have, and constants that old versions of transformers stored.
 _UNUSED = ("bert.pooler.", "cls.seq_relationship.", "bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 _OUTPUT = "cls.predictions.decoder."
@@ -94,7 +94,9 @@ def load_masked_model(source: str) -> MaskedModel:
     if vocabulary.count_bases(tokens) < 4 * vocabulary.k:
         raise ModelError(f"{directory / CONFIG_NAME}: {tokens} positions are too few for {vocabulary.k}-mers")
     network = _build(values, directory / CONFIG_NAME)
-    weights = _read_weights(network, open_store(_weight_file(directory)))
+    store = open_store(_weight_file(directory))
+    weights = _read_weights(network, store)
+    require_finite(store.path, weights)
     parts = {
         **digest_parts(weights, lambda name: weights[name]),
         "shape": hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest(),
@@ -137,7 +139,11 @@ def read_shape(path: Path) -> dict[str, Any]:
     if wrong or "vocab_size" not in shape:
         name = wrong[0] if wrong else "vocab_size"
         raise ModelError(f"{path}: {name} is {shape.get(name)!r}, not a whole number: copy the file again")
-    return shape | {name: values[name] for name in _OTHER if name in values}
+    others = {name: values[name] for name in _OTHER if name in values}
+    for name, value in others.items():
+        if type(value) is not _OTHER[name] or (isinstance(value, float) and value <= 0):
+            raise ModelError(f"{path}: {name} cannot be {value!r}: use the file that came with the weights")
+    return shape | others
 
 
 def require_transformers() -> Any:
