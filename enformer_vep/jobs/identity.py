@@ -39,6 +39,8 @@ def run_identity(
         "genes": reference.genes.fingerprint if reference.genes else "none",
         "model": scorer.sha256,
         "window": scorer.geometry.window,
+        # Models of the same weights may be cropped differently, and scores are sums over bins.
+        "predicted": f"{scorer.geometry.bins} bins from {scorer.geometry.first}",
         **scorer.settings.describe(),
         "columns": _digest((*layout.columns, *map(":".join, layout.notes))),
         "calibration": fingerprint(calibration_path(request.calibration)) if request.calibration else "none",

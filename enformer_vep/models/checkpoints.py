@@ -20,6 +20,7 @@ from enformer_vep.effects.network import Network
 from enformer_vep.errors import ModelError, OutputError
 from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.models import hub
+from enformer_vep.models.basenji2.config import ACTIVATIONS
 from enformer_vep.models.digest import digest_parts, identity, part_of
 from enformer_vep.models.families import FAMILIES, Configuration, Family, family_of
 from enformer_vep.models.layouts import Shape
@@ -88,7 +89,7 @@ def load_model(
     check_tensors(checkpoint, shapes)
     network = build_on_meta(checkpoint.family, checkpoint.config, wanted)
     state = {name: _read(checkpoint, name, shape) for name, shape in tensor_shapes(network).items()}
-    sha256 = identity(_digest(checkpoint, shapes, state))
+    sha256 = _identity(_digest(checkpoint, shapes, state), checkpoint.config)
     if finite:
         require_finite(checkpoint.store.path, state)
     _assign(network, state)
@@ -141,7 +142,16 @@ def save_model(
             temporary.chmod(mode)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{path}: cannot write the model ({error}): choose another place") from error
-    return identity(digests)
+    return _identity(digests, network.config)
+
+
+def _identity(digests: Mapping[str, str], config: Configuration) -> str:
+    """Of weights; and of the activation, where a family has several and it is not the published models'.
+
+    The same weights under another activation are another model, whose shards and journals must not be joined.
+    """
+    activation = getattr(config, "activation", ACTIVATIONS[0])
+    return identity(digests if activation == ACTIVATIONS[0] else {**digests, "activation": activation})
 
 
 def build_on_meta(family: Family, config: Configuration, organisms: Collection[str] | None = None) -> Network:

@@ -41,7 +41,7 @@ OPTIONS = [
 ]
 GENE_OPTIONS = ["tss-bins", "center", "transcripts"]
 GRID_OPTIONS = ["window-grid", "phases"]
-ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "columns", "calibration"]
+ELSEWHERE = ["version", "input", "regions", "genome", "genes", "model", "window", "predicted", "columns", "calibration"]
 EXECUTION = ["batch-size", "piece-size", "shard", "format", "tabix"]
 SETTINGS = ScoreSettings(engine=Engine.DELTA)
 BY_GENE = ScoreSettings(engine=Engine.DELTA, genes=GeneSettings())
@@ -108,6 +108,16 @@ def test_journals_and_manifests(tmp_path: Path, settings: ScoreSettings) -> None
     found = run_identity(request, (), Reference(Genome(genome)), scorer_for(request, Toy()))
     expected = ELSEWHERE + EXECUTION + OPTIONS + (GENE_OPTIONS if settings.genes else [])
     assert sorted(found) == sorted(expected)
+
+
+def test_a_model_that_is_cropped_differently_is_another_run(tmp_path: Path) -> None:
+    genome = make_fasta(tmp_path / "genome.fa", {"chr1": "ACGT"})
+    request, reference = ScoreRequest("", genome, settings=SETTINGS), Reference(Genome(genome))
+    scorer = scorer_for(request, Toy())
+    whole = scorer.geometry
+    cropped = replace(scorer, geometry=replace(whole, first=whole.first + whole.width, bins=whole.bins - 2))
+    found = [run_identity(request, (), reference, one) for one in (scorer, cropped)]
+    assert {name for name in found[0] if found[0][name] != found[1][name]} == {"predicted"}
 
 
 def test_calibrations() -> None:

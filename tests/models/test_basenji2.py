@@ -117,6 +117,8 @@ def test_a_converted_file_is_the_same_model(tiny_file: Path, tmp_path: Path) -> 
     assert again.config == model.config
     assert again.config.to_dict()["activation"] == "tanh"
     assert again.family.name == "basenji2"
+    # The same weights: another model.
+    assert load_model(tiny_file, None).sha256 != model.sha256
 
 
 def test_the_published_shape_has_the_published_number_of_weights() -> None:
