@@ -70,7 +70,8 @@ def abc(elements: Path, output: str, **options: Any) -> None:
     enformer-vep enhancers abc peaks.bed --genes gencode.gtf.gz --accessibility dnase.bam --h3k27ac h3k27ac.bw \\
         --quantiles EnhancersQNormRef.K562.txt -o abc.tsv.gz
     """
-    check_writable([output])
+    signals = (*options["accessibility"], *options["acetylation"], options["quantiles"])
+    check_writable([output], inputs=(elements, options["genes"], options["contact"], *signals))
     from enformer_vep.explain.abc_table import AbcCounts, AbcModel, abc_lines
     from enformer_vep.explain.candidate_elements import promoters_of, read_candidates, read_target_genes
     from enformer_vep.explain.contact_map import read_contact_map

@@ -82,7 +82,7 @@ def evaluate(
     enformer-vep enhancers evaluate pairs.tsv.gz abc.tsv.gz --measured crispri.tsv.gz --where cell_type=K562 \\
         --figure precision_recall.png > evaluation.tsv
     """
-    check_writable([output], differences, accounting, figure)
+    check_writable([output], differences, accounting, figure, inputs=(*scores, *options["measured"]))
     from enformer_vep.explain import evaluation_tables as tables
     from enformer_vep.explain.crispri import parse_condition, read_measured_pairs
     from enformer_vep.explain.element_evaluation import baselines, evaluate_rankings

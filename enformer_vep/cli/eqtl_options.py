@@ -73,12 +73,11 @@ def label_settings(options: dict[str, Any]) -> "LabelSettings":
     return LabelSettings(options["positive_pip"], options["negative_pip"], options["tissue"], columns)
 
 
-def check_writable(destinations: list[str], *files: Path | None) -> None:
-    """Raises before anything is computed where a result could not be written."""
-    from enformer_vep.files.writing import require_writable
+def check_writable(destinations: list[str], *files: Path | None, inputs: Iterable[str | Path | None] = ()) -> None:
+    """Raises before anything is computed where a result could not be written, or would replace one of `inputs`."""
+    from enformer_vep.files.writing import require_destinations
 
-    for destination in (*destinations, *(str(file) for file in files if file is not None)):
-        require_writable(destination)
+    require_destinations((*destinations, *files), inputs)
 
 
 def write(pieces: Iterable[str | bytes], destination: str) -> None:

@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from enformer_vep.errors import OutputError
+from enformer_vep.errors import OutputError, UsageError
 from enformer_vep.files.atomic import complete_or_absent, explained
 
 STANDARD_OUTPUT = "-"
@@ -65,6 +65,29 @@ def require_writable(destination: str) -> None:
     elif not is_stream(destination):
         with suppress(_OnlyLooking), complete_or_absent(destination):
             raise _OnlyLooking
+
+
+def require_destinations(destinations: Iterable[str | Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """Finds out, before any work is done, that results could not be written or would replace something needed.
+
+    Args:
+        destinations: Where results of one run go; None for those that are not wanted.
+        inputs: Files that the run reads; None or empty for those that are not given.
+
+    Raises:
+        OutputError: As `require_writable`.
+        UsageError: A destination is one of the inputs, or two are the same file.
+    """
+    needed = {Path(name).resolve() for name in inputs if name}
+    taken = set()
+    for destination in map(str, filter(None, destinations)):
+        require_writable(destination)
+        path = Path(destination).resolve()
+        if destination != STANDARD_OUTPUT and path in needed and not is_stream(destination):
+            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
+        if path in taken and (destination == STANDARD_OUTPUT or not is_stream(destination)):
+            raise UsageError(f"two outputs have the same name, {destination}: give each its own")
+        taken.add(path)
 
 
 class _OnlyLooking(Exception):  # noqa: N818 (nothing went wrong)
