@@ -74,13 +74,10 @@ def label_settings(options: dict[str, Any]) -> "LabelSettings":
 
 
 def check_writable(destinations: list[str], *files: Path | None, inputs: Iterable[str | Path | None]) -> None:
-    """Raises before anything is computed where a result could not be written, or would be over one of `inputs`."""
-    from enformer_vep.files.writing import require_apart, require_writable
+    """Raises before anything is computed where a result could not be written, or would replace one of `inputs`."""
+    from enformer_vep.files.writing import require_destinations
 
-    names = [*destinations, *(str(file) for file in files if file is not None)]
-    require_apart(names, [name for name in inputs if name is not None])
-    for name in names:
-        require_writable(name)
+    require_destinations((*destinations, *files), inputs)
 
 
 def input_files(options: Mapping[str, object]) -> Iterator[Path]:

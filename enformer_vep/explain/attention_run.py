@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from enformer_vep import __version__
 from enformer_vep.effects.devices import resolve_device
@@ -34,7 +33,7 @@ from enformer_vep.explain.attention_windows import (
 )
 from enformer_vep.files.signals import StopRequest, stop_request
 from enformer_vep.files.summary import write_summary
-from enformer_vep.files.writing import STANDARD_OUTPUT, require_writable
+from enformer_vep.files.writing import require_destinations
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.regions import parse_region, read_regions_file
@@ -105,18 +104,11 @@ def _check_request(request: AttentionRequest) -> None:
         raise UsageError("nothing says where windows are: give VARIANTS, --region, --regions-file or --genes")
     if outputs.cool and not request.settings.window_grid:
         raise UsageError(f"{outputs.cool} has bins at multiples of their width: add --window-grid")
-    destinations = [output.destination] if request.table else []
     if request.table:
         _choose_format(output.destination)
-    destinations += [str(path) for path in (output.summary, outputs.npz, outputs.cool) if path is not None]
     inputs = (request.variants, request.genome, request.model, request.genes, request.regions_file)
-    taken = {Path(name).resolve() for name in inputs if name}
-    for destination in destinations:
-        require_writable(destination)
-        if destination != STANDARD_OUTPUT and Path(destination).resolve() in taken:
-            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
-    if len(set(destinations)) < len(destinations):
-        raise UsageError("two outputs have the same name: give each its own")
+    table = output.destination if request.table else None
+    require_destinations((table, output.summary, outputs.npz, outputs.cool, outputs.bigwig, outputs.figure), inputs)
 
 
 def _choose_format(destination: str) -> FormatChoice:

@@ -34,7 +34,7 @@ from enformer_vep.figures.boundary_map import Distribution, HeadEffects, draw_bo
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
 from enformer_vep.files.atomic import complete_or_absent
 from enformer_vep.files.bgzf import BgzfEncoder
-from enformer_vep.files.writing import is_stream, open_stream, require_writable
+from enformer_vep.files.writing import is_stream, open_stream, require_destinations
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.models.checkpoints import LoadedModel, load_model
@@ -108,7 +108,7 @@ def compare_boundaries(request: BoundaryRequest, progress: Progress) -> list[Com
         EnformerVepError: On bad options, input, model or destination, before anything is computed where possible.
     """
     output = request.output
-    _check_destinations(output)
+    _check_destinations(request)
     boundaries = read_boundaries(request.boundaries, request.settings.domains)
     genome = Genome(request.genome)
     genes = None if request.genes is None else read_genes(request.genes, genome.resolve)
@@ -151,12 +151,10 @@ def _require_attention(model: LoadedModel) -> None:
         raise UsageError(f"models of the family {model.family.name} have no attention: give an Enformer")
 
 
-def _check_destinations(output: BoundaryOutput) -> None:
-    files = [path for path in (output.values, output.maps, output.figure) if path is not None]
-    for destination in (output.tests, *map(str, files)):
-        require_writable(destination)
-    if len({output.tests, *map(str, files)}) <= len(files):
-        raise UsageError("two outputs have the same name: choose another for one of them")
+def _check_destinations(request: BoundaryRequest) -> None:
+    output = request.output
+    inputs = (request.boundaries, request.genome, request.model, request.genes)
+    require_destinations((output.tests, output.values, output.maps, output.figure), inputs)
     if output.figure is not None:
         figure_format(output.figure)
         new_figure(1, 1)  # says what is missing before hours of work

@@ -145,7 +145,7 @@ def check_outputs(outputs: ContributionOutputs, windows: Sequence[MapWindow], la
     targets = [(window, query.name) for window in windows if window.status is Status.OK for query in window.queries]
     if outputs.bigwig:
         names = [named(outputs.bigwig, window, target, label) for window, target in targets for label in labels]
-        _check_names("--bigwig", "target", names, (WINDOW, TARGET, TRACK))
+        _check_names("-o", "target", names, (WINDOW, TARGET, TRACK))
     if outputs.figure:
         figure_format(Path(outputs.figure))
         new_figure(1, 1)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -35,7 +34,7 @@ from enformer_vep.explain.contribution_outputs import (
 from enformer_vep.explain.contributor import Contributor, open_contributor
 from enformer_vep.files.signals import StopRequest, stop_request
 from enformer_vep.files.summary import write_summary
-from enformer_vep.files.writing import STANDARD_OUTPUT, require_writable
+from enformer_vep.files.writing import require_destinations
 from enformer_vep.genome.encoding import encode
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
@@ -122,18 +121,11 @@ def _check_request(request: ContributionRequest) -> None:
             middle_of(parse_region(word))
     if not (request.variants or request.regions or request.regions_file or request.genes):
         raise UsageError("nothing says where windows are: give VARIANTS, --region, --regions-file or --genes")
-    destinations = [output.destination] if request.table else []
     if request.table:
         _choose_format(output.destination)
-    destinations += [str(path) for path in (output.summary, outputs.npz) if path is not None]
-    inputs = (request.variants, request.genome, request.model, request.genes, request.regions_file)
-    taken = {Path(name).resolve() for name in inputs if name}
-    for destination in destinations:
-        require_writable(destination)
-        if destination != STANDARD_OUTPUT and Path(destination).resolve() in taken:
-            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
-    if len(set(destinations)) < len(destinations):
-        raise UsageError("two outputs have the same name: give each its own")
+    inputs = (request.variants, request.genome, request.model, request.genes, request.regions_file, request.targets)
+    table = output.destination if request.table else None
+    require_destinations((table, output.summary, outputs.npz, outputs.bigwig, outputs.figure), inputs)
 
 
 def _check_width(width: int, window: int) -> None:

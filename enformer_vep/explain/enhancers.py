@@ -7,17 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from enformer_vep import __version__
-from enformer_vep.errors import UsageError
 from enformer_vep.explain.element_files import read_wanted_pairs
 from enformer_vep.explain.elements import GenePairs, plan_pairs
 from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
 from enformer_vep.explain.pair_table import PairWriter, choose_table_format
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.summary import write_summary
-from enformer_vep.files.writing import STANDARD_OUTPUT, require_writable
+from enformer_vep.files.writing import require_destinations
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.variants import Status
@@ -88,15 +86,8 @@ def _resolve_shard(request: EnhancerRequest) -> tuple[EnhancerRequest, Shard | N
 
 
 def _check_destinations(request: EnhancerRequest) -> None:
-    output = request.output
-    destinations = [output.destination, *([str(output.summary)] if output.summary else [])]
-    inputs = {Path(name).resolve() for name in (request.elements, request.genome, request.model, request.genes)}
-    for destination in destinations:
-        require_writable(destination)
-        if destination != STANDARD_OUTPUT and Path(destination).resolve() in inputs:
-            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
-    if len(set(destinations)) < len(destinations):
-        raise UsageError(f"-o and --summary both write to {output.destination}: choose two names")
+    inputs = (request.elements, request.genome, request.model, request.genes, request.targets)
+    require_destinations((request.output.destination, request.output.summary), inputs)
 
 
 def _identity(request: EnhancerRequest, genome: Genome, genes: GeneIndex, scorer: PairScorer) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What is made of a saturation beside its table: arrays, bigWigs, pictures, motif matches."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from enformer_vep.explain.saturation import Saturation, Saturations, VariantSatu
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
 from enformer_vep.figures.saturation_map import MOST_BASES, Band, MappedStretch, draw_saturation
 from enformer_vep.files.atomic import complete_or_absent, write_complete
-from enformer_vep.files.writing import is_stream, require_writable
+from enformer_vep.files.writing import is_stream, require_destinations, require_writable
 from enformer_vep.genome.backgrounds import background_name
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.stretches import Stretches
@@ -33,25 +33,28 @@ def read_table(path: str | Path) -> Saturations:
     return found
 
 
-def check_outputs(outputs: SaturationOutputs, table: str, stretches: Stretches | None) -> None:
+def check_outputs(
+    outputs: SaturationOutputs, table: str, stretches: Stretches | None, inputs: Iterable[str | Path | None]
+) -> None:
     """Refuse, before anything is scored, what could not be made of it.
 
     Args:
         outputs: What is wanted.
         table: Where the scores go, or are.
         stretches: What will be scored; None where it was already.
+        inputs: Files that the run reads, beside the table and the motifs.
 
     Raises:
-        EnformerVepError: A destination cannot be written, motifs cannot be read, matplotlib is not installed, or one
-            picture cannot show all.
+        EnformerVepError: A destination cannot be written or is an input, motifs cannot be read, matplotlib is not
+            installed, or one picture cannot show all.
     """
     if not outputs.are_any:
         return
     if is_stream(table):
         raise UsageError("--npz, --bigwig, --figure and --motif-table are made of the finished table: give -o FILE")
-    for path in (outputs.arrays, outputs.figure, outputs.matches):
-        if path is not None:
-            require_writable(str(path))
+    require_destinations((table, outputs.arrays, outputs.figure, outputs.matches), (*inputs, outputs.motifs))
+    if outputs.bigwig is not None:
+        require_writable(f"{outputs.bigwig}.bw")
     if outputs.motifs is not None:
         read_meme(outputs.motifs)
     if outputs.figure is not None:

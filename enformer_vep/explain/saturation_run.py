@@ -31,7 +31,8 @@ def saturate_file(request: ScoreRequest, outputs: SaturationOutputs, progress: P
             "then give the table with --table"
         )
     reference = open_reference(request)
-    check_outputs(outputs, table, reference.stretches)
+    inputs = (request.variants, request.genome, request.model, request.regions_file, request.targets)
+    check_outputs(outputs, table, reference.stretches, inputs)
     if reference.stretches is not None:
         parts = sum(part.allele is None for part in reference.stretches.parts)
         logger.info("%d records of %d stretches", reference.stretches.ends[-1], parts)
@@ -44,5 +45,5 @@ def draw_table(table: str, genome: Genome, outputs: SaturationOutputs) -> None:
     """Make what is wanted of a table that is there; raises as `saturate_file`."""
     if not outputs.are_any:
         raise UsageError("--table has been scored: say what to make of it: --npz, --bigwig, --figure, --motif-table")
-    check_outputs(outputs, table, None)
+    check_outputs(outputs, table, None, (genome.path,))
     write_outputs(table, genome, outputs)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -67,22 +67,27 @@ def require_writable(destination: str) -> None:
             raise _OnlyLooking
 
 
-def require_apart(destinations: Sequence[str], inputs: Collection[str | Path]) -> None:
-    """Refuse destinations that would be written over an input, or over one another; devices can be named twice.
+def require_destinations(destinations: Iterable[str | Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """Finds out, before any work is done, that results could not be written or would replace something needed.
+
+    Args:
+        destinations: Where results of one run go; None for those that are not wanted.
+        inputs: Files that the run reads; None or empty for those that are not given.
 
     Raises:
-        UsageError: Names the destination.
+        OutputError: As `require_writable`.
+        UsageError: A destination is one of the inputs, or two are the same file.
     """
-    read, written = {Path(name).resolve() for name in inputs}, set()
-    for destination in destinations:
-        if destination != STANDARD_OUTPUT and is_stream(destination):
-            continue
-        target = STANDARD_OUTPUT if destination == STANDARD_OUTPUT else Path(destination).resolve()
-        if target in read:
+    needed = {Path(name).resolve() for name in inputs if name}
+    taken = set()
+    for destination in map(str, filter(None, destinations)):
+        require_writable(destination)
+        path = Path(destination).resolve()
+        if destination != STANDARD_OUTPUT and path in needed and not is_stream(destination):
             raise UsageError(f"{destination} is an input of this run: choose another name for the output")
-        if target in written:
-            raise UsageError(f"two outputs are written to {destination}: choose two names")
-        written.add(target)
+        if path in taken and (destination == STANDARD_OUTPUT or not is_stream(destination)):
+            raise UsageError(f"two outputs have the same name, {destination}: give each its own")
+        taken.add(path)
 
 
 class _OnlyLooking(Exception):  # noqa: N818 (nothing went wrong)

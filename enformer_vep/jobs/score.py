@@ -6,13 +6,12 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from enformer_vep.errors import UsageError
 from enformer_vep.files.sha256 import sha256_of
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.summary import write_summary
-from enformer_vep.files.writing import STANDARD_OUTPUT, is_stream, require_writable
+from enformer_vep.files.writing import is_stream, require_destinations
 from enformer_vep.genome.contigs import named_alike
 from enformer_vep.genome.variants import Status, Variant
 from enformer_vep.jobs.identity import run_identity
@@ -96,15 +95,8 @@ def _check_destinations(request: ScoreRequest) -> None:
     """Refuse destinations that cannot be written, or that would be written over something needed."""
     output = request.output
     choose_format(output.destination, output.format)
-    destinations = [output.destination, *([str(output.summary)] if output.summary else [])]
-    names = (request.variants, request.genome, request.model, request.genes, request.calibration)
-    inputs = {Path(name).resolve() for name in names if name}
-    for destination in destinations:
-        require_writable(destination)
-        if destination != STANDARD_OUTPUT and Path(destination).resolve() in inputs:
-            raise UsageError(f"{destination} is an input of this run: choose another name for the output")
-    if len(set(destinations)) < len(destinations):
-        raise UsageError(f"-o and --summary both write to {output.destination}: choose two names")
+    inputs = (request.variants, request.genome, request.model, request.genes, request.calibration)
+    require_destinations((output.destination, output.summary), (*inputs, request.regions_file, request.targets))
 
 
 def _count(run: Run, variants: Iterator[Variant]) -> RunSummary:

@@ -148,3 +148,12 @@ def test_an_empty_bed(command, fasta, small_model, tmp_path):
     outcome = command("boundaries", path, "-f", fasta, "-m", small_model)
     assert outcome.code == 1
     assert "holds no interval; give boundaries, or domains with --domains" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["-o", "--values", "--maps"])
+def test_inputs_are_not_replaced(command, fasta, bed, small_model, option):
+    before = bed.read_bytes()
+    outcome = command("boundaries", bed, "-f", fasta, "-m", small_model, option, bed, "-q")
+    assert outcome.code == 2
+    assert outcome.err == f"enformer-vep: error: {bed} is an input of this run: choose another name for the output\n"
+    assert bed.read_bytes() == before

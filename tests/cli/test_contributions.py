@@ -228,6 +228,7 @@ def test_basenji2(command: Command, tmp_path: Path, data_directory: Path) -> Non
     [
         (("-t", "0"), "nothing says where windows are"),
         (("-r", "chr1", "-t", "0"), "region chr1 has no middle"),
+        (("-r", "chr1:4000", "-t", "0,1", "-o", "one.bw"), "error: -o: 2 targets would be written to one.bw"),
         (("-r", "chr1:5", "-t", "99"), "99"),
         (("-r", "chr1:5", "-t", "0", "--organism", "yeast"), "no yeast head"),
         (("-r", "chr1:5", "-t", "0", "--width", "100"), "--width 100: the window of 2048 bp does not divide"),

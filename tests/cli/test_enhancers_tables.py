@@ -71,6 +71,7 @@ def test_counts_reference_and_contact(command, tmp_path):
         ([], 1, "no column activity and no signal is given; add --accessibility"),
         (["--accessibility", "absent.bw"], 1, "does not exist"),
         (["-o", "no/where.tsv"], 1, "make the folder first"),
+        (["-o", "e.bed"], 2, "e.bed is an input of this run"),
     ],
 )
 def test_abc_that_cannot_be(command, tmp_path, monkeypatch, words, code, message):
@@ -162,3 +163,10 @@ def test_nothing_to_draw(command, measured, tmp_path):
     assert outcome.code == 1
     assert "nothing to draw" in outcome.err
     assert not (tmp_path / "f.png").exists()
+
+
+def test_measured_pairs_are_not_replaced(command, tmp_path):
+    table = write_text(tmp_path / "m.tsv", "chrom\tstart\tend\tgene\ttss\tregulated\n")
+    outcome = command("enhancers", "evaluate", "--measured", table, "--differences", table)
+    assert outcome.code == 2
+    assert "is an input of this run" in outcome.err

@@ -235,3 +235,31 @@ def test_lower_case_and_gaps(command: Command, small_model: Path, sequences: dic
     assert [(row["POS"], row["ALT"], row["STATUS"]) for row in rows if row["REF"] == "N"] == [
         ("4002", base, "ok") for base in "ACGT"
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--npz", "genome.fa"), "genome.fa is an input of this run"),
+        (("--npz", "t.tsv"), "two outputs have the same name, t.tsv"),
+        (("--motifs", "m.meme", "--motif-table", "m.meme"), "m.meme is an input of this run"),
+        (("--bigwig", "no/where"), "make the folder first"),
+    ],
+)
+def test_nothing_that_is_needed_is_replaced(
+    saturate: Saturate,
+    fasta: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.meme").write_text(MOTIFS)
+    before = fasta.read_bytes()
+    outcome = saturate("-r", "chr1:4001-4001", "-q", "-o", "t.tsv", *words)
+    assert outcome.code in (1, 2)
+    assert message in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert fasta.read_bytes() == before
+    assert not (tmp_path / "t.tsv").exists()

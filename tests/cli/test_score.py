@@ -218,7 +218,7 @@ BAD_OPTIONS = {
     "no tracks": (("-t", ""), "--tracks is empty"),
     "no scores": (("-s", ","), "--scores is empty"),
     "missing regions file": (("-R", "none.bed"), "none.bed does not exist"),
-    "one name for two files": (("-o", "x.tsv", "--summary", "x.tsv"), "two names"),
+    "one name for two files": (("-o", "x.tsv", "--summary", "x.tsv"), "two outputs have the same name, x.tsv"),
     "summary in a missing folder": (("--summary", "none/s.json"), "make the folder first"),
     "no such option": (("--frobnicate",), "frobnicate"),
 }
