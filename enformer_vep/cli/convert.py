@@ -52,11 +52,11 @@ def convert(
     """
     import torch
 
-    from enformer_vep.files.writing import require_apart
+    from enformer_vep.files.writing import require_destinations
     from enformer_vep.models.checkpoints import load_model, save_model
     from enformer_vep.scoring.track_tables import track_table
 
-    require_apart([str(output)], [source, *(path for path in (targets_human, targets_mouse) if path)])
+    require_destinations([output], [source, targets_human, targets_mouse])
     organisms = (organism,) if organism in {"human", "mouse"} else None
     model = load_model(source, organisms, window, target_length=target_length, activation=activation)
     tables = {"human": targets_human, "mouse": targets_mouse}

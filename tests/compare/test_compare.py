@@ -314,5 +314,5 @@ def test_two_outputs_of_one_name(
     monkeypatch.chdir(tmp_path)
     outcome = command("compare", *pair[:2], options[0], "x.png", options[1], name)
     assert outcome.code == 2
-    assert "two outputs are written to" in outcome.err
+    assert "two outputs have the same name" in outcome.err
     assert not Path("x.png").exists()
