@@ -1,10 +1,9 @@
 """One run of `enformer-vep enhancers`, from file names to a finished table."""
 
-import hashlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,17 +12,18 @@ from enformer_vep.explain.element_files import read_wanted_pairs
 from enformer_vep.explain.elements import GenePairs, plan_pairs
 from enformer_vep.explain.pair_scores import PairScorer, make_pair_scorer
 from enformer_vep.explain.pair_table import PairWriter, choose_table_format
+from enformer_vep.explain.window_run import computed_on
 from enformer_vep.files.signals import stop_request
 from enformer_vep.files.summary import write_summary
 from enformer_vep.files.writing import require_destinations
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
 from enformer_vep.genome.variants import Status
-from enformer_vep.jobs.identity import fingerprint
+from enformer_vep.jobs.identity import digest, fingerprint, genome_digest
 from enformer_vep.jobs.shards import Shard, take_shard
 from enformer_vep.jobs.unit_tables import Progress, UnitTable
 from enformer_vep.scoring.assembly import open_model
-from enformer_vep.scoring.threads import threads_of_each, use_threads
+from enformer_vep.scoring.threads import use_threads
 from enformer_vep.settings.explain_enhancers import EnhancerRequest
 from enformer_vep.tables.row import RunSummary
 
@@ -63,7 +63,7 @@ def score_elements(request: EnhancerRequest, progress: Progress) -> RunSummary:
                 rows=scorer.rows,
                 make=partial(PairWriter, columns=scorer.columns, compressed=choice.compressed),
                 identity=_identity(request, genome, genes, scorer),
-                computed=_computed(scorer),
+                computed=computed_on(scorer.device, scorer.scorer.predictor.device_name),
                 shard=shard,
                 progress=progress,
                 stop=stop,
@@ -95,26 +95,16 @@ def _identity(request: EnhancerRequest, genome: Genome, genes: GeneIndex, scorer
     return {
         "version": __version__,
         "input": fingerprint(request.elements),
-        "genome": _digest(f"{name}\t{length}" for name, length in genome.contigs.items()),
+        "genome": genome_digest(genome),
         "genes": genes.fingerprint,
         "model": scorer.scorer.sha256,
         "window": scorer.window,
+        "predicted": f"{scorer.scorer.geometry.bins} bins from {scorer.scorer.geometry.first}",
         **scorer.settings.describe(),
-        "columns": _digest((*scorer.columns, *map(":".join, scorer.scorer.layout.notes))),
+        "columns": digest((*scorer.columns, *map(":".join, scorer.scorer.layout.notes))),
         "shard": request.shard or "none",
         "format": str(choose_table_format(request.output.destination, request.output.format)),
     }
-
-
-def _digest(lines: Iterator[str] | Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _computed(scorer: PairScorer) -> dict[str, object]:
-    """What changes last digits beside what makes a run this one."""
-    on_cpu = scorer.device.type == "cpu"
-    threads = {"threads": threads_of_each(0)} if on_cpu else {}
-    return {"batch-size": 1, "device": scorer.scorer.predictor.device_name, **threads}
 
 
 def _provenance(request: EnhancerRequest, scorer: PairScorer) -> dict[str, object]:

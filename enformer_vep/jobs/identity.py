@@ -7,6 +7,7 @@ from pathlib import Path
 from enformer_vep import __version__
 from enformer_vep.errors import InputError
 from enformer_vep.files import bgzf
+from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.regions import Region
 from enformer_vep.scoring.calibrated import calibration_path
 from enformer_vep.scoring.checking import Reference
@@ -33,16 +34,15 @@ def run_identity(
     return {
         "version": __version__,
         "input": fingerprint(Path(request.variants)) if request.variants else "none",
-        "regions": _digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
-        # A masked copy counts as the same genome.
-        "genome": _digest(f"{name}\t{length}" for name, length in reference.genome.contigs.items()),
+        "regions": digest(f"{r.contig}:{r.start}-{r.end}" for r in regions) if regions else "all",
+        "genome": genome_digest(reference.genome),
         "genes": reference.genes.fingerprint if reference.genes else "none",
         "model": scorer.sha256,
         "window": scorer.geometry.window,
         # Models of the same weights may be cropped differently, and scores are sums over bins.
         "predicted": f"{scorer.geometry.bins} bins from {scorer.geometry.first}",
         **scorer.settings.describe(),
-        "columns": _digest((*layout.columns, *map(":".join, layout.notes))),
+        "columns": digest((*layout.columns, *map(":".join, layout.notes))),
         "calibration": fingerprint(calibration_path(request.calibration)) if request.calibration else "none",
         "batch-size": compute.batch_size or "auto",
         "piece-size": compute.piece_size,
@@ -73,5 +73,11 @@ def fingerprint(path: Path) -> str:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its disk") from None
 
 
-def _digest(lines: Iterable[str]) -> str:
+def genome_digest(genome: Genome) -> str:
+    """Tells one genome from another by the names and lengths of its contigs: a masked copy counts as the same."""
+    return digest(f"{name}\t{length}" for name, length in genome.contigs.items())
+
+
+def digest(lines: Iterable[str]) -> str:
+    """sha256 of lines of text."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

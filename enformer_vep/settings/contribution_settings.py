@@ -7,8 +7,8 @@ from typing import Self
 
 from enformer_vep.errors import UsageError
 from enformer_vep.settings.choices import Precision
-from enformer_vep.settings.request import ComputeSettings, OutputSettings
 from enformer_vep.settings.selections import GeneSettings
+from enformer_vep.settings.window_request import WindowRequest
 
 _PRECISIONS = (Precision.FLOAT32, Precision.FLOAT64, Precision.TF32)
 POOLED_WIDTH = 128
@@ -153,48 +153,20 @@ class ContributionOutputs:
         return any((self.bigwig, self.npz, self.figure))
 
 
-@dataclass(frozen=True, slots=True)
-class ContributionRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContributionRequest(WindowRequest):
     """A whole run of `enformer-vep contributions`.
 
     Attributes:
-        genome: Path of the reference FASTA.
         settings: Which contributions.
-        model: What `--model` takes.
         targets: Track table that takes precedence over the model's own.
-        variants: VCF or BCF whose records windows are centred on; None for none.
-        regions: Regions and positions, as the user wrote them, whose middles windows are centred on.
-        regions_file: BED or list of such; None for none.
-        genes: Annotation; None for none.
-        compute: Where to compute.
-        output: Where the table goes.
-        table: Whether there is one.
-        outputs: Other files.
-        dry_run: Check and count only.
-        shard: Which block of the windows, such as "3/8"; None for all of them.
+        outputs: Other files than the table.
     """
 
-    genome: Path
     settings: ContributionSettings = field(default_factory=ContributionSettings)
-    model: str = "enformer"
     targets: Path | None = None
-    variants: str | None = None
-    regions: tuple[str, ...] = ()
-    regions_file: Path | None = None
-    genes: Path | None = None
-    compute: ComputeSettings = field(default_factory=ComputeSettings)
-    output: OutputSettings = field(default_factory=OutputSettings)
-    table: bool = True
     outputs: ContributionOutputs = field(default_factory=ContributionOutputs)
-    dry_run: bool = False
-    shard: str | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError when genes are to be read out of no annotation, or the other way round."""
-        if (self.genes is None) is not (self.settings.genes is None):
-            raise UsageError("an annotation goes with settings of genes: give both or neither")
-
-    @property
-    def on_genes(self) -> bool:
-        """Whether windows are on genes: they are where nothing else says where to put them."""
-        return self.genes is not None and not (self.variants or self.regions or self.regions_file)
+        self.require_genes(self.settings.genes)
