@@ -1,47 +1,19 @@
 """`enformer-vep attention`: which bins of a window look at which others."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
 from enformer_vep.cli.options import FILE, threads_option
+from enformer_vep.cli.window_options import table_options, take, window_options
 from enformer_vep.cli.words import read_by, read_names, read_numbers, read_shifts
 from enformer_vep.settings import ComputeSettings, GeneSettings, OutputSettings
 from enformer_vep.settings.explain_attention import AttentionOutputs, AttentionRequest, AttentionSettings
 
 
 @click.command()
-@click.argument("variants", required=False)
-@click.option(
-    "-f", "--fasta", "genome", type=FILE, required=True,
-    help="Reference genome, plain or BGZF; .fai is made if missing.",
-)  # fmt: skip
-@click.option(
-    "-m", "--model", default="enformer", show_default=True, help="enformer, or a path: see enformer-vep models."
-)
-@click.option(
-    "-r", "--region", "regions", multiple=True,
-    help="A window on this position (chr22:1000), or on the middle of a region; can be repeated.",
-)  # fmt: skip
-@click.option("-R", "--regions-file", type=FILE, help="Windows on the middles of the regions of this BED file or list.")
-@click.option(
-    "--genes", type=FILE,
-    help="GTF or GFF3: windows on the main start of each gene; where VARIANTS, -r or -R say where windows are, rows of "
-    "the genes that start in them.",
-)  # fmt: skip
-@click.option(
-    "--gene",
-    "only_genes",
-    callback=read_by(read_names),
-    help="Only these genes, by name or identifier, comma-separated.",
-)
-@click.option(
-    "--gene-types", "types", callback=read_by(read_names), help="Only these, such as protein_coding. Default: all."
-)
-@click.option("--transcripts", help="Whose starts count; as for score. Default: filtered.")
-@click.option("--tss-bins", type=click.IntRange(min=1), default=3, show_default=True, help="Bins per start.")
+@window_options("rows of the genes that start in them")
 @click.option(
     "--query", "queries", callback=read_by(read_names),
     help="Whose rows are wanted, comma-separated: center (the bin that windows are on), tss (of genes' starts), or "
@@ -80,14 +52,7 @@ from enformer_vep.settings.explain_attention import AttentionOutputs, AttentionR
 @click.option(
     "--figure", help="Also draw each map with its rows: png, svg or pdf; {window} in its name stands for the window's."
 )
-@click.option("--overwrite", is_flag=True, help="Start anew where an interrupted run would be continued.")
-@click.option("--summary", type=FILE, help="Write counts and settings to this JSON file.")
-@click.option(
-    "--shard",
-    help="Only block I of N of the windows: 3/8, or auto/8 (or auto) within an array job. {shard} in -o stands for the "
-    "number. Join the blocks with enformer-vep merge.",
-)
-@click.option("--dry-run", is_flag=True, help="Read and check everything, count by status, run no model.")
+@table_options("windows")
 def attention(
     genome: Path, model: str, variants: str | None, regions: tuple[str, ...], regions_file: Path | None,
     genes: Path | None, destination: str | None, dry_run: bool, shard: str | None, **options: Any,
@@ -109,19 +74,19 @@ def attention(
     from enformer_vep.effects.memory import keep_freed_memory
     from enformer_vep.explain.attention_run import map_attention
 
-    outputs = _take(AttentionOutputs, options)
+    outputs = take(AttentionOutputs, options)
     table = destination is not None or not outputs.are_any
-    gene_settings = _take(GeneSettings, options) if genes else None
+    gene_settings = take(GeneSettings, options) if genes else None
     request = AttentionRequest(
         genome=genome,
-        settings=_take(AttentionSettings, {**options, "genes": gene_settings}),
+        settings=take(AttentionSettings, {**options, "genes": gene_settings}),
         model=model,
         variants=variants,
         regions=regions,
         regions_file=regions_file,
         genes=genes,
-        compute=_take(ComputeSettings, options),
-        output=_take(OutputSettings, {**options, "destination": destination}),
+        compute=take(ComputeSettings, options),
+        output=take(OutputSettings, {**options, "destination": destination}),
         table=table,
         outputs=outputs,
         dry_run=dry_run,
@@ -130,9 +95,3 @@ def attention(
     keep_freed_memory()
     hidden = table and is_terminal(request.output.destination)
     map_attention(request, lambda total: progress_bar(total, "window", hidden=hidden))
-
-
-def _take(settings: type, options: dict[str, Any]) -> Any:
-    """Settings made of the options that are named after their fields; what was not asked for keeps its default."""
-    named = {field.name: options[field.name] for field in fields(settings) if options.get(field.name) is not None}
-    return settings(**named)

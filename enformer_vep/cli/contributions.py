@@ -1,12 +1,13 @@
 """`enformer-vep contributions`: which bases a prediction rests on."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from enformer_vep.cli.options import FILE, threads_option
+from enformer_vep.cli.window_options import table_options, take, window_options
 from enformer_vep.cli.words import read_bins, read_by, read_names, read_shifts
 from enformer_vep.errors import UsageError
 from enformer_vep.settings import ComputeSettings, GeneSettings, OutputSettings, Precision
@@ -22,33 +23,7 @@ _RECIPES = " ".join(f"{one}: {one.description}." for one in Recipe)
 
 
 @click.command()
-@click.argument("variants", required=False)
-@click.option(
-    "-f", "--fasta", "genome", type=FILE, required=True,
-    help="Reference genome, plain or BGZF; .fai is made if missing.",
-)  # fmt: skip
-@click.option(
-    "-m", "--model", default="enformer", show_default=True, help="enformer, or a path: see enformer-vep models."
-)
-@click.option(
-    "-r", "--region", "regions", multiple=True,
-    help="A window on this position (chr22:1000), or on the middle of a region; can be repeated.",
-)  # fmt: skip
-@click.option("-R", "--regions-file", type=FILE, help="Windows on the middles of the regions of this BED file or list.")
-@click.option(
-    "--genes", type=FILE,
-    help="GTF or GFF3: windows on the main start of each gene; where VARIANTS, -r or -R say where windows are, targets "
-    "are the genes that start in them.",
-)  # fmt: skip
-@click.option(
-    "--gene", "only_genes", callback=read_by(read_names),
-    help="Only these genes, by name or identifier, comma-separated.",
-)  # fmt: skip
-@click.option(
-    "--gene-types", "types", callback=read_by(read_names), help="Only these, such as protein_coding. Default: all."
-)
-@click.option("--transcripts", help="Whose starts count; as for score. Default: filtered.")
-@click.option("--tss-bins", type=click.IntRange(min=1), default=3, show_default=True, help="Bins per start.")
+@window_options("targets are the genes that start in them")
 @click.option(
     "--target", "queries", callback=read_by(read_names),
     help="Bins that are explained, comma-separated: center (around the position), tss (of genes' starts), or other "
@@ -104,14 +79,7 @@ _RECIPES = " ".join(f"{one}: {one.description}." for one in Recipe)
     help="Also draw contributions along the window, and those of the bases in its middle: png, svg or pdf; {window} "
     "and {target} in the name stand for theirs.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Start anew where an interrupted run would be continued.")
-@click.option("--summary", type=FILE, help="Write counts and settings to this JSON file.")
-@click.option(
-    "--shard",
-    help="Only block I of N of the windows: 3/8, or auto/8 (or auto) within an array job. {shard} in -o stands for the "
-    "number. Join the blocks with enformer-vep merge.",
-)
-@click.option("--dry-run", is_flag=True, help="Read and check everything, count by status, run no model.")
+@table_options("windows")
 def contributions(
     genome: Path, model: str, variants: str | None, regions: tuple[str, ...], regions_file: Path | None,
     genes: Path | None, targets: Path | None, destinations: tuple[str, ...], figure: str | None, dry_run: bool,
@@ -134,8 +102,8 @@ def contributions(
     from enformer_vep.explain.contribution_run import explain_windows
 
     table, outputs = _sorted_outputs(destinations, figure)
-    gene_settings = _take(GeneSettings, options) if genes else None
-    settings = _take(ContributionSettings, {**options, "genes": gene_settings})
+    gene_settings = take(GeneSettings, options) if genes else None
+    settings = take(ContributionSettings, {**options, "genes": gene_settings})
     # None is all of them here, not the default.
     settings = replace(settings, centre_bins=options["centre_bins"])
     request = ContributionRequest(
@@ -147,8 +115,8 @@ def contributions(
         regions=regions,
         regions_file=regions_file,
         genes=genes,
-        compute=_take(ComputeSettings, options),
-        output=_take(OutputSettings, {**options, "destination": table}),
+        compute=take(ComputeSettings, options),
+        output=take(OutputSettings, {**options, "destination": table}),
         table=table is not None,
         outputs=outputs,
         dry_run=dry_run,
@@ -172,9 +140,3 @@ def _sorted_outputs(destinations: tuple[str, ...], figure: str | None) -> tuple[
     if tables:
         return tables[0], outputs
     return (None if outputs.are_any else "-"), outputs
-
-
-def _take(settings: type, options: dict[str, Any]) -> Any:
-    """Settings made of the options that are named after their fields; what was not asked for keeps its default."""
-    named = {field.name: options[field.name] for field in fields(settings) if options.get(field.name) is not None}
-    return settings(**named)

@@ -1,6 +1,5 @@
 """`enformer-vep enhancers`: which candidate elements a gene's prediction rests on."""
 
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from enformer_vep.cli.command_with_subcommands import CommandWithSubcommands
 from enformer_vep.cli.enhancers_abc import abc
 from enformer_vep.cli.enhancers_evaluate import evaluate
 from enformer_vep.cli.options import FILE, threads_option
+from enformer_vep.cli.window_options import table_options, take
 from enformer_vep.cli.words import read_by, read_names, read_shifts
 from enformer_vep.settings import (
     Centre,
@@ -114,14 +114,7 @@ def _read_choices(kind: Any, what: str) -> Any:
     "-o", "--output", "destination", default="-", show_default=True,
     help="Table to write; .gz is BGZF, - is standard output.",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Start anew where an interrupted run would be continued.")
-@click.option("--summary", type=FILE, help="Write counts and settings to this JSON file.")
-@click.option(
-    "--shard",
-    help="Only block I of N of the genes: 3/8, or auto/8 (or auto) within an array job. {shard} in -o stands for the "
-    "number. Join the blocks with enformer-vep merge.",
-)
-@click.option("--dry-run", is_flag=True, help="Read and check everything, count by status, run no model.")
+@table_options("genes")
 def enhancers(
     elements: Path, genome: Path, genes: Path, model: str, targets: Path | None, shard: str | None, dry_run: bool,
     **options: Any,
@@ -142,8 +135,8 @@ def enhancers(
     from enformer_vep.explain.enhancers import score_elements
 
     request = EnhancerRequest(
-        elements, genome, genes, _settings(options), model, _take(ComputeSettings, options),
-        _take(OutputSettings, options), targets, dry_run, shard,
+        elements, genome, genes, _settings(options), model, take(ComputeSettings, options),
+        take(OutputSettings, options), targets, dry_run, shard,
     )  # fmt: skip
     keep_freed_memory()
     hidden = is_terminal(request.output.destination)
@@ -151,16 +144,10 @@ def enhancers(
 
 
 def _settings(options: dict[str, Any]) -> EnhancerSettings:
-    genes = _take(GeneSettings, {**options, "centre": Centre.TSS})
+    genes = take(GeneSettings, {**options, "centre": Centre.TSS})
     chosen = (options.pop("score"),)
-    score = _take(ScoreSettings, {**options, "scores": chosen, "genes": genes})
-    return _take(EnhancerSettings, {**options, "score": score})
-
-
-def _take(settings: type, options: dict[str, Any]) -> Any:
-    """Settings made of the options that are named after their fields; what was not asked for keeps its default."""
-    named = {field.name: options[field.name] for field in fields(settings) if options.get(field.name) is not None}
-    return settings(**named)
+    score = take(ScoreSettings, {**options, "scores": chosen, "genes": genes})
+    return take(EnhancerSettings, {**options, "score": score})
 
 
 enhancers.add_command(abc)
