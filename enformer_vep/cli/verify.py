@@ -6,10 +6,12 @@ import click
 
 from enformer_vep.cli.options import threads_option
 from enformer_vep.errors import UsageError
+from enformer_vep.settings import Precision
 
 logger = logging.getLogger(__name__)
 
-PRECISIONS = ("float32", "tf32", "fp16", "bf16", "float64")
+# `mixed` says how changes are carried, and verify looks at predictions.
+PRECISIONS = tuple(one.value for one in Precision if one is not Precision.MIXED)
 
 
 @click.command("verify")
@@ -38,7 +40,6 @@ def verify(model: str, device: str, precision: str, variants: int | None, as_jso
     from enformer_vep.effects.devices import resolve_device
     from enformer_vep.models.checkpoints import load_model
     from enformer_vep.scoring.threads import use_threads
-    from enformer_vep.settings import Precision
     from enformer_vep.verification.check import Verdict, passed, report_json
     from enformer_vep.verification.verifier import verify as checks_of
 

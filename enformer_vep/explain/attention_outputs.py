@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.attention_windows import MapWindow, Query
 from enformer_vep.explain.overlapping_maps import OverlappingMaps, symmetrised
+from enformer_vep.explain.window_plan import MapWindow, Query
 from enformer_vep.figures.attention_map import DrawnRow, draw_attention
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
 from enformer_vep.files.bgzf import ByteSink

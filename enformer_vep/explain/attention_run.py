@@ -21,7 +21,7 @@ from enformer_vep.explain.attention_outputs import (
     opened_outputs,
     rows_of,
 )
-from enformer_vep.explain.attention_windows import MapWindow, Planner
+from enformer_vep.explain.window_plan import MapWindow, Planner
 from enformer_vep.explain.window_run import (
     check_places,
     choose_tsv,

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.attention_windows import MapWindow
 from enformer_vep.explain.contributions import pooled
 from enformer_vep.explain.contributor import Explained
+from enformer_vep.explain.window_plan import MapWindow
 from enformer_vep.figures.contribution_map import DrawnContributions, draw_contributions
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
 from enformer_vep.files.bgzf import ByteSink

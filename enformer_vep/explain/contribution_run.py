@@ -12,7 +12,6 @@ import torch
 
 from enformer_vep import __version__
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.attention_windows import MapWindow, Planner
 from enformer_vep.explain.contribution_outputs import (
     ContributionRow,
     ContributionWriter,
@@ -23,6 +22,7 @@ from enformer_vep.explain.contribution_outputs import (
     rows_of,
 )
 from enformer_vep.explain.contributor import Contributor, open_contributor
+from enformer_vep.explain.window_plan import MapWindow, Planner
 from enformer_vep.explain.window_run import (
     check_places,
     choose_tsv,

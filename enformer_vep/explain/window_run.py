@@ -9,7 +9,7 @@ import torch
 
 from enformer_vep import __version__
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.attention_windows import (
+from enformer_vep.explain.window_plan import (
     MapWindow,
     centres_of_genes,
     centres_of_regions,

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+import numpy as np
+
 
 class Verdict(StrEnum):
     """How a check ended."""
@@ -45,8 +47,6 @@ def within(name: str, error: float, limit: float, meaning: str) -> Check:
 
 def relative_error(got: object, expected: object) -> float:
     """Norm of the difference over the norm of what is expected; infinite for another shape, or where 0 is expected."""
-    import numpy as np
-
     left, right = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if left.shape != right.shape:
         return math.inf

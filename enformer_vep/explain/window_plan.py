@@ -1,4 +1,4 @@
-"""Which windows have their attention mapped, and which of their bins are asked what they attend to.
+"""Which windows are explained, and which of their bins are asked.
 
 Positions and starts are 0-based; bins count from 0 at the first one in use.
 """

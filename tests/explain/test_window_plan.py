@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enformer_vep.errors import UsageError
-from enformer_vep.explain.attention_windows import (
+from enformer_vep.explain.window_plan import (
     MapWindow,
     Planner,
     Query,
