@@ -63,17 +63,23 @@ class AttentionMapper:
         return result
 
 
+def require_attention(model: LoadedModel) -> tuple[int, int]:
+    """Attention layers and heads of a model; raises UsageError for one without attention."""
+    shape = model.network.attention_shape
+    if shape is None:
+        raise UsageError(
+            f"model {model.name} is a {model.family.name}, which has no attention: give one of the family enformer"
+        )
+    return shape
+
+
 def make_mapper(model: LoadedModel, settings: AttentionSettings, device: torch.device) -> AttentionMapper:
     """Make a model ready.
 
     Raises:
         UsageError: It has no attention, or no such layer or head, or the shifts leave no bin.
     """
-    shape = model.network.attention_shape
-    if shape is None:
-        raise UsageError(
-            f"model {model.name} is a {model.family.name}, which has no attention: give one of the family enformer"
-        )
+    shape = require_attention(model)
     for option, wanted, count in zip(("--layers", "--heads"), (settings.layers, settings.heads), shape, strict=True):
         foreign = [number for number in wanted or () if not 0 <= number < count]
         if foreign:

@@ -1,6 +1,5 @@
 """A whole comparison of attention with boundaries: files in, tables and a picture out."""
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from enformer_vep import __version__
 from enformer_vep.effects.devices import resolve_device
 from enformer_vep.effects.network import placed_on
-from enformer_vep.errors import UsageError
+from enformer_vep.explain.attention_mapper import require_attention
 from enformer_vep.explain.binding_motifs import Pattern
 from enformer_vep.explain.boundary_comparison import Between, Comparison, compare, of_mean
 from enformer_vep.explain.boundary_plan import Kind, Plan, make_plan
@@ -37,6 +35,7 @@ from enformer_vep.files.bgzf import BgzfEncoder
 from enformer_vep.files.writing import is_stream, open_stream, require_destinations
 from enformer_vep.genome.fasta import Genome
 from enformer_vep.genome.genes import GeneIndex, read_genes
+from enformer_vep.jobs.identity import digest, genome_digest
 from enformer_vep.models.checkpoints import LoadedModel, load_model
 from enformer_vep.settings import ComputeSettings
 from enformer_vep.settings.explain_boundaries import BoundarySettings
@@ -113,7 +112,7 @@ def compare_boundaries(request: BoundaryRequest, progress: Progress) -> list[Com
     genome = Genome(request.genome)
     genes = None if request.genes is None else read_genes(request.genes, genome.resolve)
     model = load_model(request.model, organisms=(), window=request.compute.window)
-    _require_attention(model)
+    require_attention(model)
     device = resolve_device(request.compute.device)
     source = AttentionSource(placed_on(model.network, device), request.settings)
     geometry = model.network.output
@@ -144,13 +143,6 @@ def compare_boundaries(request: BoundaryRequest, progress: Progress) -> list[Com
     return results
 
 
-def _require_attention(model: LoadedModel) -> None:
-    """Before the genome is read; maps are computed only when they are asked for."""
-    network = model.network
-    if network.attention_layers(torch.zeros(1, network.output.window, 4)) is None:
-        raise UsageError(f"models of the family {model.family.name} have no attention: give an Enformer")
-
-
 def _check_destinations(request: BoundaryRequest) -> None:
     output = request.output
     inputs = (request.boundaries, request.genome, request.model, request.genes)
@@ -174,23 +166,18 @@ def _identity(
     genes: GeneIndex | None,
 ) -> dict[str, object]:
     """Everything that fixes what is read: flat JSON values, without paths and times."""
-    contigs = "\n".join(f"{name}\t{length}" for name, length in genome.contigs.items())
     motif = request.motif
-    scores = b"" if motif is None else motif.scores.tobytes() + np.float64(motif.threshold).tobytes()
+    scores = [] if motif is None else [*map(repr, motif.scores.ravel().tolist()), repr(float(motif.threshold))]
     return {
         "version": __version__,
-        "input": _digest("\n".join(map(repr, boundaries)).encode()),
-        "genome": _digest(contigs.encode()),
+        "input": digest(map(repr, boundaries)),
+        "genome": genome_digest(genome),
         "genes": genes.fingerprint if genes else "none",
         "model": model.sha256,
         "window": model.network.output.window,
         **_asked(request),
-        "motif": _digest(scores),
+        "motif": digest(scores),
     }
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _report(plan: Plan, windows: int) -> None:
