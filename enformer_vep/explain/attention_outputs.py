@@ -1,8 +1,6 @@
 """What becomes of attention maps: a table of rows, bigWig, npz, cooler files, pictures."""
 
 import json
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from enformer_vep.errors import UsageError
+from enformer_vep.explain.output_names import fill_name, require_distinct
 from enformer_vep.explain.overlapping_maps import OverlappingMaps, symmetrised
 from enformer_vep.explain.window_plan import MapWindow, Query
 from enformer_vep.figures.attention_map import DrawnRow, draw_attention
@@ -32,7 +30,6 @@ Take = Callable[[MapWindow, Floats], None]
 
 COLUMNS = ("#CHROM", "START", "END", "WINDOW", "STATUS", "QUERY", "DISTANCE", "ATTENTION")
 WINDOW, QUERY = "{window}", "{query}"
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +120,11 @@ def check_outputs(outputs: AttentionOutputs, windows: Sequence[MapWindow]) -> No
     mapped = [window for window in windows if window.status is Status.OK]
     if outputs.bigwig:
         rows = [named(outputs.bigwig, window.name, query.name) for window in mapped for query in window.queries]
-        _check_names("--bigwig", "row", rows, (WINDOW, QUERY))
+        require_distinct("--bigwig", "row", rows, (WINDOW, QUERY))
     if outputs.figure:
         figure_format(Path(outputs.figure))
         new_figure(1, 1)
-        _check_names("--figure", "window", [named(outputs.figure, one.name) for one in mapped], (WINDOW,))
+        require_distinct("--figure", "window", [named(outputs.figure, one.name) for one in mapped], (WINDOW,))
     if outputs.cool:
         check_name(outputs.cool)
         require_cooler()
@@ -136,21 +133,9 @@ def check_outputs(outputs: AttentionOutputs, windows: Sequence[MapWindow]) -> No
             require_writable(str(path))
 
 
-def _check_names(option: str, unit: str, names: Sequence[str], placeholders: Sequence[str]) -> None:
-    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
-    if count > 1:
-        raise UsageError(
-            f"{option}: {count} {unit}s would be written to {name}: put {' and '.join(placeholders)} into its name"
-        )
-    for first in names[:1]:
-        require_writable(first)
-
-
 def named(template: str, window: str, query: str = "") -> str:
-    """The name of one file; what names of files should not have becomes _."""
-    for placeholder, word in ((WINDOW, window), (QUERY, query)):
-        template = template.replace(placeholder, _NOT_IN_NAMES.sub("_", word))
-    return template
+    """The name of one file."""
+    return fill_name(template, {WINDOW: window, QUERY: query})
 
 
 @contextmanager

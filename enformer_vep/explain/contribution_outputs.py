@@ -1,8 +1,6 @@
 """What becomes of contributions: lines of a table, bigWig, npz, pictures."""
 
 import json
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from enformer_vep.errors import UsageError
 from enformer_vep.explain.contributions import pooled
 from enformer_vep.explain.contributor import Explained
+from enformer_vep.explain.output_names import fill_name, require_distinct
 from enformer_vep.explain.window_plan import MapWindow
 from enformer_vep.figures.contribution_map import DrawnContributions, draw_contributions
 from enformer_vep.figures.drawing import figure_format, new_figure, save_figure
@@ -37,7 +35,6 @@ Take = Callable[[MapWindow, Codes, Explained], None]
 COLUMNS = ("#CHROM", "START", "END", "WINDOW", "STATUS", "TARGET")
 VALUE = "CONTRIBUTION"
 WINDOW, TARGET, TRACK = "{window}", "{target}", "{track}"
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,31 +142,19 @@ def check_outputs(outputs: ContributionOutputs, windows: Sequence[MapWindow], la
     targets = [(window, query.name) for window in windows if window.status is Status.OK for query in window.queries]
     if outputs.bigwig:
         names = [named(outputs.bigwig, window, target, label) for window, target in targets for label in labels]
-        _check_names("-o", "target", names, (WINDOW, TARGET, TRACK))
+        require_distinct("-o", "target", names, (WINDOW, TARGET, TRACK))
     if outputs.figure:
         figure_format(Path(outputs.figure))
         new_figure(1, 1)
         names = [named(outputs.figure, window, target) for window, target in targets]
-        _check_names("--figure", "picture", names, (WINDOW, TARGET))
+        require_distinct("--figure", "picture", names, (WINDOW, TARGET))
     if outputs.npz is not None:
         require_writable(str(outputs.npz))
 
 
-def _check_names(option: str, unit: str, names: Sequence[str], placeholders: Sequence[str]) -> None:
-    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
-    if count > 1:
-        raise UsageError(
-            f"{option}: {count} {unit}s would be written to {name}: put {', '.join(placeholders)} into its name"
-        )
-    for first in names[:1]:
-        require_writable(first)
-
-
 def named(template: str, window: MapWindow, target: str, track: str = "") -> str:
-    """The name of one file; what names of files should not have becomes _."""
-    for placeholder, word in ((WINDOW, window.name), (TARGET, target), (TRACK, track)):
-        template = template.replace(placeholder, _NOT_IN_NAMES.sub("_", word))
-    return template
+    """The name of one file."""
+    return fill_name(template, {WINDOW: window.name, TARGET: target, TRACK: track})
 
 
 @contextmanager
