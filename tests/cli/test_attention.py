@@ -189,7 +189,7 @@ def test_shards_join(attend: Command, command: Command, vcf: Path, tmp_path: Pat
     (("-r", "chr1:4000", "--window-grid", "--cool", "maps.hic"), "written as .cool or .mcool"),
     (("-r", "chr1:4000", "--figure", "map.gif"), "figures are written as png"),
     (("-r", "chr1:4000", "-r", "chr1:5000", "--figure", "map.png"), "to map.png: put {window}"),
-    (("-r", "chr1:4000", "--query", "center,chr1:4100", "--bigwig", "{window}.bw"), "{window} and {query}"),
+    (("-r", "chr1:4000", "--query", "center,chr1:4100", "--bigwig", "{window}.bw"), "{window}, {query}"),
     (("-r", "chr1:4000", "--npz", "none/maps.npz"), "does not exist"),
     (("-r", "chr1:4000", "--npz", "maps.npz", "--shard", "1/2"), "--shard is for the table alone"),
     (("-r", "chr1:4000", "--shard", "1/2"), "--shard needs -o FILE"),
